@@ -23,8 +23,9 @@ class PanelFile(BaseModel):
     title : str
         English words, a translation id.
     data : dict
-        What the drawer of the kind reads. ``image_series``: ``{"frames": [{"step", "item", "name", "path"}]}``
-        with paths relative to the run folder. ``curve``: ``{"series": [{"name", "x", "y"}], "x_label", "y_label"}``.
+        What the drawer of the kind reads. ``image_series``: ``{"frames": [{"step", "item", "name",
+        "path"}]}`` with paths relative to the run folder. ``curve``: ``{"series": [{"name", "x", "y"}],
+        "x_label", "y_label"}``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -44,7 +44,8 @@ def load_spec(key: str) -> PipelineSpec:
             known=", ".join(pipeline_keys()),
         )
     spec = importlib.import_module(f"engines.{key}.spec").SPEC
-    assert isinstance(spec, PipelineSpec) and spec.key == key
+    assert isinstance(spec, PipelineSpec)
+    assert spec.key == key
     return spec
 
 
@@ -62,5 +63,6 @@ def resolve(name: str) -> Any:
 def config_class(spec: PipelineSpec, action: Action) -> type[RunConfig]:
     """Return the class of settings of one action of a pipeline."""
     found = resolve(spec.configs[action])
-    assert isinstance(found, type) and issubclass(found, RunConfig)
+    assert isinstance(found, type)
+    assert issubclass(found, RunConfig)
     return found
