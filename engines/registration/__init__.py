@@ -1,0 +1,1 @@
+"""Registration of retinal images across modalities, by keypoints on vessel bifurcations."""

@@ -1,0 +1,179 @@
+"""Settings of registration; forms, command line and help texts are made from them."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import model_validator
+
+from engines.contract.config import RunConfig, TrainingConfig, setting
+
+CELL_PX = 8
+"""Side of a descriptor cell; working sizes are multiples of it."""
+
+
+class TrainConfig(TrainingConfig):
+    """Settings of phase 1."""
+
+    epochs: int = setting(40, "Passes over the training items.", unit="epochs", ge=1, le=100_000)
+    max_minutes: float = setting(
+        13.0, "Time after which training ends by itself; 0 means no limit.", unit="min", ge=0, le=100_000
+    )
+    batch_size: int = setting(2, "Image pairs in one batch.", unit="items", ge=1, le=1024)
+    learning_rate: float = setting(1e-3, "Peak learning rate of the optimiser.", gt=0, le=1)
+
+    image_size_px: int = setting(
+        320, "Side of the square that images are fitted into; a multiple of 8.", unit="px", ge=64, le=1536
+    )
+    samples_per_item: int = setting(
+        2, "Warped pairs drawn from each training item in an epoch.", unit="pairs", ge=1, le=1000
+    )
+    width: int = setting(
+        16, "Channels of the first network stage; later stages have two and four times as many.", ge=4, le=128
+    )
+    descriptor_size: int = setting(64, "Length of a keypoint's descriptor.", ge=8, le=512)
+    vesselness_channel: bool = setting(True, "Whether the network also sees a map of vessel-like lines.")
+    vesselness_dropout: float = setting(
+        0.3, "Probability of hiding one of the two input channels of an image.", ge=0, le=1, is_advanced=True
+    )
+
+    rotation_deg: float = setting(45.0, "Largest turn of the warped image.", unit="deg", ge=0, le=180)
+    rotation_start_deg: float = setting(
+        15.0, "Largest turn during the first epochs.", unit="deg", ge=0, le=180, is_advanced=True
+    )
+    rotation_start_epochs: int = setting(
+        5,
+        "Epochs that are limited to the first turn.",
+        unit="epochs",
+        ge=0,
+        le=10_000,
+        is_advanced=True,
+    )
+    scale_min: float = setting(0.8, "Smallest scale of the warped image.", ge=0.1, le=1.0)
+    scale_max: float = setting(1.25, "Largest scale of the warped image.", ge=1.0, le=10.0)
+    translation_fraction: float = setting(
+        0.2, "Largest shift of the warped image, as a share of its side.", ge=0, le=0.5
+    )
+    perspective_fraction: float = setting(
+        0.05, "Largest jitter of a corner of the warped image, as a share of its side.", ge=0, le=0.2
+    )
+    min_overlap: float = setting(
+        0.4, "Smallest common share of the two images.", ge=0.05, le=0.95, is_advanced=True
+    )
+    polarity_inversion_probability: float = setting(
+        0.3, "Probability of turning dark vessels bright, for each image.", ge=0, le=1
+    )
+    photometric_strength: float = setting(
+        1.0,
+        "Strength of changes of contrast, blur, noise and shading; 0 leaves images as they are.",
+        ge=0,
+        le=2,
+    )
+
+    lambda_detector: float = setting(1.0, "Weight of the detector loss of the fixed image.", ge=0, le=100)
+    lambda_moving: float = setting(
+        1.0, "Weight of the detector loss of the warped image; 0 is the recipe of the paper.", ge=0, le=100
+    )
+    lambda_descriptor: float = setting(1.0, "Weight of the descriptor loss.", ge=0, le=100)
+    descriptor_loss: Literal["infonce", "triplet"] = setting(
+        "infonce", "Contrast with all other points, or with the hardest and a random one.", is_advanced=True
+    )
+    temperature: float = setting(
+        0.07, "Temperature of the infonce descriptor loss.", ge=0.01, le=1, is_advanced=True
+    )
+    triplet_margin: float = setting(
+        0.8, "Margin of the triplet descriptor loss.", ge=0.01, le=2, is_advanced=True
+    )
+    negatives_exclusion_px: float = setting(
+        16.0,
+        "Points nearer than this to the true partner do not count as wrong ones.",
+        unit="px",
+        ge=0,
+        le=200,
+        is_advanced=True,
+    )
+    max_points: int = setting(
+        256,
+        "Points of an image that enter the descriptor loss.",
+        unit="points",
+        ge=8,
+        le=5000,
+        is_advanced=True,
+    )
+    validation_warps: int = setting(
+        2, "Warped pairs made from each validation item.", unit="pairs", ge=1, le=100, is_advanced=True
+    )
+
+    @model_validator(mode="after")
+    def _check_size(self) -> Self:
+        if self.image_size_px % CELL_PX:
+            raise ValueError("image_size_px must be a multiple of 8")
+        return self
+
+
+class MatcherConfig(RunConfig):
+    """How a trained network's keypoints become a transform."""
+
+    model: Literal["auto", "homography", "affine"] = setting(
+        "auto", "Family of the transform; auto takes a homography where enough of the images is common."
+    )
+    num_candidates: int = setting(
+        4, "Poses of the search that are refined and verified.", ge=1, le=32, is_advanced=True
+    )
+    rotation_sweep_deg: float = setting(
+        0.0,
+        "Step of the turns of the moving image that a network tries over the full circle; 0 tries none.",
+        unit="deg",
+        ge=0,
+        le=180,
+        is_advanced=True,
+    )
+    nms_radius_px: int = setting(
+        4, "Least distance between keypoints at the working size.", unit="px", ge=1, le=50, is_advanced=True
+    )
+    detection_threshold: float = setting(0.02, "Least score of a keypoint.", ge=0, le=1, is_advanced=True)
+    max_keypoints: int = setting(
+        600, "Keypoints of an image at most.", unit="points", ge=16, le=10_000, is_advanced=True
+    )
+    ratio: float = setting(
+        0.95,
+        "Largest ratio of the best to the second best descriptor distance; 1 keeps every mutual match.",
+        gt=0,
+        le=1,
+        is_advanced=True,
+    )
+    inlier_px: float = setting(
+        4.0, "Largest error of an inlier at the working size.", unit="px", gt=0, le=50, is_advanced=True
+    )
+    min_inliers: int = setting(
+        6,
+        "Inliers below which a network's transform is not used.",
+        unit="points",
+        ge=4,
+        le=500,
+        is_advanced=True,
+    )
+    weights: Literal["best", "last"] = setting(
+        "best", "Which checkpoint of the run is used.", is_advanced=True
+    )
+
+
+class PredictConfig(MatcherConfig):
+    """Settings of registering pairs."""
+
+    method: Literal["auto", "classical", "model"] = setting(
+        "auto", "What registers; auto takes the trained model when a run is given."
+    )
+    write_images: bool = setting(True, "Whether the registered image and the blend are written.")
+
+
+class EvaluateConfig(MatcherConfig):
+    """Settings of scoring against landmarks."""
+
+    rotation_deg: float = setting(
+        0.0, "Turn of every moving image before registration, counter-clockwise.", unit="deg", ge=-360, le=360
+    )
+    stress: Literal["none", "zoom", "low_overlap", "any", "degraded"] = setting(
+        "none", "A harder variant of every pair."
+    )
+    stress_seed: int = setting(0, "Seed of the harder variants.", ge=0, le=2**31 - 1)
