@@ -21,7 +21,8 @@ from engines.imaging.registration_result import (
     RegistrationResult,
     verdict_for,
 )
-from engines.imaging.skeleton_icp import TransformModel, refine_transform
+from engines.imaging.skeleton_icp import refine_transform
+from engines.imaging.transform_fits import TransformModel
 from engines.imaging.vessel_features import PolarityChoice, VesselFeatures, prepare
 
 __all__ = ["ClassicalOptions", "choose", "prepare", "refine", "register", "register_features", "verify"]
@@ -57,7 +58,7 @@ def register(
     fixed: npt.NDArray[np.uint8 | np.uint16],
     moving: npt.NDArray[np.uint8 | np.uint16],
     *,
-    options: ClassicalOptions = ClassicalOptions(),  # noqa: B008 - frozen
+    options: ClassicalOptions = ClassicalOptions(),
     progress: Progress = lambda _: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> RegistrationResult:
@@ -90,7 +91,7 @@ def register_features(
     fixed: VesselFeatures,
     moving: VesselFeatures,
     *,
-    options: ClassicalOptions = ClassicalOptions(),  # noqa: B008 - frozen
+    options: ClassicalOptions = ClassicalOptions(),
     progress: Progress = lambda _: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> RegistrationResult:
@@ -167,9 +168,7 @@ def refine(
     RefinedCandidate or None
         None when it is rejected as implausible or meets too few vessels.
     """
-    start = compose(
-        fixed.common_from_native, homography_fixed_from_moving, invert(moving.common_from_native)
-    )
+    start = compose(fixed.common_from_native, homography_fixed_from_moving, invert(moving.common_from_native))
     return _refine_common(fixed, moving, start, model, source)
 
 

@@ -53,7 +53,10 @@ def field_of_view(image: npt.NDArray[np.uint8]) -> BoolImage:
 
     radius = max(1, round(_OPENING_SHARE * max(image.shape[:2])))
     opened = cv2.morphologyEx(
-        (~background).astype(np.uint8), cv2.MORPH_OPEN, ellipse(radius), borderType=cv2.BORDER_CONSTANT,
+        (~background).astype(np.uint8),
+        cv2.MORPH_OPEN,
+        ellipse(radius),
+        borderType=cv2.BORDER_CONSTANT,
         borderValue=0,
     )
     largest = _largest_component(opened)
@@ -66,9 +69,7 @@ def field_of_view(image: npt.NDArray[np.uint8]) -> BoolImage:
 def erode_field_of_view(mask: BoolImage) -> BoolImage:
     """Shrink a field of view by 1.5 % of the long side; outside of the image counts as background."""
     radius = max(1, round(_EROSION_SHARE * max(mask.shape)))
-    eroded = cv2.erode(
-        mask.astype(np.uint8), ellipse(radius), borderType=cv2.BORDER_CONSTANT, borderValue=0
-    )
+    eroded = cv2.erode(mask.astype(np.uint8), ellipse(radius), borderType=cv2.BORDER_CONSTANT, borderValue=0)
     return eroded.astype(bool)
 
 

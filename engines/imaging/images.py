@@ -115,7 +115,8 @@ def write_image(path: str | os.PathLike[str], image: ImageArray | npt.NDArray[np
         raise InputError(
             "{path}: a {dtype} array cannot be written in this format.",
             remedy="Write .png or .tif from 8- or 16-bit values.",
-            path=target, dtype=str(image.dtype),
+            path=target,
+            dtype=str(image.dtype),
         )
     ordered = array[:, :, ::-1] if array.ndim == 3 else array
     is_encoded, encoded = cv2.imencode(suffix, np.ascontiguousarray(ordered))
@@ -182,7 +183,8 @@ def _read_bytes(path: str | os.PathLike[str]) -> bytes:
         raise ImageReadError(
             "{path} cannot be read: {cause}.",
             remedy="Check that you may read the file.",
-            path=file, cause=error.strerror or str(error),
+            path=file,
+            cause=error.strerror or str(error),
         ) from error
 
 
@@ -216,7 +218,8 @@ def _opened(source: bytes | io.BufferedReader, path: str | os.PathLike[str]) -> 
         raise ImageReadError(
             "{path} is truncated or damaged ({cause}).",
             remedy="Copy the file again from its source.",
-            path=path, cause=str(error),
+            path=path,
+            cause=str(error),
         ) from error
 
 
@@ -232,7 +235,10 @@ def _check_size(size: Size, path: str | os.PathLike[str]) -> None:
     if min(size) < SMALLEST_SIDE_PX:
         raise ImageSizeError(
             "{path} is too small: {width} x {height} pixels; at least {smallest} a side are needed.",
-            path=path, width=size[0], height=size[1], smallest=SMALLEST_SIDE_PX,
+            path=path,
+            width=size[0],
+            height=size[1],
+            smallest=SMALLEST_SIDE_PX,
         )
     if size[0] * size[1] > LARGEST_NUM_PIXELS:
         raise _too_large(path)
@@ -242,7 +248,8 @@ def _too_large(path: str | os.PathLike[str]) -> ImageSizeError:
     return ImageSizeError(
         "{path} is too large: it has more than {limit} million pixels.",
         remedy="Reduce or crop the image first.",
-        path=path, limit=LARGEST_NUM_PIXELS // 1_000_000,
+        path=path,
+        limit=LARGEST_NUM_PIXELS // 1_000_000,
     )
 
 

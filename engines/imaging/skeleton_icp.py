@@ -7,7 +7,6 @@ ways, and residuals count fully across a vessel and little along it, where a lin
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +15,8 @@ from scipy.spatial import cKDTree
 from engines.contract.geometry import FloatArray, apply_homography, compose, translation_matrix
 from engines.imaging.overlap_score import map_with_directions, overlap_share
 from engines.imaging.skeleton import SkeletonPoints
+from engines.imaging.transform_fits import TransformModel
 from engines.imaging.vessel_features import VesselFeatures
-
-TransformModel: TypeAlias = Literal["similarity", "affine", "homography"]
 
 _COARSE_STAGES: tuple[tuple[TransformModel, float, int], ...] = (
     ("similarity", 24.0, 3),
@@ -132,7 +130,9 @@ class _Alignment:
         unit = np.diag([1 / self._spread, 1 / self._spread, 1.0])
         return compose(state, unit, translation_matrix((-self._centre[0], -self._centre[1])))
 
-    def step(self, state: FloatArray, model: TransformModel, tolerance: float) -> tuple[FloatArray, int] | None:
+    def step(
+        self, state: FloatArray, model: TransformModel, tolerance: float
+    ) -> tuple[FloatArray, int] | None:
         """Pair points under the current transform and improve it once; None when that is not possible."""
         mapped_xy, mapped_directions = map_with_directions(self.matrix(state), self._moving)
         moving_index, fixed_index = self._pairs(mapped_xy, mapped_directions, tolerance)
@@ -143,10 +143,12 @@ class _Alignment:
         normal = self._fixed_normal[fixed_index]
         tangent = np.column_stack([normal[:, 1], -normal[:, 0]])
         jacobian = _jacobian(state, self._unit_xy, mapped_xy, model)[moving_index]
-        rows = np.concatenate([
-            np.einsum("ni,nip->np", normal, jacobian),
-            np.einsum("ni,nip->np", tangent, jacobian),
-        ])
+        rows = np.concatenate(
+            [
+                np.einsum("ni,nip->np", normal, jacobian),
+                np.einsum("ni,nip->np", tangent, jacobian),
+            ]
+        )
         residual = np.concatenate([(normal * difference).sum(axis=1), (tangent * difference).sum(axis=1)])
         row_weight = np.concatenate([weight, _TANGENT_WEIGHT * weight])
         update = _solve(rows, residual, row_weight)

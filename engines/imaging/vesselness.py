@@ -128,7 +128,10 @@ def _blur(image: FloatImage, sigma_px: float) -> FloatImage:
     step = 4 if sigma_px >= 12 else 1
     small = cv2.resize(image, (max(1, width // step), max(1, height // step)), interpolation=cv2.INTER_AREA)
     blurred = cv2.GaussianBlur(
-        small, (0, 0), sigma_px * small.shape[1] / width, sigmaY=sigma_px * small.shape[0] / height,
+        small,
+        (0, 0),
+        sigma_px * small.shape[1] / width,
+        sigmaY=sigma_px * small.shape[0] / height,
         borderType=cv2.BORDER_REFLECT,
     )
     return np.asarray(cv2.resize(blurred, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.float32)

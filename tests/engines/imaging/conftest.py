@@ -26,11 +26,13 @@ def draw_vessel_tree(side: int = 480, seed: int = 3) -> tuple[npt.NDArray[np.uin
         for step in range(steps):
             angle += rng.normal(0.0, 0.12)
             target = position + 0.02 * side * np.array([np.cos(angle), np.sin(angle)])
-            ends = [tuple(int(round(16 * value)) for value in point) for point in (position, target)]
+            ends = [tuple(round(16 * value) for value in point) for point in (position, target)]
             cv2.line(vessels, ends[0], ends[1], 255, max(1, round(width)), cv2.LINE_AA, 4)
             position = target
             if step % 5 == 4 and width > 1.5:
-                grow(position, angle + rng.choice([-1, 1]) * rng.uniform(0.5, 0.9), 0.65 * width, steps - step)
+                grow(
+                    position, angle + rng.choice([-1, 1]) * rng.uniform(0.5, 0.9), 0.65 * width, steps - step
+                )
 
     for angle in np.linspace(0, 2 * np.pi, 7, endpoint=False):
         grow(disc, float(angle), 0.012 * side, 22)

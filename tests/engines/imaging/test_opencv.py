@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import engines
 
 _CV2 = "from engines.imaging.opencv import cv2"
 _QT = "from PySide6.QtWidgets import QApplication, QWidget"
@@ -18,7 +22,12 @@ _WINDOW = (
 
 def _run(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8", timeout=60, check=False
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
     )
 
 
@@ -32,7 +41,8 @@ def test_window_opens_in_every_order_of_import(order: tuple[str, ...]) -> None:
 
 def test_import_leaves_no_variable_behind() -> None:
     code = (
-        "import os\nos.environ.pop('QT_QPA_FONTDIR', None)\nos.environ['QT_QPA_PLATFORM_PLUGIN_PATH'] = 'mine'\n"
+        "import os\n"
+        "os.environ.pop('QT_QPA_FONTDIR', None)\nos.environ['QT_QPA_PLATFORM_PLUGIN_PATH'] = 'mine'\n"
         f"before = dict(os.environ)\n{_CV2}\nafter = dict(os.environ)\n"
         "wrong = {k for k in before.keys() | after.keys() if before.get(k) != after.get(k) and k != 'PATH'}\n"
         "assert not wrong, wrong"
@@ -42,14 +52,10 @@ def test_import_leaves_no_variable_behind() -> None:
 
 
 def test_only_one_module_imports_opencv() -> None:
-    from pathlib import Path
-
-    import engines
-
     root = Path(engines.__file__).parent
     importers = [
         path.relative_to(root).as_posix()
         for path in root.rglob("*.py")
-        if any(line.strip().startswith(("import cv2", "from cv2")) for line in path.read_text("utf-8").splitlines())
+        if re.search(r"^\s*(import|from) cv2", path.read_text("utf-8"), re.MULTILINE)
     ]
     assert importers == ["imaging/opencv.py"]
