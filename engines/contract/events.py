@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -200,19 +201,22 @@ class EventWriter:
     """Append events to a file, one flushed line each.
 
     A line that a killed process left unfinished is closed first, so that it costs nobody else's line.
+    Threads may share a writer.
     """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         is_torn = path.exists() and not _ends_with_newline(path)
+        self._lock = threading.Lock()
         self._stream = path.open("a", encoding="utf-8", newline="\n")
         if is_torn:
             self._stream.write("\n")
 
     def write(self, event: Event) -> None:
         """Append one event."""
-        self._stream.write(event.model_dump_json() + "\n")
-        self._stream.flush()
+        with self._lock:
+            self._stream.write(event.model_dump_json() + "\n")
+            self._stream.flush()
 
     def close(self) -> None:
         """Close the file."""

@@ -63,6 +63,8 @@ class RunContext:
     """Facts for `summary.json`; the engine fills it."""
     step: int = 0
     """Last finished step, for the events that end a run."""
+    observers: list[Callable[[Event], None]] = field(default_factory=list)
+    """Called with every event after it was written, on the thread that emitted it."""
 
     @classmethod
     def open(cls, folder: RunFolder) -> RunContext:
@@ -85,6 +87,8 @@ class RunContext:
     def emit(self, event: Event) -> None:
         """Append an event."""
         self.events.write(event)
+        for observer in self.observers:
+            observer(event)
 
     def phase(self, name: str) -> None:
         """Say which stage begins, in one English phrase."""

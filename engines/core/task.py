@@ -47,6 +47,8 @@ class TrainingTask(ABC):
     """Validation metric that selects the best checkpoint."""
     best_is_higher: bool
     """Whether more is better."""
+    validation_metric_keys: tuple[str, ...] = ()
+    """Every key that a validation should bring; a missing one is reported as "not computed", never as 0."""
 
     @property
     @abstractmethod
@@ -77,7 +79,11 @@ class TrainingTask(ABC):
 
     @abstractmethod
     def training_losses(self, network: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        """Return named scalar losses; ``"total"`` is minimised and every part is plotted."""
+        """Return named scalar losses; ``"total"`` is minimised and every part is plotted.
+
+        Call ``network(...)``, not one of its methods: mixed precision and several devices work through
+        the call.
+        """
 
     @abstractmethod
     def validation_metrics(self, network: nn.Module, device: torch.device) -> dict[str, float | None]:
@@ -85,6 +91,14 @@ class TrainingTask(ABC):
 
         The same items with the same seeds every time. None means undefined.
         """
+
+    def quick_validation(self, network: nn.Module, device: torch.device) -> Mapping[str, float | None]:
+        """Go through validation once before training, so that a broken one fails within seconds.
+
+        All of `validation_metrics` by default; a task with many validation items should score only a few,
+        by the same code and with the same keys.
+        """
+        return self.validation_metrics(network, device)
 
     def previews(self, network: nn.Module, device: torch.device) -> Sequence[PreviewImage]:
         """Return pictures of fixed validation items; none by default."""
