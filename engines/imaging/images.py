@@ -58,11 +58,10 @@ def read_image(path: str | os.PathLike[str]) -> ImageArray:
     data = _read_bytes(path)
     with _opened(data, path) as image:
         _check_size(_upright_size(image), path)
-        orientation = int(image.getexif().get(_ORIENTATION_TAG, 1)) if image.format != "PNG" else 1
         has_deep_colour = _has_deep_colour(image, data)
         image.load()
         if has_deep_colour:
-            return _decode_deep_colour(data, orientation, path)
+            return _decode_deep_colour(data, path)
         if image.format != "PNG":
             image = ImageOps.exif_transpose(image)
         return _as_array(image, path)
@@ -264,7 +263,8 @@ def _has_deep_colour(image: Image.Image, data: bytes) -> bool:
     return False
 
 
-def _decode_deep_colour(data: bytes, orientation: int, path: str | os.PathLike[str]) -> ImageArray:
+def _decode_deep_colour(data: bytes, path: str | os.PathLike[str]) -> ImageArray:
+    # OpenCV turns TIFF files upright whatever flag it is given, and PNG files never with this one.
     decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if decoded is None or decoded.ndim != 3 or decoded.dtype != np.uint16:
         raise ImageReadError(
@@ -272,18 +272,7 @@ def _decode_deep_colour(data: bytes, orientation: int, path: str | os.PathLike[s
             remedy="Convert it to a plain 16-bit PNG or TIFF.",
             path=path,
         )
-    return _turn_upright(np.ascontiguousarray(decoded[:, :, 2::-1]), orientation)
-
-
-def _turn_upright(array: ImageArray, orientation: int) -> ImageArray:
-    """Apply an EXIF orientation, 1 to 8."""
-    if orientation in (5, 6, 7, 8):
-        array = array.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        array = array[::-1]
-    if orientation in (2, 3, 6, 7):
-        array = array[:, ::-1]
-    return np.ascontiguousarray(array)
+    return np.ascontiguousarray(decoded[:, :, 2::-1])
 
 
 def _as_array(image: Image.Image, path: str | os.PathLike[str]) -> ImageArray:
