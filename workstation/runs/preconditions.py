@@ -1,0 +1,195 @@
+"""What must exist before an action can start, and how to get it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engines.contract.errors import PreconditionError, UnknownKeyError, WorkstationError
+from engines.contract.kinds import Action, AnnotationKind, RunState, Split
+from engines.contract.run_folder import RunFolder
+from engines.contract.spec import PhaseSpec, PipelineSpec
+
+if TYPE_CHECKING:
+    from workstation.project.items import Item
+    from workstation.project.project import Project
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """How far a training phase is from being startable.
+
+    Parameters
+    ----------
+    num_ready, num_needed : int
+        Items that fulfil the phase's needs, and how many it needs.
+    problem : PreconditionError or None
+        The first thing that is missing; None when the phase can start.
+    """
+
+    num_ready: int
+    num_needed: int
+    problem: PreconditionError | None
+
+
+def readiness(
+    project: Project, spec: PipelineSpec, phase: PhaseSpec, items: Sequence[str] | None = None
+) -> Readiness:
+    """Tell whether a phase can start, and how many items are ready for it."""
+    candidates = [item for item in select_items(project, spec, items) if _may_train(item)]
+    complete = [item for item in candidates if _fulfils(project, item, phase)]
+    problem = _missing_items(spec, phase, len(candidates), len(complete)) or _missing_phase(
+        project, spec, phase
+    )
+    return Readiness(len(complete), phase.needs.min_items, problem)
+
+
+def check_phase(
+    project: Project, spec: PipelineSpec, phase: PhaseSpec, items: Sequence[str] | None = None
+) -> None:
+    """Refuse to train a phase whose needs are not met.
+
+    Raises
+    ------
+    PreconditionError
+        What is missing, how many there are, and how to get it.
+    UnknownKeyError
+        If an item of `items` does not exist.
+    """
+    problem = readiness(project, spec, phase, items).problem
+    if problem is not None:
+        raise problem
+
+
+def check_items(
+    project: Project,
+    spec: PipelineSpec,
+    *,
+    action: Action,
+    items: Sequence[str] | None = None,
+    split: Split | None = None,
+    has_model: bool = False,
+) -> None:
+    """Refuse to predict or evaluate nothing, or without a model where one is needed.
+
+    Raises
+    ------
+    PreconditionError
+        If no item fits, or a model is needed and none is given.
+    UnknownKeyError
+        If an item of `items` does not exist.
+    """
+    if action is Action.PREDICT and not has_model and not spec.can_predict_untrained:
+        raise PreconditionError(
+            "{pipeline} needs a trained model to predict.",
+            remedy="Train it first, or name a run with --run.",
+            pipeline=spec.title,
+        )
+    required = [role.name for role in spec.roles if role.required]
+    chosen = select_items(project, spec, items)
+    fitting = [
+        item
+        for item in chosen
+        if item.kind == spec.item_kinds[0]
+        and (split is None or item.split == split)
+        and all(role in item.files for role in required)
+    ]
+    if not fitting:
+        raise PreconditionError(
+            "No item of this project fits {pipeline}{where}: it needs {kind} items; {num} were looked at.",
+            remedy="Import such items, or choose another split.",
+            pipeline=spec.title,
+            where=f" in split {split}" if split is not None else "",
+            kind=str(spec.item_kinds[0]),
+            num=len(chosen),
+        )
+
+
+def select_items(project: Project, spec: PipelineSpec, items: Sequence[str] | None = None) -> list[Item]:
+    """Return the items of the kinds a pipeline knows, or the named ones.
+
+    Raises
+    ------
+    UnknownKeyError
+        If a named item does not exist.
+    """
+    known = {item.id: item for item in project.items.all()}
+    if items is None:
+        return [item for item in known.values() if item.kind in spec.item_kinds]
+    for item_id in items:
+        if item_id not in known:
+            raise UnknownKeyError(
+                "This project has no item '{item}'.",
+                remedy="List the items with: workstation items PROJECT.",
+                item=item_id,
+            )
+    return [known[item_id] for item_id in items]
+
+
+def _may_train(item: Item) -> bool:
+    return item.split not in (Split.TEST, Split.EVALUATION)
+
+
+def _fulfils(project: Project, item: Item, phase: PhaseSpec) -> bool:
+    if not all(role in item.files for role in phase.needs.roles):
+        return False
+    if phase.needs.annotation is AnnotationKind.KEYPOINT_PAIRS:
+        return any(pair.state == "placed" for pair in project.keypoints.pairs(item.id))
+    return True
+
+
+def _missing_items(
+    spec: PipelineSpec, phase: PhaseSpec, num_candidates: int, num_complete: int
+) -> PreconditionError | None:
+    if num_complete >= phase.needs.min_items:
+        return None
+    titles = {role.name: role.title for role in spec.roles}
+    wanted = [f"{titles.get(role, role)} (role {role})" for role in phase.needs.roles]
+    if phase.needs.annotation is not None:
+        wanted.append(phase.needs.annotation.value.replace("_", " "))
+    return PreconditionError(
+        "{phase} needs {needed} items with {wanted}; {ready} of the {total} that may be trained on have it.",
+        remedy="Import what is missing, for example as rows of a table: subject, item, role, path.",
+        phase=phase.title,
+        needed=phase.needs.min_items,
+        wanted=", ".join(wanted) or "files",
+        ready=num_complete,
+        total=num_candidates,
+    )
+
+
+def _missing_phase(project: Project, spec: PipelineSpec, phase: PhaseSpec) -> PreconditionError | None:
+    for key in phase.needs.phases:
+        if newest_finished_run(project, spec, phase=key) is None:
+            return PreconditionError(
+                "{phase} needs a finished run of {earlier}; there is none.",
+                remedy="Train {earlier} first.",
+                phase=phase.title,
+                earlier=spec.phase(key).title,
+            )
+    return None
+
+
+def newest_finished_run(project: Project, spec: PipelineSpec, *, phase: str = "") -> RunFolder | None:
+    """Return the newest training run with a model, or None.
+
+    A run that was stopped and kept counts: its best checkpoint is as good as it got.
+    """
+    found: list[tuple[float, RunFolder]] = []
+    for path in project.runs.folders():
+        folder = RunFolder(path)
+        summary = folder.read_summary()
+        if summary is None or summary.get("state") not in (RunState.FINISHED, RunState.STOPPED):
+            continue
+        try:
+            request = folder.read_request()
+        except WorkstationError:
+            continue
+        if request.pipeline != spec.key or request.action is not Action.TRAIN:
+            continue
+        if phase and request.phase != phase:
+            continue
+        if any(folder.checkpoints_dir.glob("*/weights.safetensors")):
+            found.append((folder.summary_path.stat().st_mtime, folder))
+    return max(found, key=lambda pair: pair[0])[1] if found else None
