@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -60,9 +61,8 @@ def main(arguments: list[str]) -> int:
         say(str(error))
         return 2
     except subprocess.CalledProcessError as error:
-        say(
-            f"This step failed with exit code {error.returncode}: {subprocess.list2cmdline(map(str, error.cmd))}"
-        )
+        command_line = subprocess.list2cmdline(map(str, error.cmd))
+        say(f"This step failed with exit code {error.returncode}: {command_line}")
         say("Its own message stands above. Fix that and start again; what is already installed is kept.")
         return 1
     command = ["-m", "pytest", *arguments[1:]] if is_test else ["-m", "workstation", "demo"]
@@ -74,8 +74,8 @@ def check_python() -> None:
     if not (3, 11) <= sys.version_info[:2] < (3, 14):
         found = ".".join(map(str, sys.version_info[:3]))
         raise SetupError(
-            f"Python 3.11, 3.12 or 3.13 is needed, this is {found}. napari 0.9 and superqt 0.9 exist for no older "
-            "one. Install a newer Python and call it by name, for example: python3.12 bootstrap.py"
+            f"Python 3.11, 3.12 or 3.13 is needed, this is {found}. napari 0.9 and superqt 0.9 exist for "
+            "no older one. Install a newer Python and call it by name, for example: python3.12 bootstrap.py"
         )
 
 
@@ -85,7 +85,7 @@ def has_display() -> bool:
 
 
 def install_system_libraries(needs_virtual_display: bool) -> None:
-    """Install on Debian and its relatives what Qt, OpenGL and a virtual display need; elsewhere say what is missing."""
+    """Install what Qt, OpenGL and a virtual display need on Debian; elsewhere say what is missing."""
     if not sys.platform.startswith("linux"):
         return
     missing = {package for library, package in LIBRARIES.items() if not can_load(library)}
@@ -166,20 +166,18 @@ def make_environment() -> None:
     import venv  # part of the standard library that Debian packs separately
 
     say("Making .venv")
-    builder = venv.EnvBuilder(with_pip=True, clear=True, symlinks=os.name != "nt")
-    try:
-        builder.create(ENVIRONMENT)
-    except subprocess.CalledProcessError:
-        # Debian ships Python without ensurepip.
-        package = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
+    if importlib.util.find_spec("ensurepip") is None:
+        # Debian ships Python without it.
+        package = "python{}.{}-venv".format(*sys.version_info)
         prefix = privileged_prefix() if shutil.which("apt-get") else None
         if prefix is None:
             raise SetupError(
-                f"This Python cannot make a virtual environment. Install the package {package} and start again."
-            ) from None
+                f"This Python cannot make a virtual environment. Install {package} and start again."
+            )
         subprocess.run([*prefix, "apt-get", "update", "-qq"], check=True)
         subprocess.run([*prefix, "apt-get", "install", "-y", "-qq", package], check=True)
-        builder.create(ENVIRONMENT)
+    builder = venv.EnvBuilder(with_pip=True, clear=True, symlinks=os.name != "nt")
+    builder.create(ENVIRONMENT)
 
 
 def pip_is_configured() -> bool:
@@ -190,7 +188,7 @@ def pip_is_configured() -> bool:
 
 def say(text: str) -> None:
     """Print a line at once, so that it stands before what a child process prints."""
-    print(text, flush=True)
+    print(text, flush=True)  # noqa: T201 - its own output
 
 
 if __name__ == "__main__":

@@ -72,17 +72,10 @@ def test_wheel_installed_elsewhere_reads_its_resources(wheel: Path, tmp_path: Pa
 def test_wheel_holds_every_resource_and_no_test(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    listing = subprocess.run(
-        ["git", "ls-files", "resources"],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        check=False,
-        encoding="utf-8",
-    )
-    tracked = [line for line in listing.stdout.splitlines() if line and not line.startswith('"')]
-    if listing.returncode == 0:
-        assert set(tracked) <= names
+    files = (path for path in (ROOT / "resources").rglob("*") if path.is_file())
+    wanted = {path.relative_to(ROOT).as_posix() for path in files if "__pycache__" not in path.parts}
+    assert wanted
+    assert wanted <= names
     assert not [name for name in names if name.startswith("tests/")]
 
 
