@@ -29,6 +29,8 @@ _SMALLEST_HOLE_PX2 = 30
 _SHORTEST_SPUR_PX = 10.0
 _SPUR_DIAMETERS = 1.25
 _MERGE_PX = 5.0
+# Two vessels crossing at a slant meet along more than a radius.
+_MERGE_RADII = 1.5
 _RIM_PX = 16.0
 _DISTINCT_PX = 8.0
 _MAX_PRUNING_ROUNDS = 20
@@ -196,7 +198,7 @@ def _merged_nodes(
     centres = np.array(ndimage.center_of_mass(nodes > 0, nodes, index))[:, ::-1]
     radii = np.atleast_1d(ndimage.maximum(radius_px, nodes, index)).astype(np.float64)
     distance = np.linalg.norm(centres[:, None] - centres[None], axis=2)
-    reach = np.maximum(merge_px, np.maximum(radii[:, None], radii[None]))
+    reach = np.maximum(merge_px, _MERGE_RADII * np.maximum(radii[:, None], radii[None]))
     num_groups, group = _components(distance < reach)
     degrees = np.zeros(num_groups, np.int64)
     for ends in _contacts(nodes, branches).values():
