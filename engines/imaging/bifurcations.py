@@ -78,7 +78,8 @@ def find_bifurcations(
         cv2.copyMakeBorder(clean.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT), cv2.DIST_L2, 5
     )[1:-1, 1:-1]
     skeleton = prune_spurs(skeletonize(clean), radius, _SHORTEST_SPUR_PX * scale)
-    points, degrees, radii = _merged_nodes(skeleton, radius, _MERGE_PX * scale)
+    # What thinning does to a crossing is a matter of pixels, also in a small image.
+    points, degrees, radii = _merged_nodes(skeleton, radius, _MERGE_PX * max(scale, 1.0))
     field = np.ones(vessels.shape, bool) if field_of_view is None else field_of_view
     field = np.pad(field.astype(np.uint8), 1)
     to_rim = cv2.distanceTransform(field, cv2.DIST_L2, 5)[1:-1, 1:-1]
