@@ -1,0 +1,139 @@
+"""Actions of the window itself: project, import, screens, edit history."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QT_TRANSLATE_NOOP
+
+from workstation.actions.registry import ActionSpec
+
+PROJECT_MENU = QT_TRANSLATE_NOOP("actions", "&Project")
+EDIT_MENU = QT_TRANSLATE_NOOP("actions", "&Edit")
+PAIRS_MENU = QT_TRANSLATE_NOOP("actions", "P&airs")
+RUNS_MENU = QT_TRANSLATE_NOOP("actions", "&Runs")
+VIEW_MENU = QT_TRANSLATE_NOOP("actions", "&View")
+HELP_MENU = QT_TRANSLATE_NOOP("actions", "&Help")
+
+MENUS: tuple[str, ...] = (PROJECT_MENU, EDIT_MENU, PAIRS_MENU, RUNS_MENU, VIEW_MENU, HELP_MENU)
+
+APPLICATION_ACTIONS: tuple[ActionSpec, ...] = (
+    ActionSpec(
+        "project.sample",
+        QT_TRANSLATE_NOOP("actions", "Open &sample project"),
+        QT_TRANSLATE_NOOP("actions", "Build a small project of retina images in a few seconds and open it."),
+        ("Ctrl+Shift+O",),
+        PROJECT_MENU,
+    ),
+    ActionSpec(
+        "project.open",
+        QT_TRANSLATE_NOOP("actions", "&Open project…"),
+        QT_TRANSLATE_NOOP("actions", "Open the folder of a project."),
+        ("Ctrl+O",),
+        PROJECT_MENU,
+    ),
+    ActionSpec(
+        "project.new",
+        QT_TRANSLATE_NOOP("actions", "&New project…"),
+        QT_TRANSLATE_NOOP("actions", "Make an empty project in a new folder."),
+        ("Ctrl+Shift+N",),
+        PROJECT_MENU,
+    ),
+    ActionSpec(
+        "project.import",
+        QT_TRANSLATE_NOOP("actions", "&Import table…"),
+        QT_TRANSLATE_NOOP("actions", "Import images, or keypoint pairs, that a CSV or TSV table lists."),
+        ("Ctrl+I",),
+        PROJECT_MENU,
+    ),
+    ActionSpec(
+        "project.close",
+        QT_TRANSLATE_NOOP("actions", "&Close project"),
+        QT_TRANSLATE_NOOP("actions", "Close the project; everything is on disk already, and runs go on."),
+        ("Ctrl+W",),
+        PROJECT_MENU,
+    ),
+    ActionSpec(
+        "window.quit",
+        QT_TRANSLATE_NOOP("actions", "&Quit"),
+        QT_TRANSLATE_NOOP("actions", "Close the window; runs go on."),
+        ("Ctrl+Q",),
+        PROJECT_MENU,
+    ),
+    ActionSpec(
+        "edit.undo",
+        QT_TRANSLATE_NOOP("actions", "&Undo"),
+        QT_TRANSLATE_NOOP("actions", "Take the last edit back; also after a restart."),
+        ("Ctrl+Z",),
+        EDIT_MENU,
+    ),
+    ActionSpec(
+        "edit.redo",
+        QT_TRANSLATE_NOOP("actions", "&Redo"),
+        QT_TRANSLATE_NOOP("actions", "Do the edit again that was taken back last."),
+        ("Ctrl+Shift+Z", "Ctrl+Y"),
+        EDIT_MENU,
+    ),
+    ActionSpec(
+        "screen.pairs",
+        QT_TRANSLATE_NOOP("actions", "Pairs"),
+        QT_TRANSLATE_NOOP("actions", "Place keypoint pairs and register."),
+        ("F2",),
+        VIEW_MENU,
+    ),
+    ActionSpec(
+        "screen.train",
+        QT_TRANSLATE_NOOP("actions", "Train"),
+        QT_TRANSLATE_NOOP("actions", "Start training and watch it."),
+        ("F4",),
+        VIEW_MENU,
+    ),
+    ActionSpec(
+        "screen.runs",
+        QT_TRANSLATE_NOOP("actions", "Runs"),
+        QT_TRANSLATE_NOOP("actions", "Look at finished runs, their curves and their evaluation."),
+        ("F5",),
+        VIEW_MENU,
+    ),
+    ActionSpec(
+        "item.next",
+        QT_TRANSLATE_NOOP("actions", "&Next item"),
+        QT_TRANSLATE_NOOP("actions", "Go to the next item of the list."),
+        ("Ctrl+Right",),
+        VIEW_MENU,
+    ),
+    ActionSpec(
+        "item.previous",
+        QT_TRANSLATE_NOOP("actions", "&Previous item"),
+        QT_TRANSLATE_NOOP("actions", "Go to the previous item of the list."),
+        ("Ctrl+Left",),
+        VIEW_MENU,
+    ),
+    ActionSpec(
+        "item.find",
+        QT_TRANSLATE_NOOP("actions", "&Find item"),
+        QT_TRANSLATE_NOOP("actions", "Type a part of a subject or item to shorten the list."),
+        ("Ctrl+F",),
+        VIEW_MENU,
+    ),
+    ActionSpec(
+        "window.light",
+        QT_TRANSLATE_NOOP("actions", "&Light theme"),
+        QT_TRANSLATE_NOOP("actions", "Light or dark window; canvases stay dark."),
+        ("Ctrl+Shift+L",),
+        VIEW_MENU,
+        is_checkable=True,
+    ),
+    ActionSpec(
+        "help.log",
+        QT_TRANSLATE_NOOP("actions", "Show the &log file"),
+        QT_TRANSLATE_NOOP("actions", "Open the folder of the log file."),
+        (),
+        HELP_MENU,
+    ),
+    ActionSpec(
+        "help.keys",
+        QT_TRANSLATE_NOOP("actions", "&Shortcuts"),
+        QT_TRANSLATE_NOOP("actions", "List every action with its keys."),
+        ("F1",),
+        HELP_MENU,
+    ),
+)

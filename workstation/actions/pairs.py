@@ -1,0 +1,112 @@
+"""Actions of the Pairs screen. Letters choose tools; what deletes needs Del and can be undone."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QT_TRANSLATE_NOOP
+
+from workstation.actions.application import PAIRS_MENU
+from workstation.actions.registry import ActionSpec
+
+CANVAS = "pairs.canvas"
+"""Scope: the focus is in one of the two canvases."""
+AREA = "pairs.area"
+"""Scope: the focus is in a canvas or in the table."""
+
+
+def _pairs(
+    verb: str, text: str, tooltip: str, *shortcuts: str, scope: str = "", is_checkable: bool = False
+) -> ActionSpec:
+    return ActionSpec(f"pairs.{verb}", text, tooltip, shortcuts, PAIRS_MENU, scope, "pairs", is_checkable)
+
+
+PAIRS_ACTIONS: tuple[ActionSpec, ...] = (
+    _pairs(
+        "add",
+        QT_TRANSLATE_NOOP("actions", "&Add pair"),
+        QT_TRANSLATE_NOOP("actions", "Click the same place in fixed, then in moving. Esc drops a half pair."),
+        "N",
+        is_checkable=True,
+    ),
+    _pairs(
+        "select",
+        QT_TRANSLATE_NOOP("actions", "&Select and move"),
+        QT_TRANSLATE_NOOP("actions", "Click a point to select it, drag it to move it."),
+        "V",
+        is_checkable=True,
+    ),
+    _pairs(
+        "drop",
+        QT_TRANSLATE_NOOP("actions", "&Drop half pair"),
+        QT_TRANSLATE_NOOP("actions", "Forget the first point of an unfinished pair."),
+        "Esc",
+        scope=AREA,
+    ),
+    _pairs(
+        "next",
+        QT_TRANSLATE_NOOP("actions", "Next pair"),
+        QT_TRANSLATE_NOOP("actions", "Select the next pair and centre it."),
+        "Tab",
+        "Ctrl+D",
+        scope=CANVAS,
+    ),
+    _pairs(
+        "previous",
+        QT_TRANSLATE_NOOP("actions", "Previous pair"),
+        QT_TRANSLATE_NOOP("actions", "Select the previous pair and centre it."),
+        "Shift+Tab",
+        "Ctrl+Shift+D",
+        scope=CANVAS,
+    ),
+    _pairs(
+        "worst",
+        QT_TRANSLATE_NOOP("actions", "Next &worst"),
+        QT_TRANSLATE_NOOP("actions", "Walk the pairs from the largest leave-one-out residual down."),
+        "J",
+    ),
+    _pairs(
+        "exclude",
+        QT_TRANSLATE_NOOP("actions", "&Use or exclude"),
+        QT_TRANSLATE_NOOP("actions", "Leave the pair out of the fit without deleting it, or take it back."),
+        "U",
+    ),
+    _pairs(
+        "delete",
+        QT_TRANSLATE_NOOP("actions", "De&lete pair"),
+        QT_TRANSLATE_NOOP("actions", "Delete the selected pair; undo brings it back."),
+        "Del",
+        "Backspace",
+        scope=AREA,
+    ),
+    _pairs(
+        "lock",
+        QT_TRANSLATE_NOOP("actions", "Loc&k views"),
+        QT_TRANSLATE_NOOP("actions", "Pan and zoom both views together, through the transform."),
+        "L",
+        is_checkable=True,
+    ),
+    _pairs(
+        "blend",
+        QT_TRANSLATE_NOOP("actions", "&Blend"),
+        QT_TRANSLATE_NOOP("actions", "Lay the warped moving image over the fixed one. Hold T for a peek."),
+        "B",
+        is_checkable=True,
+    ),
+    _pairs(
+        "reset_view",
+        QT_TRANSLATE_NOOP("actions", "&Whole image"),
+        QT_TRANSLATE_NOOP("actions", "Show both images completely."),
+        "Ctrl+0",
+    ),
+    _pairs(
+        "register",
+        QT_TRANSLATE_NOOP("actions", "&Register"),
+        QT_TRANSLATE_NOOP("actions", "Find the transform from moving to fixed by the chosen method."),
+        "Ctrl+R",
+    ),
+    _pairs(
+        "use_registration",
+        QT_TRANSLATE_NOOP("actions", "Overlay anyway"),
+        QT_TRANSLATE_NOOP("actions", "Use a transform that the verification did not confirm."),
+        "Ctrl+Shift+R",
+    ),
+)

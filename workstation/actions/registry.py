@@ -1,0 +1,202 @@
+"""The action registry: one entry for everything a person can do.
+
+A table of `ActionSpec`s says what exists; screens bind what each does with `ActionRegistry.bind`, and
+menus, tool bars and shortcuts are made from the bound `QAction`s. `refresh` asks every action whether
+it may run now; the sentence it gets back is shown in the tooltip of the disabled action.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from PySide6.QtCore import QCoreApplication, QObject, Qt
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QWidget
+
+from engines.contract.errors import UnknownKeyError
+
+Reason = Callable[[], str]
+"""Returns why an action cannot run now, translated; an empty text when it can."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSpec:
+    """One thing a person can do.
+
+    Parameters
+    ----------
+    key : str
+        ``<scope>.<verb>``, for example ``"pairs.add"``.
+    text, tooltip : str
+        English; translated in the context ``actions``.
+    shortcuts : tuple of str
+        Key sequences; the first is the one that is shown.
+    menu : str
+        Title of the menu that holds it; empty for none.
+    scope : str
+        Empty: works everywhere in the window. Otherwise only while a widget given to
+        `ActionRegistry.set_scope` of that name, or a child of it, has the focus.
+    screen : str
+        Key of the screen that must be shown; empty for any.
+    is_checkable : bool
+    """
+
+    key: str
+    text: str
+    tooltip: str
+    shortcuts: tuple[str, ...] = ()
+    menu: str = ""
+    scope: str = ""
+    screen: str = ""
+    is_checkable: bool = False
+
+
+class ActionRegistry(QObject):
+    """Every action of the window, by key.
+
+    Parameters
+    ----------
+    specs : iterable of ActionSpec
+    parent : QWidget
+        The window that actions without a scope work in.
+    """
+
+    def __init__(self, specs: Iterable[ActionSpec], parent: QWidget) -> None:
+        super().__init__(parent)
+        self._window = parent
+        self._specs: dict[str, ActionSpec] = {}
+        self._actions: dict[str, QAction] = {}
+        self._reasons: dict[str, Reason] = {}
+        self._screen = ""
+        for spec in specs:
+            self.add(spec)
+
+    def add(self, spec: ActionSpec) -> QAction:
+        """Add an action; it stays disabled until `bind` says what it does.
+
+        Raises
+        ------
+        ValueError
+            If the key is taken, or another action that can be meant at the same time has its shortcut.
+        """
+        if spec.key in self._specs:
+            raise ValueError(f"The action {spec.key} exists already.")
+        clash = find_conflict([*self._specs.values(), spec])
+        if clash:
+            raise ValueError("The shortcut {} belongs to both {} and {}.".format(*clash))
+        action = QAction(_translated(spec.text), self)
+        action.setObjectName(spec.key)
+        action.setCheckable(spec.is_checkable)
+        action.setShortcuts([QKeySequence(text) for text in spec.shortcuts])
+        if spec.scope:
+            action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        else:
+            action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
+            self._window.addAction(action)
+        action.setEnabled(False)
+        self._specs[spec.key] = spec
+        self._actions[spec.key] = action
+        return action
+
+    def bind(self, key: str, triggered: Callable[[], None], reason: Reason | None = None) -> QAction:
+        """Say what an action does, and when it cannot; returns the `QAction`."""
+        action = self.action(key)
+        # QAction passes `checked`, which handlers do not want.
+        action.triggered.connect(lambda _checked=False: triggered())
+        self._reasons[key] = reason if reason is not None else _always
+        self.refresh()
+        return action
+
+    def action(self, key: str) -> QAction:
+        """Return the `QAction` of a key.
+
+        Raises
+        ------
+        UnknownKeyError
+            With the nearest known key.
+        """
+        if key not in self._actions:
+            near = difflib.get_close_matches(key, self._actions, n=3)
+            raise UnknownKeyError(
+                "There is no action '{key}'.",
+                remedy="Did you mean {near}?" if near else "Known actions: {known}.",
+                key=key,
+                near=", ".join(near),
+                known=", ".join(self._actions),
+            )
+        return self._actions[key]
+
+    def spec(self, key: str) -> ActionSpec:
+        """Return the spec of a key; see `action` for the error."""
+        self.action(key)
+        return self._specs[key]
+
+    def specs(self) -> tuple[ActionSpec, ...]:
+        """Return every spec, in order."""
+        return tuple(self._specs.values())
+
+    def of_menu(self, menu: str) -> tuple[QAction, ...]:
+        """Return the actions of a menu, in order."""
+        return tuple(self._actions[key] for key, spec in self._specs.items() if spec.menu == menu)
+
+    def set_scope(self, scope: str, *widgets: QWidget) -> None:
+        """Let the actions of a scope work while one of these widgets, or a child, has the focus."""
+        for key, spec in self._specs.items():
+            if spec.scope == scope:
+                for widget in widgets:
+                    widget.addAction(self._actions[key])
+
+    def set_screen(self, screen: str) -> None:
+        """Tell which screen is shown."""
+        self._screen = screen
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Ask every bound action whether it may run now, and write the reason into its tooltip."""
+        for key, action in self._actions.items():
+            spec = self._specs[key]
+            reason = self._reason(key, spec)
+            action.setEnabled(not reason)
+            keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+            title = f"{action.text()} ({keys})" if keys else action.text()
+            lines = [title, _translated(spec.tooltip), reason]
+            action.setToolTip("\n".join(line for line in lines if line))
+            action.setStatusTip(reason or _translated(spec.tooltip))
+
+    def _reason(self, key: str, spec: ActionSpec) -> str:
+        if key not in self._reasons or (spec.screen and spec.screen != self._screen):
+            return _translated("Not available on this screen.")
+        return self._reasons[key]()
+
+
+def find_conflict(specs: Iterable[ActionSpec]) -> tuple[str, str, str] | None:
+    """Return ``(shortcut, key, key)`` of two actions that one key press could mean, or None.
+
+    Two actions cannot be meant at once only when they belong to different screens or different scopes
+    of one screen.
+    """
+    seen: list[tuple[str, ActionSpec]] = []
+    for spec in specs:
+        for text in spec.shortcuts:
+            portable = QKeySequence(text).toString()
+            for other_text, other in seen:
+                if portable == other_text and _can_meet(spec, other):
+                    return portable, other.key, spec.key
+            seen.append((portable, spec))
+    return None
+
+
+def _can_meet(first: ActionSpec, second: ActionSpec) -> bool:
+    if first.screen and second.screen and first.screen != second.screen:
+        return False
+    return not (first.scope and second.scope and first.scope != second.scope)
+
+
+def _always() -> str:
+    return ""
+
+
+def _translated(text: str) -> str:
+    return QCoreApplication.translate("actions", text) if text else ""

@@ -1,0 +1,9 @@
+"""All action tables, in the order of the menus; a screen with actions of its own adds its table here."""
+
+from __future__ import annotations
+
+from workstation.actions.application import APPLICATION_ACTIONS
+from workstation.actions.pairs import PAIRS_ACTIONS
+from workstation.actions.registry import ActionSpec
+
+ALL_ACTIONS: tuple[ActionSpec, ...] = (*APPLICATION_ACTIONS, *PAIRS_ACTIONS)

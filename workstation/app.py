@@ -1,0 +1,96 @@
+"""Start of the window: application, exception path, theme and language; builds and wires the parts.
+
+The frame is painted before napari is imported; torch never is.
+"""
+
+from __future__ import annotations
+
+import getpass
+import logging
+import os
+import sys
+from pathlib import Path
+
+import platformdirs
+from PySide6.QtCore import QTimer
+from PySide6.QtGui import QFont, QFontDatabase
+from PySide6.QtWidgets import QApplication
+
+from workstation.controllers.workbench import Workbench
+from workstation.event_loop_watchdog import EventLoopWatchdog
+from workstation.exception_path import ExceptionPath
+from workstation.language import install_language
+from workstation.main_window import MainWindow
+from workstation.settings import APPLICATION, Settings, log_path
+from workstation.views.theme import apply_theme
+
+_LOG = logging.getLogger(__name__)
+
+SWITCH_INTERVAL_S = 0.0005
+"""Threads hand the interpreter back to the window this often; the default of 5 ms is felt."""
+
+
+def run(project_folder: Path | None = None) -> int:
+    """Open the window, on a project when one is given, and return the exit code."""
+    application = QApplication.instance() or QApplication(sys.argv[:1])
+    assert isinstance(application, QApplication)
+    # Parts that bring their own Qt wrapper must take the same one.
+    os.environ.setdefault("QT_API", "pyside6")
+    errors = ExceptionPath(log_path())
+    errors.install()
+    settings = Settings.read()
+    prepare(application, settings)
+    window = build(settings)
+    errors.caught.connect(window.workbench.post)
+    watchdog = EventLoopWatchdog()
+    window.show()
+    watchdog.start()
+    if project_folder is not None:
+        folder = project_folder
+        QTimer.singleShot(0, lambda: window.projects.open(folder))
+    try:
+        return application.exec()
+    finally:
+        watchdog.stop()
+        errors.remove()
+
+
+def prepare(application: QApplication, settings: Settings) -> None:
+    """Give an application its name, language, font and colours."""
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    application.setApplicationName(APPLICATION)
+    install_language(application, settings.language)
+    _choose_font(application)
+    apply_theme(application, settings.theme)
+
+
+def build(settings: Settings, sample_folder: Path | None = None) -> MainWindow:
+    """Make the window and what stands behind it."""
+    workbench = Workbench()
+    workbench.annotator = settings.annotator or _user_name()
+    window = MainWindow(workbench, settings, sample_folder or default_sample_folder())
+    workbench.setParent(window)
+    return window
+
+
+def default_sample_folder() -> Path:
+    """Return where the sample project lies."""
+    return Path(platformdirs.user_data_dir(APPLICATION, appauthor=False)) / "sample project"
+
+
+def _user_name() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        # No name for the account, for example in a container.
+        return "annotator"
+
+
+def _choose_font(application: QApplication) -> None:
+    families = set(QFontDatabase.families())
+    wanted = ("Inter", "Segoe UI", "SF Pro Text", "Noto Sans", "Noto Sans CJK SC", "DejaVu Sans")
+    found = [name for name in wanted if name in families]
+    if found:
+        font = QFont(application.font())
+        font.setFamilies(found)
+        application.setFont(font)

@@ -1,0 +1,160 @@
+"""Open, make and fill projects; everything slow happens on a thread."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from PySide6.QtCore import QObject, Signal
+
+from engines.contract.errors import WorkstationError
+from engines.contract.kinds import Severity
+from engines.contract.messages import Message
+from workstation.controllers.background import CancelToken
+from workstation.controllers.workbench import Workbench
+from workstation.views.protocols import Card
+
+if TYPE_CHECKING:
+    from workstation.project.project import Project
+
+_LOG = logging.getLogger(__name__)
+_OPENING = "project"
+_IMPORT = "import"
+
+
+class ProjectController(QObject):
+    """What the Project menu does.
+
+    Signals
+    -------
+    opened : Path
+        A project was opened; its folder.
+    work_changed : str, int, int
+        The window's own long work: what, how many done, of how many (0: unknown). Empty text: over.
+    """
+
+    opened = Signal(object)
+    work_changed = Signal(str, int, int)
+    _progressed = Signal(int, int)
+
+    def __init__(self, workbench: Workbench, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._workbench = workbench
+        self._cancel = CancelToken()
+        self._work = ""
+        self._progressed.connect(self._on_progress)
+
+    @property
+    def work(self) -> str:
+        """What the window is busy with; empty when it is not."""
+        return self._work
+
+    def open(self, folder: Path) -> None:
+        """Open a project."""
+
+        def work() -> Project:
+            from workstation.project.project import Project
+
+            return Project.open(folder)
+
+        self._begin("Opening the project", _OPENING, work, self._on_opened)
+
+    def create(self, folder: Path, name: str = "") -> None:
+        """Make an empty project and open it."""
+
+        def work() -> Project:
+            from workstation.project.project import Project
+
+            return Project.create(folder, name or folder.name)
+
+        self._begin("Making the project", _OPENING, work, self._on_opened)
+
+    def open_sample(self, folder: Path) -> None:
+        """Make the sample project where there is none yet, and open it."""
+
+        def work() -> Project:
+            from workstation.project.project import Project
+            from workstation.project.sample import create_sample
+
+            if not (folder / "project.db").exists():
+                create_sample(folder).close()
+            return Project.open(folder)
+
+        self._begin("Building the sample project", _OPENING, work, self._on_opened)
+
+    def import_paths(self, paths: Sequence[Path]) -> None:
+        """Import tables into the open project; a cancelled import leaves nothing."""
+        project = self._workbench.project
+        if project is None or not paths:
+            return
+        cancel = self._cancel = CancelToken()
+
+        def work() -> Any:
+            from workstation.project.importers.table import import_paths
+
+            return import_paths(
+                project, list(paths), progress=self._progressed.emit, should_stop=cancel.is_cancelled
+            )
+
+        self._begin("Importing", _IMPORT, work, self._on_imported)
+
+    def close(self) -> None:
+        """Close the open project."""
+        self._workbench.set_project(None)
+
+    def cancel(self) -> None:
+        """Stop the import that is running."""
+        self._cancel.cancel()
+
+    def _begin(self, text: str, channel: str, work: Any, done: Any) -> None:
+        self._set_work(text)
+        self._workbench.background.submit(channel, work, done, self._on_failed)
+
+    def _set_work(self, text: str, done: int = 0, total: int = 0) -> None:
+        self._work = text
+        self.work_changed.emit(text, done, total)
+
+    def _on_progress(self, done: int, total: int) -> None:
+        if self._work:
+            self._set_work(self._work, done, total)
+
+    def _on_opened(self, project: Project) -> None:
+        self._set_work("")
+        self._workbench.set_project(project)
+        self.opened.emit(project.folder)
+
+    def _on_failed(self, error: BaseException) -> None:
+        self._set_work("")
+        if self._cancel.is_cancelled():
+            self._workbench.note("The import was cancelled; nothing was imported.")
+            return
+        if isinstance(error, WorkstationError):
+            _LOG.warning("%s", error)
+            self._workbench.post(Card.of_error(error))
+
+    def _on_imported(self, report: Any) -> None:
+        self._set_work("")
+        self._workbench.post(import_card(report))
+        self._workbench.data_changed.emit()
+
+
+def import_card(report: Any) -> Card:
+    """Return the card of an import report: counts first, every finding in the details."""
+    refused, warnings = list(report.refused), list(report.warnings)
+    severity = Severity.ERROR if report.exit_code else Severity.WARNING if refused else Severity.NOTE
+    parameters = {"imported": report.imported, "refused": len(refused), "warnings": len(warnings)}
+    what = "{imported} rows were imported."
+    if refused:
+        what = "{imported} rows were imported, {refused} were refused."
+    elif warnings:
+        what = "{imported} rows were imported, with {warnings} warnings."
+    findings = [*refused, *warnings]
+    return Card(
+        severity,
+        Message(what, parameters),
+        why=findings[0].message if findings else Message(""),
+        remedy=findings[0].remedy if findings else Message(""),
+        details="\n".join(str(finding) for finding in findings),
+    )

@@ -1,0 +1,106 @@
+"""What every screen shares: the open project, the current item, the live runs, cards, background work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal
+
+from engines.contract.kinds import Severity
+from engines.contract.messages import Message
+from workstation.controllers.background import Background
+from workstation.controllers.live_runs import LiveRuns
+from workstation.views.protocols import Card
+
+if TYPE_CHECKING:
+    from workstation.project.project import Project
+
+
+class Workbench(QObject):
+    """Shared state of one window; it holds no widgets.
+
+    Signals
+    -------
+    project_changed
+        A project was opened or closed.
+    data_changed
+        Items or annotations of the project changed.
+    item_changed : str
+        Another item is current.
+    screen_requested : str
+        Somebody wants a screen shown, by key.
+    card_posted : Card
+    cursor_moved : str
+        Where the mouse is, for the status bar.
+    strip_changed : StripText or None
+        What the strip at the bottom says about the running run.
+    run_requested : str
+        Somebody wants to look at a run, by id.
+    """
+
+    project_changed = Signal()
+    data_changed = Signal()
+    item_changed = Signal(str)
+    screen_requested = Signal(str)
+    card_posted = Signal(object)
+    cursor_moved = Signal(str)
+    strip_changed = Signal(object)
+    run_requested = Signal(str)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.background = Background(self)
+        self.live_runs = LiveRuns(self)
+        self._project: Project | None = None
+        self._item_id = ""
+        self.annotator = ""
+        """Name under which edits are stored."""
+
+    @property
+    def project(self) -> Project | None:
+        """The open project."""
+        return self._project
+
+    @property
+    def item_id(self) -> str:
+        """Id of the current item; empty when none is chosen."""
+        return self._item_id
+
+    def set_project(self, project: Project | None) -> None:
+        """Make a project the open one; the one before is closed."""
+        before, self._project = self._project, project
+        self._item_id = ""
+        if before is not None:
+            self.live_runs.detach_all()
+            before.close()
+        if project is not None:
+            project.changed.connect(self.data_changed.emit)
+            self.live_runs.reattach(project.runs.folders())
+        self.project_changed.emit()
+
+    def set_item(self, item_id: str) -> None:
+        """Choose the current item."""
+        if item_id != self._item_id:
+            self._item_id = item_id
+            self.item_changed.emit(item_id)
+
+    def request_run(self, run_id: str) -> None:
+        """Show a run on the screen for runs."""
+        self.screen_requested.emit("runs")
+        self.run_requested.emit(run_id)
+
+    def post(self, card: Card) -> None:
+        """Show a card."""
+        self.card_posted.emit(card)
+
+    def note(self, text: str, **parameters: object) -> None:
+        """Show a short card that needs no answer."""
+        self.post(Card(Severity.NOTE, Message(text, parameters)))
+
+    def close(self) -> None:
+        """Let go of runs, threads and project; runs go on by themselves."""
+        self.background.close()
+        self.live_runs.detach_all()
+        if self._project is not None:
+            self._project.close()
+            self._project = None

@@ -1,0 +1,77 @@
+"""The table of screens: one row and one module each.
+
+A module ``workstation/screens/<key>.py`` has one function ``build(workbench, actions) -> Screen`` that
+makes the widgets and the controller of the screen, connects them, and binds the screen's actions. It is
+imported when the screen is first shown, so that the window paints before napari and pyqtgraph load.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from PySide6.QtCore import QT_TRANSLATE_NOOP
+from PySide6.QtWidgets import QWidget
+
+from workstation.actions.registry import ActionRegistry
+from workstation.controllers.workbench import Workbench
+
+
+def _nothing() -> None:
+    return
+
+
+@dataclass
+class Screen:
+    """A screen that was built.
+
+    Parameters
+    ----------
+    centre : QWidget
+        Fills the middle of the window.
+    panel : QWidget or None
+        Task panel on the right; its top is the one primary action.
+    controller : object
+        Kept alive with the screen.
+    shown, hidden : callable
+        Called when the screen appears and disappears.
+    close : callable
+        Called before the window closes; lets go of threads and canvases.
+    """
+
+    centre: QWidget
+    panel: QWidget | None
+    controller: object
+    shown: Callable[[], None] = field(default=_nothing)
+    hidden: Callable[[], None] = field(default=_nothing)
+    close: Callable[[], None] = field(default=_nothing)
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenSpec:
+    """One row of the table.
+
+    Parameters
+    ----------
+    key : str
+        Also the module under ``workstation/screens`` and the action ``screen.<key>``.
+    title : str
+        English, translated in the context ``screens``.
+    shows_items : bool
+        Whether the data browser stands beside it.
+    """
+
+    key: str
+    title: str
+    shows_items: bool = True
+
+    def build(self, workbench: Workbench, actions: ActionRegistry) -> Screen:
+        """Import the module and make the screen."""
+        module = importlib.import_module(f"workstation.screens.{self.key}")
+        screen = module.build(workbench, actions)
+        assert isinstance(screen, Screen)
+        return screen
+
+
+SCREENS: tuple[ScreenSpec, ...] = (ScreenSpec("pairs", QT_TRANSLATE_NOOP("screens", "Pairs")),)

@@ -1,0 +1,1 @@
+"""Canvases; the only place where napari is imported."""

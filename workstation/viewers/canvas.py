@@ -1,0 +1,252 @@
+"""One 2-D image on a napari canvas, with our own mouse and keys.
+
+Positions are ``(x, y)`` in pixels of the image, 0-based pixel centres; napari's world is ``(y, x)`` of
+the same. Marks are painted by an overlay above the canvas, so that moving one costs no OpenGL frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+from PySide6.QtCore import QEvent, QObject, QPointF, Qt, Signal
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from workstation.viewers.napari_compat import quiet_import
+from workstation.viewers.point_overlay import PointOverlay
+from workstation.views.theme import current_theme, palette
+
+with quiet_import():
+    from napari.components import ViewerModel
+    from napari.qt import QtViewer
+
+Point = tuple[float, float]
+MARGIN = 0.97
+"""Share of the pane that a whole image fills."""
+
+
+class Pointer(Protocol):
+    """What the mouse does on a canvas; each answer says whether the event was used up."""
+
+    def pressed(self, at: QPointF, button: Qt.MouseButton) -> bool:
+        """Take a press at a position of the canvas."""
+
+    def moved(self, at: QPointF) -> bool:
+        """Take a move."""
+
+    def released(self, at: QPointF, button: Qt.MouseButton) -> bool:
+        """Take a release."""
+
+
+class ImageCanvas(QWidget):
+    """A pane that shows one image.
+
+    Signals
+    -------
+    viewChanged
+        Pan or zoom changed by the person or by `look_at`.
+    cursorMoved : float, float
+        x and y in pixels of the image.
+    cursorLeft
+    keyHeld : int, bool
+        A key that is no shortcut went down or up.
+    """
+
+    viewChanged = Signal()
+    cursorMoved = Signal(float, float)
+    cursorLeft = Signal()
+    keyHeld = Signal(int, bool)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.model = ViewerModel()
+        self.viewer = QtViewer(self.model, show_welcome_screen=False)
+        self.native: QWidget = self.viewer.canvas.native
+        self.pointer: Pointer | None = None
+        self._layer = None
+        self._size: tuple[int, int] | None = None
+        self._is_whole = True
+        self._is_closed = False
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.viewer)
+        self.overlay = PointOverlay(self.native, self.canvas_from_image)
+        self.model.canvas.background_color_override = palette(current_theme())["canvas"]
+        self.native.setMouseTracking(True)
+        self.native.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.native.setCursor(Qt.CursorShape.CrossCursor)
+        self.native.installEventFilter(self)
+        self.setFocusProxy(self.native)
+        self.model.scene.camera.events.center.connect(self._on_camera)
+        self.model.scene.camera.events.zoom.connect(self._on_camera)
+
+    # -- image ---------------------------------------------------------------------------------------
+
+    @property
+    def image_size(self) -> tuple[int, int] | None:
+        """Width and height of the image in px, or None."""
+        return self._size
+
+    def show_image(self, image: npt.NDArray[np.generic] | None, *, keep_view: bool = False) -> None:
+        """Show an image, or nothing.
+
+        Parameters
+        ----------
+        image : ndarray, (H, W) or (H, W, 3), or None
+        keep_view : bool
+            Whether pan and zoom stay as they are.
+        """
+        if image is None:
+            self.model.layers.clear()
+            self._layer, self._size = None, None
+            self.overlay.update()
+            return
+        is_rgb = image.ndim == 3
+        with self._view_kept(keep_view):
+            if self._layer is not None and bool(self._layer.rgb) == is_rgb:
+                self._layer.data = image
+                if not is_rgb:
+                    self._layer.reset_contrast_limits()
+            else:
+                self.model.layers.clear()
+                self._layer = self.model.add_image(image, rgb=is_rgb, interpolation2d="linear")
+            self.model.layers.selection.clear()
+            self._size = (image.shape[1], image.shape[0])
+        if not keep_view:
+            self.show_whole()
+        self.overlay.update()
+
+    # -- view ----------------------------------------------------------------------------------------
+
+    @property
+    def centre_xy(self) -> Point:
+        """Image position in the middle of the pane."""
+        centre = self.model.scene.camera.center
+        return float(centre[-1]), float(centre[-2])
+
+    @property
+    def zoom(self) -> float:
+        """Screen pixels per image pixel."""
+        return float(self.model.scene.camera.zoom)
+
+    def look_at(self, centre_xy: Point, zoom: float | None = None) -> None:
+        """Put an image position into the middle, and zoom."""
+        camera = self.model.scene.camera
+        self._is_whole = False
+        if zoom is not None and np.isfinite(zoom) and zoom > 0:
+            camera.zoom = zoom
+        camera.center = (0.0, centre_xy[1], centre_xy[0])
+
+    def show_whole(self) -> None:
+        """Show the whole image."""
+        if self._size is None:
+            return
+        width, height = self._size
+        pane = self.native.size()
+        self.look_at(
+            ((width - 1) / 2, (height - 1) / 2),
+            MARGIN * min(pane.width() / width, pane.height() / height),
+        )
+        self._is_whole = True
+
+    def canvas_from_image(self, xy: Point) -> QPointF:
+        """Return the position on the canvas, in screen px, of an image position."""
+        centre, zoom = self.centre_xy, self.zoom
+        return QPointF(
+            self.native.width() / 2 + (xy[0] - centre[0]) * zoom,
+            self.native.height() / 2 + (xy[1] - centre[1]) * zoom,
+        )
+
+    def image_from_canvas(self, at: QPointF) -> Point:
+        """Return the image position under a position of the canvas in screen px."""
+        centre, zoom = self.centre_xy, self.zoom
+        return (
+            centre[0] + (at.x() - self.native.width() / 2) / zoom,
+            centre[1] + (at.y() - self.native.height() / 2) / zoom,
+        )
+
+    def contains(self, xy: Point) -> bool:
+        """Tell whether a position lies on the image."""
+        if self._size is None:
+            return False
+        width, height = self._size
+        return -0.5 <= xy[0] <= width - 0.5 and -0.5 <= xy[1] <= height - 0.5
+
+    # -- life ----------------------------------------------------------------------------------------
+
+    def shut(self) -> None:
+        """Let go of the canvas; napari keeps it alive otherwise."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self.native.removeEventFilter(self)
+        self.model.scene.camera.events.center.disconnect(self._on_camera)
+        self.model.scene.camera.events.zoom.disconnect(self._on_camera)
+        self.pointer = None
+        self.model.layers.clear()
+        self.viewer.close()
+        self.viewer.deleteLater()
+
+    @contextmanager
+    def _view_kept(self, is_kept: bool) -> Iterator[None]:
+        centre, zoom, whole = self.centre_xy, self.zoom, self._is_whole
+        yield
+        if is_kept and not whole:
+            self.look_at(centre, zoom)
+        elif is_kept:
+            self.show_whole()
+
+    def _on_camera(self, _event: object = None) -> None:
+        self.overlay.update()
+        self.viewChanged.emit()
+
+    # -- events of the canvas ------------------------------------------------------------------------
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Take mouse and keys before napari does; what is left to napari is pan by drag and zoom by wheel."""
+        if watched is not self.native:
+            return False
+        kind = event.type()
+        if kind == QEvent.Type.Resize:
+            self.overlay.resize(self.native.size())
+            if self._is_whole:
+                self.show_whole()
+            return False
+        if kind == QEvent.Type.Leave:
+            self.cursorLeft.emit()
+            return False
+        if kind == QEvent.Type.Wheel:
+            self._is_whole = False
+            return False
+        if isinstance(event, QMouseEvent):
+            return self._on_mouse(event)
+        if isinstance(event, QKeyEvent) and kind in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease):
+            if not event.isAutoRepeat():
+                self.keyHeld.emit(event.key(), kind == QEvent.Type.KeyPress)
+            # Shortcuts were served before; whatever comes here would reach napari's own keys.
+            return True
+        return False
+
+    def _on_mouse(self, event: QMouseEvent) -> bool:
+        kind, at = event.type(), event.position()
+        if kind == QEvent.Type.MouseMove:
+            self.cursorMoved.emit(*self.image_from_canvas(at))
+            if event.buttons() & Qt.MouseButton.LeftButton:
+                self._is_whole = False
+            return self.pointer is not None and self.pointer.moved(at)
+        if kind in (QEvent.Type.MouseButtonPress, QEvent.Type.MouseButtonDblClick):
+            self.native.setFocus(Qt.FocusReason.MouseFocusReason)
+            is_used = self.pointer is not None and self.pointer.pressed(at, event.button())
+            # A double click is two clicks here; napari would zoom.
+            return is_used or kind == QEvent.Type.MouseButtonDblClick
+        if kind == QEvent.Type.MouseButtonRelease:
+            return self.pointer is not None and self.pointer.released(at, event.button())
+        return False
+
+    def set_background(self, colour: QColor) -> None:
+        """Colour the ground around the image."""
+        self.model.canvas.background_color_override = colour.name()

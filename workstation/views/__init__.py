@@ -1,0 +1,1 @@
+"""Widgets: they read models and emit signals, and never write a model."""

@@ -1,0 +1,74 @@
+"""What an empty region says: one sentence, one primary button, and links."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+
+def action_button(action: QAction, role: str = "", parent: QWidget | None = None) -> QPushButton:
+    """Return a button that follows an action: text, tooltip and whether it is enabled."""
+    button = QPushButton(parent)
+    button.setProperty("role", role)
+    button.setCheckable(action.isCheckable())
+
+    def follow() -> None:
+        button.setText(action.text().replace("&", ""))
+        button.setToolTip(action.toolTip())
+        button.setEnabled(action.isEnabled())
+        button.setChecked(action.isChecked())
+
+    action.changed.connect(follow)
+    button.clicked.connect(action.trigger)
+    follow()
+    return button
+
+
+class EmptyState(QWidget):
+    """A sentence in the middle with buttons below.
+
+    Parameters
+    ----------
+    sentence, hint : str
+        Translated.
+    primary : QAction or None
+    links : sequence of QAction
+    """
+
+    def __init__(
+        self,
+        sentence: str,
+        hint: str = "",
+        primary: QAction | None = None,
+        links: Sequence[QAction] = (),
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        layout = QVBoxLayout(self)
+        layout.setSpacing(12)
+        layout.addStretch(3)
+        self.sentence = QLabel(sentence, self)
+        self.sentence.setObjectName("drop_hint")
+        self.sentence.setWordWrap(True)
+        self.sentence.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        layout.addWidget(self.sentence)
+        self.hint = QLabel(hint, self)
+        self.hint.setProperty("role", "muted")
+        self.hint.setWordWrap(True)
+        self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.hint.setVisible(bool(hint))
+        layout.addWidget(self.hint)
+        if primary is not None:
+            self.primary = action_button(primary, "primary", self)
+            layout.addWidget(self.primary, 0, Qt.AlignmentFlag.AlignHCenter)
+        row = QHBoxLayout()
+        row.setSpacing(18)
+        row.addStretch(1)
+        for link in links:
+            row.addWidget(action_button(link, "link", self))
+        row.addStretch(1)
+        layout.addLayout(row)
+        layout.addStretch(4)

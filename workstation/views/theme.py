@@ -1,0 +1,69 @@
+"""The look of the window: one style sheet, filled in from one palette of two themes."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from PySide6.QtGui import QColor, QPalette
+from PySide6.QtWidgets import QApplication
+
+from engines.contract.config import read_yaml
+from engines.contract.resources import resource_path
+
+THEMES = ("dark", "light")
+
+
+@cache
+def palette(theme: str) -> dict[str, str]:
+    """Return the colours of a theme by name, as ``"#rrggbb"``."""
+    colours = read_yaml(resource_path("theme", "palette.yaml"))
+    return dict(colours[theme if theme in THEMES else THEMES[0]])
+
+
+@cache
+def style_sheet(theme: str) -> str:
+    """Return the style sheet of a theme.
+
+    Raises
+    ------
+    KeyError
+        If the sheet names a colour that the palette lacks.
+    """
+    colours = palette(theme)
+    template = resource_path("theme", "window.qss").read_text(encoding="utf-8")
+    return re.sub(r"@(\w+)", lambda match: colours[match[1]], template)
+
+
+def current_theme() -> str:
+    """Return the theme that is shown."""
+    application = QApplication.instance()
+    return str(application.property("theme") or THEMES[0]) if application is not None else THEMES[0]
+
+
+def apply_theme(application: QApplication, theme: str) -> None:
+    """Give an application the colours of a theme; what draws by itself reads `palette`."""
+    colours = palette(theme)
+    application.setProperty("theme", theme)
+    application.setStyle("Fusion")
+    roles = QPalette()
+    for role, name in (
+        (QPalette.ColorRole.Window, "ground"),
+        (QPalette.ColorRole.WindowText, "text"),
+        (QPalette.ColorRole.Base, "field"),
+        (QPalette.ColorRole.AlternateBase, "ground"),
+        (QPalette.ColorRole.Text, "text"),
+        (QPalette.ColorRole.PlaceholderText, "muted"),
+        (QPalette.ColorRole.Button, "raised"),
+        (QPalette.ColorRole.ButtonText, "text"),
+        (QPalette.ColorRole.Highlight, "selection"),
+        (QPalette.ColorRole.HighlightedText, "text"),
+        (QPalette.ColorRole.ToolTipBase, "raised"),
+        (QPalette.ColorRole.ToolTipText, "text"),
+        (QPalette.ColorRole.Link, "accent"),
+    ):
+        roles.setColor(role, QColor(colours[name]))
+    for role in (QPalette.ColorRole.Text, QPalette.ColorRole.ButtonText, QPalette.ColorRole.WindowText):
+        roles.setColor(QPalette.ColorGroup.Disabled, role, QColor(colours["muted"]))
+    application.setPalette(roles)
+    application.setStyleSheet(style_sheet(theme))
