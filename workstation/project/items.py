@@ -1,0 +1,311 @@
+"""Items of the project: subjects and visits, files by role with content hash and size, status."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from engines.contract.errors import PreconditionError, UnknownKeyError
+from engines.contract.files import hash_file, relative_or_absolute
+from engines.contract.kinds import FileKind, ItemKind, Split
+from workstation.project.schema import FileRow, ItemRow, SplitRow, SubjectRow, VisitRow
+from workstation.project.store import Store, now
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFile:
+    """One file of an item.
+
+    Parameters
+    ----------
+    path : Path
+        Absolute. The file may have been moved since: see `require`.
+    kind : FileKind
+    sha256 : str
+        Hash of the content at import.
+    size_bytes : int
+    modality : str or None
+        ``"CF"``, ``"FA"``, ...
+    width, height : int or None
+        Size in pixels.
+    """
+
+    path: Path
+    kind: FileKind
+    sha256: str
+    size_bytes: int
+    modality: str | None
+    width: int | None
+    height: int | None
+
+    def require(self) -> Path:
+        """Return the path of a file that exists.
+
+        Raises
+        ------
+        PreconditionError
+            If the file was moved, renamed or deleted.
+        """
+        if not self.path.is_file():
+            raise PreconditionError(
+                "{path} is no longer there.",
+                remedy="Put the file back, or tell the project where it is now.",
+                path=self.path,
+            )
+        return self.path
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One row of the data set.
+
+    Parameters
+    ----------
+    id : str
+        The name given in the table; unique in the project and usable as a file name.
+    subject, visit, laterality : str or None
+    kind : ItemKind
+    files : mapping of role to ItemFile
+    split : Split or None
+        None until it is given or assigned.
+    status : str
+    """
+
+    id: str
+    subject: str
+    kind: ItemKind
+    files: Mapping[str, ItemFile]
+    split: Split | None
+    laterality: str | None
+    visit: str | None
+    status: str
+
+    def has(self, *roles: str) -> bool:
+        """Tell whether the item holds a file for each of these roles."""
+        return all(role in self.files for role in roles)
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A file about to be recorded, with what its item needs if that is new too."""
+
+    item_id: str
+    subject: str
+    role: str
+    file_kind: FileKind
+    path: Path
+    sha256: str
+    size_bytes: int
+    modality: str | None = None
+    width: int | None = None
+    height: int | None = None
+    visit: str | None = None
+    laterality: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MissingFile:
+    """A file that the project knows and the disk no longer has."""
+
+    item_id: str
+    role: str
+    path: Path
+    sha256: str
+
+
+class ItemStore:
+    """Read side of the items, and the few facts of an item that a person may change.
+
+    Parameters
+    ----------
+    store : Store
+    folder : Path
+        The project folder, which recorded paths are relative to.
+    """
+
+    def __init__(self, store: Store, folder: Path) -> None:
+        self._store = store
+        self._folder = folder
+
+    def all(self) -> list[Item]:
+        """Return every item, in the order of import."""
+        with self._store.read() as session:
+            return load_items(session, self._folder)
+
+    def of_kind(self, *kinds: ItemKind) -> list[Item]:
+        """Return the items of some kinds, in the order of import."""
+        return [item for item in self.all() if item.kind in kinds]
+
+    def get(self, item_id: str) -> Item:
+        """Return one item.
+
+        Raises
+        ------
+        UnknownKeyError
+            If there is no such item.
+        """
+        with self._store.read() as session:
+            found = load_items(session, self._folder, only=(item_id,))
+        if not found:
+            raise UnknownKeyError(
+                "The project has no item '{item}'.",
+                remedy="List the items with: workstation items PROJECT.",
+                item=item_id,
+            )
+        return found[0]
+
+    def count(self) -> int:
+        """Return the number of items."""
+        with self._store.read() as session:
+            return session.scalar(select(func.count()).select_from(ItemRow)) or 0
+
+    def missing_files(self) -> list[MissingFile]:
+        """Return the files that are no longer where they were."""
+        return [
+            MissingFile(item.id, role, file.path, file.sha256)
+            for item in self.all()
+            for role, file in item.files.items()
+            if not file.path.is_file()
+        ]
+
+    def relink(self, item_id: str, role: str, path: Path) -> None:
+        """Record where a moved file is now.
+
+        Raises
+        ------
+        PreconditionError
+            If `path` holds other content than the file that was imported.
+        """
+        expected = self.get(item_id).files[role].sha256
+        if hash_file(path) != expected:
+            raise PreconditionError(
+                "{path} is not the file that was imported as '{role}' of {item}: its content differs.",
+                remedy="Choose the original file, or import this one as a new item.",
+                path=path,
+                role=role,
+                item=item_id,
+            )
+        with self._store.write() as session:
+            row = session.get_one(FileRow, (item_id, role))
+            row.path = recorded_path(path, self._folder)
+
+    def set_modality(self, item_id: str, role: str, modality: str | None) -> None:
+        """Correct the modality of a file."""
+        with self._store.write() as session:
+            session.get_one(FileRow, (item_id, role)).modality = modality
+
+    def set_status(self, item_id: str, status: str) -> None:
+        """Set how far the work on an item is."""
+        with self._store.write() as session:
+            session.get_one(ItemRow, item_id).status = status
+
+
+def recorded_path(path: Path, folder: Path) -> str:
+    """Return how a file's path is stored: relative to the project folder where that exists."""
+    return relative_or_absolute(path.resolve(), folder.resolve())
+
+
+def load_items(session: Session, folder: Path, only: Iterable[str] | None = None) -> list[Item]:
+    """Read items with their files, in the order of import."""
+    query = (
+        select(ItemRow, SubjectRow.name, VisitRow.name, SplitRow.split)
+        .join(SubjectRow, ItemRow.subject_id == SubjectRow.id)
+        .outerjoin(VisitRow, ItemRow.visit_id == VisitRow.id)
+        .outerjoin(SplitRow, ItemRow.subject_id == SplitRow.subject_id)
+        .order_by(ItemRow.position)
+    )
+    file_query = select(FileRow).order_by(FileRow.role)
+    if only is not None:
+        wanted = tuple(only)
+        query = query.where(ItemRow.id.in_(wanted))
+        file_query = file_query.where(FileRow.item_id.in_(wanted))
+    files: dict[str, dict[str, ItemFile]] = {}
+    root = folder.resolve()
+    for file in session.scalars(file_query):
+        files.setdefault(file.item_id, {})[file.role] = ItemFile(
+            path=Path(os.path.normpath(root / file.path)),
+            kind=FileKind(file.kind),
+            sha256=file.sha256,
+            size_bytes=file.size_bytes,
+            modality=file.modality,
+            width=file.width,
+            height=file.height,
+        )
+    return [
+        Item(
+            id=row.id,
+            subject=subject,
+            kind=ItemKind(row.kind),
+            files=files.get(row.id, {}),
+            split=Split(split) if split else None,
+            laterality=row.laterality,
+            visit=visit,
+            status=row.status,
+        )
+        for row, subject, visit, split in session.execute(query)
+    ]
+
+
+def insert_file(session: Session, new: NewFile, folder: Path) -> None:
+    """Record a file, and its subject, visit and item when they are new.
+
+    The kind of a new item is provisional until `set_item_kind`: it depends on all of its files.
+    """
+    subject = session.scalars(select(SubjectRow).where(SubjectRow.name == new.subject)).one_or_none()
+    if subject is None:
+        subject = SubjectRow(name=new.subject)
+        session.add(subject)
+        session.flush()
+    item = session.get(ItemRow, new.item_id)
+    if item is None:
+        position = (session.scalar(select(func.max(ItemRow.position))) or 0) + 1
+        item = ItemRow(
+            id=new.item_id,
+            position=position,
+            subject_id=subject.id,
+            visit_id=None,
+            kind=ItemKind.IMAGE_SET.value,
+            laterality=None,
+            status="new",
+            added=now(),
+        )
+        session.add(item)
+        session.flush()
+    if new.visit:
+        item.visit_id = _visit_id(session, subject.id, new.visit)
+    if new.laterality:
+        item.laterality = new.laterality
+    session.add(
+        FileRow(
+            item_id=new.item_id,
+            role=new.role,
+            kind=new.file_kind.value,
+            path=recorded_path(new.path, folder),
+            sha256=new.sha256,
+            size_bytes=new.size_bytes,
+            modality=new.modality,
+            width=new.width,
+            height=new.height,
+        )
+    )
+    session.flush()
+
+
+def set_item_kind(session: Session, item_id: str, kind: ItemKind) -> None:
+    """Set what an item is."""
+    session.get_one(ItemRow, item_id).kind = kind.value
+
+
+def _visit_id(session: Session, subject_id: int, name: str) -> int:
+    query = select(VisitRow).where(VisitRow.subject_id == subject_id, VisitRow.name == name)
+    visit = session.scalars(query).one_or_none()
+    if visit is None:
+        visit = VisitRow(subject_id=subject_id, name=name)
+        session.add(visit)
+        session.flush()
+    return visit.id

@@ -1,0 +1,183 @@
+"""What a run is given: its items, frozen, with the splits checked and the keypoint pairs copied.
+
+A run never reads the project: everything it needs of it goes through here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from engines.contract.errors import InputError, PreconditionError, UnknownKeyError
+from engines.contract.files import relative_or_absolute
+from engines.contract.kinds import Action, AnnotationKind, Split
+from engines.contract.manifest import AnnotationRecord, FileRecord, ItemRecord, Manifest, hash_of_split
+from engines.contract.run_folder import RunFolder
+from engines.contract.spec import Needs, PipelineSpec
+from workstation.project.annotations import KeypointStore, write_pairs
+from workstation.project.items import Item, ItemStore
+from workstation.project.splits import SplitStore, check_no_leak
+
+LEARNING_SPLITS = (Split.TRAIN, Split.VAL)
+ALL_SPLITS = "all"
+
+
+def build_manifest(
+    items: ItemStore,
+    keypoints: KeypointStore,
+    splits: SplitStore,
+    spec: PipelineSpec,
+    *,
+    action: Action,
+    phase: str,
+    run_folder: RunFolder,
+    chosen: Sequence[str] | None,
+    split: Split | str | None,
+    seed: int,
+) -> Manifest:
+    """Choose the items of a run and freeze them; see `Project.manifest_for`."""
+    everything = items.all()
+    check_no_leak(everything)
+    counts = keypoints.counts()
+    needs = spec.phase(phase).needs if action is Action.TRAIN else _needs_of(spec)
+    if chosen is None:
+        selected = [item for item in everything if _is_usable(item, spec, needs, counts)]
+    else:
+        selected = [_named(everything, item_id) for item_id in dict.fromkeys(chosen)]
+        _require_usable(selected, spec, needs, counts)
+    if action is Action.TRAIN:
+        selected = _for_training(selected, chosen, items, splits, seed)
+    selected = _of_split(selected, split)
+    if len(selected) < max(1, needs.min_items):
+        raise _too_few(spec, needs, action, split, len(selected))
+    records = tuple(_freeze(item, spec, keypoints, counts, run_folder) for item in selected)
+    rows = ((item.subject, item.split.value) for item in selected if item.split is not None)
+    return Manifest(items=records, split_hash=hash_of_split(rows))
+
+
+def _needs_of(spec: PipelineSpec) -> Needs:
+    return Needs(roles=tuple(role.name for role in spec.roles if role.required))
+
+
+def _is_usable(item: Item, spec: PipelineSpec, needs: Needs, counts: dict[str, int]) -> bool:
+    if item.kind not in spec.item_kinds or not item.has(*needs.roles):
+        return False
+    return needs.annotation is not AnnotationKind.KEYPOINT_PAIRS or item.id in counts
+
+
+def _named(everything: Sequence[Item], item_id: str) -> Item:
+    for item in everything:
+        if item.id == item_id:
+            return item
+    raise UnknownKeyError(
+        "The project has no item '{item}'.",
+        remedy="List the items with: workstation items PROJECT.",
+        item=item_id,
+    )
+
+
+def _require_usable(
+    selected: Sequence[Item], spec: PipelineSpec, needs: Needs, counts: dict[str, int]
+) -> None:
+    for item in selected:
+        if not _is_usable(item, spec, needs, counts):
+            raise PreconditionError(
+                "Item '{item}' ({kind}: {roles}) cannot be used here: {pipeline} needs {needed}.",
+                remedy="Choose other items, or import what is missing.",
+                item=item.id,
+                kind=item.kind.value,
+                roles=", ".join(item.files),
+                pipeline=spec.title,
+                needed=", ".join((*needs.roles, *([needs.annotation.value] if needs.annotation else []))),
+            )
+
+
+def _for_training(
+    selected: list[Item], chosen: Sequence[str] | None, items: ItemStore, splits: SplitStore, seed: int
+) -> list[Item]:
+    sealed = [item for item in selected if item.split in (Split.TEST, Split.EVALUATION)]
+    if chosen is not None and sealed:
+        raise PreconditionError(
+            "Item '{item}' is for {split}: it is never trained on.",
+            remedy="Choose items of the splits train and val.",
+            item=sealed[0].id,
+            split=sealed[0].split,
+        )
+    learning = [item for item in selected if item.split not in (Split.TEST, Split.EVALUATION)]
+    if not learning:
+        return []
+    splits.assign(learning, seed=seed)
+    current = {item.id: item for item in items.all()}
+    return [item for old in learning if (item := current[old.id]).split in LEARNING_SPLITS]
+
+
+def _of_split(selected: list[Item], split: Split | str | None) -> list[Item]:
+    if split is None or split == ALL_SPLITS:
+        return selected
+    known = [member.value for member in Split]
+    if split not in known:
+        raise InputError(
+            "There is no split '{split}'.",
+            remedy="Choose one of: {known}.",
+            split=split,
+            known=", ".join([*known, ALL_SPLITS]),
+        )
+    return [item for item in selected if item.split == split]
+
+
+def _too_few(
+    spec: PipelineSpec, needs: Needs, action: Action, split: Split | str | None, count: int
+) -> PreconditionError:
+    kinds = ", ".join(kind.value for kind in spec.item_kinds)
+    needed = ", ".join((*needs.roles, *([needs.annotation.value] if needs.annotation else [])))
+    return PreconditionError(
+        "{pipeline} cannot {action}: it needs {min_items} items with {needed}, and {count} can be used "
+        "(split: {split}).",
+        remedy="Import items ({kinds}) with these files, or choose another split.",
+        pipeline=spec.title,
+        action=action.value,
+        min_items=max(1, needs.min_items),
+        needed=needed or "a file",
+        count=count,
+        split=str(split or ALL_SPLITS),
+        kinds=kinds,
+    )
+
+
+def _freeze(
+    item: Item, spec: PipelineSpec, keypoints: KeypointStore, counts: dict[str, int], run_folder: RunFolder
+) -> ItemRecord:
+    annotations = {}
+    kind = AnnotationKind.KEYPOINT_PAIRS
+    if kind in spec.annotation_kinds and item.id in counts:
+        revision = keypoints.revision(item.id)
+        pairs = [pair for pair in keypoints.pairs(item.id) if pair.is_used]
+        path = run_folder.annotations_dir / f"{item.id}.{kind.value}.csv"
+        write_pairs(path, item.id, pairs)
+        annotations[kind] = AnnotationRecord(
+            path=path.relative_to(run_folder.path).as_posix(),
+            revision=revision,
+            annotator=", ".join(sorted({pair.annotator for pair in pairs})),
+        )
+    return ItemRecord(
+        id=item.id,
+        subject=item.subject,
+        kind=item.kind,
+        split=item.split,
+        files={
+            role: FileRecord(
+                path=relative_to_run(file.require(), run_folder.path),
+                sha256=file.sha256,
+                modality=file.modality,
+            )
+            for role, file in item.files.items()
+        },
+        annotations=annotations,
+        laterality=item.laterality,
+        visit=item.visit,
+    )
+
+
+def relative_to_run(path: Path, run_folder: Path) -> str:
+    """Return how a manifest names a file."""
+    return relative_or_absolute(path, run_folder.resolve())
