@@ -29,8 +29,8 @@ _SMALLEST_HOLE_PX2 = 30
 _SHORTEST_SPUR_PX = 10.0
 _SPUR_DIAMETERS = 1.25
 _MERGE_PX = 5.0
-# Two vessels crossing at a slant meet along more than a radius.
-_MERGE_RADII = 1.5
+# Two vessels that cross at a slant meet along up to a diameter.
+_MERGE_RADII = 2.0
 _RIM_PX = 16.0
 _DISTINCT_PX = 8.0
 _MAX_PRUNING_ROUNDS = 20
