@@ -7,20 +7,19 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import engines
 from engines.contract.config import RunConfig
-from engines.contract.errors import PreconditionError, RunFolderError
+from engines.contract.errors import PreconditionError
 from engines.contract.files import relative_or_absolute
 from engines.contract.kinds import Action, Split
 from engines.contract.presets import training_config
 from engines.contract.registry import config_class
 from engines.contract.run_folder import RunFolder, RunRequest
 from engines.contract.spec import PipelineSpec
-from workstation.runs.preconditions import check_items, check_phase
+from workstation.runs.preconditions import check_model, check_phase
 from workstation.runs.process_watch import Liveness, Rung, StopLadder, is_alive, liveness
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ def prepare_run(
     overrides: Mapping[str, Any] | None = None,
     base_run: RunFolder | Path | None = None,
     items: Sequence[str] | None = None,
-    split: Split | None = None,
+    split: Split | str | None = None,
     command: str = "",
 ) -> RunFolder:
     """Write the given half of a new run folder and record it in the project.
@@ -94,7 +93,7 @@ def prepare_run(
         Run whose model is used.
     items : sequence of str or None
         Ids of the items to use; all that fit by default.
-    split : Split or None
+    split : Split, "all" or None
         Only items of this split; None for all.
     command : str
         Command line that repeats the run.
@@ -107,7 +106,7 @@ def prepare_run(
         If the project's split leaks.
     ConfigError, UnknownKeyError
         If a setting, phase or preset is wrong.
-    RunFolderError
+    ProjectError, RunFolderError
         If the run folder cannot be written.
     """
     if action is Action.TRAIN:
@@ -117,13 +116,19 @@ def prepare_run(
     project.splits.check_no_leak()
     if action is Action.TRAIN:
         check_phase(project, spec, spec.phase(phase), items)
-    else:
-        check_items(project, spec, items=items, split=split, has_model=base_run is not None, action=action)
-    folder = new_run_folder(project.folder / "runs", spec, phase or action.value)
+    elif action is Action.PREDICT:
+        check_model(spec, has_model=base_run is not None)
+    folder = RunFolder(project.runs.new_folder(spec.key, phase or action.value))
     base = base_run.path if isinstance(base_run, RunFolder) else base_run
     try:
         manifest = project.manifest_for(
-            spec, action=action, phase=phase, run_folder=folder.path, items=items, split=split
+            spec,
+            action=action,
+            phase=phase,
+            run_folder=folder,
+            items=items,
+            split=split,
+            seed=config.seed,
         )
         request = RunRequest(
             pipeline=spec.key,
@@ -137,37 +142,11 @@ def prepare_run(
         )
         folder.create(request, manifest)
     except BaseException:
+        # Nobody has heard of this folder yet.
         shutil.rmtree(folder.path, ignore_errors=True)
         raise
     project.runs.add(folder.id, folder.path)
     return folder
-
-
-def new_run_folder(runs_dir: Path, spec: PipelineSpec, what: str) -> RunFolder:
-    """Make the next free folder ``<date>_<pipeline>_<what>_<n>``.
-
-    Raises
-    ------
-    RunFolderError
-        If `runs_dir` cannot be written.
-    """
-    stem = f"{datetime.now():%Y-%m-%d}_{spec.key}_{what}"
-    number = 1
-    while True:
-        path = runs_dir / f"{stem}_{number}"
-        try:
-            path.mkdir(parents=True)
-        except FileExistsError:
-            number += 1
-        except OSError as error:
-            raise RunFolderError(
-                "The run folder {path} cannot be written: {reason}.",
-                remedy="Free some space or choose a folder you may write to.",
-                path=path,
-                reason=error.strerror,
-            ) from error
-        else:
-            return RunFolder(path)
 
 
 def resume_run(folder: RunFolder) -> int:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engines.contract.errors import PreconditionError, UnknownKeyError, WorkstationError
+from engines.contract.errors import PreconditionError, WorkstationError
 from engines.contract.kinds import Action, AnnotationKind, RunState, Split
 from engines.contract.run_folder import RunFolder
 from engines.contract.spec import PhaseSpec, PipelineSpec
@@ -38,7 +38,8 @@ def readiness(
 ) -> Readiness:
     """Tell whether a phase can start, and how many items are ready for it."""
     candidates = [item for item in select_items(project, spec, items) if _may_train(item)]
-    complete = [item for item in candidates if _fulfils(project, item, phase)]
+    with_pairs = project.keypoints.counts()
+    complete = [item for item in candidates if _fulfils(item, phase, with_pairs)]
     problem = _missing_items(spec, phase, len(candidates), len(complete)) or _missing_phase(
         project, spec, phase
     )
@@ -62,47 +63,19 @@ def check_phase(
         raise problem
 
 
-def check_items(
-    project: Project,
-    spec: PipelineSpec,
-    *,
-    action: Action,
-    items: Sequence[str] | None = None,
-    split: Split | None = None,
-    has_model: bool = False,
-) -> None:
-    """Refuse to predict or evaluate nothing, or without a model where one is needed.
+def check_model(spec: PipelineSpec, *, has_model: bool) -> None:
+    """Refuse to predict without a model where one is needed.
 
     Raises
     ------
     PreconditionError
-        If no item fits, or a model is needed and none is given.
-    UnknownKeyError
-        If an item of `items` does not exist.
+        With how to get a model.
     """
-    if action is Action.PREDICT and not has_model and not spec.can_predict_untrained:
+    if not has_model and not spec.can_predict_untrained:
         raise PreconditionError(
             "{pipeline} needs a trained model to predict.",
             remedy="Train it first, or name a run with --run.",
             pipeline=spec.title,
-        )
-    required = [role.name for role in spec.roles if role.required]
-    chosen = select_items(project, spec, items)
-    fitting = [
-        item
-        for item in chosen
-        if item.kind == spec.item_kinds[0]
-        and (split is None or item.split == split)
-        and all(role in item.files for role in required)
-    ]
-    if not fitting:
-        raise PreconditionError(
-            "No item of this project fits {pipeline}{where}: it needs {kind} items; {num} were looked at.",
-            remedy="Import such items, or choose another split.",
-            pipeline=spec.title,
-            where=f" in split {split}" if split is not None else "",
-            kind=str(spec.item_kinds[0]),
-            num=len(chosen),
         )
 
 
@@ -114,29 +87,19 @@ def select_items(project: Project, spec: PipelineSpec, items: Sequence[str] | No
     UnknownKeyError
         If a named item does not exist.
     """
-    known = {item.id: item for item in project.items.all()}
     if items is None:
-        return [item for item in known.values() if item.kind in spec.item_kinds]
-    for item_id in items:
-        if item_id not in known:
-            raise UnknownKeyError(
-                "This project has no item '{item}'.",
-                remedy="List the items with: workstation items PROJECT.",
-                item=item_id,
-            )
-    return [known[item_id] for item_id in items]
+        return project.items.of_kind(*spec.item_kinds)
+    return [project.items.get(item_id) for item_id in items]
 
 
 def _may_train(item: Item) -> bool:
     return item.split not in (Split.TEST, Split.EVALUATION)
 
 
-def _fulfils(project: Project, item: Item, phase: PhaseSpec) -> bool:
-    if not all(role in item.files for role in phase.needs.roles):
+def _fulfils(item: Item, phase: PhaseSpec, num_pairs: Mapping[str, int]) -> bool:
+    if not item.has(*phase.needs.roles):
         return False
-    if phase.needs.annotation is AnnotationKind.KEYPOINT_PAIRS:
-        return any(pair.state == "placed" for pair in project.keypoints.pairs(item.id))
-    return True
+    return phase.needs.annotation is not AnnotationKind.KEYPOINT_PAIRS or item.id in num_pairs
 
 
 def _missing_items(
