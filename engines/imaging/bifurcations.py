@@ -29,8 +29,8 @@ _SMALLEST_HOLE_PX2 = 30
 _SHORTEST_SPUR_PX = 10.0
 _SPUR_DIAMETERS = 1.25
 _MERGE_PX = 5.0
-# Two vessels that cross at a slant meet along up to a diameter.
-_MERGE_RADII = 2.0
+# Two vessels that cross at a slant meet along up to a diameter, between two forks.
+_CROSSING_RADII = 2.0
 _RIM_PX = 16.0
 _DISTINCT_PX = 8.0
 _MAX_PRUNING_ROUNDS = 20
@@ -198,11 +198,14 @@ def _merged_nodes(
     index = np.arange(1, count + 1)
     centres = np.array(ndimage.center_of_mass(nodes > 0, nodes, index))[:, ::-1]
     radii = np.atleast_1d(ndimage.maximum(radius_px, nodes, index)).astype(np.float64)
+    contacts = list(_contacts(nodes, branches).values())
     distance = np.linalg.norm(centres[:, None] - centres[None], axis=2)
-    reach = np.maximum(merge_px, _MERGE_RADII * np.maximum(radii[:, None], radii[None]))
-    num_groups, group = _components(distance < reach)
+    radius = np.maximum(radii[:, None], radii[None])
+    is_linked = distance < np.maximum(merge_px, radius)
+    is_linked |= _split_crossings(distance, contacts) & (distance < _CROSSING_RADII * radius)
+    num_groups, group = _components(is_linked)
     degrees = np.zeros(num_groups, np.int64)
-    for ends in _contacts(nodes, branches).values():
+    for ends in contacts:
         touched = [group[node - 1] for node, number in ends.items() for _ in range(number)]
         # A branch inside one group joins what was split; it leaves nowhere.
         if len(touched) > 1 and len(set(touched)) == 1:
@@ -213,6 +216,23 @@ def _merged_nodes(
     merged = np.column_stack([np.bincount(group, centres[:, axis], num_groups) / sizes for axis in range(2)])
     merged_radii = ndimage.maximum(radii, group, np.arange(num_groups))
     return merged, degrees, np.asarray(merged_radii, dtype=np.float64)
+
+
+def _split_crossings(distance: FloatArray, contacts: list[dict[int, int]]) -> npt.NDArray[np.bool_]:
+    """Tell which forks may be halves of one crossing: joined by a branch, and each other's nearest."""
+    count = len(distance)
+    degrees = np.zeros(count, np.int64)
+    is_joined = np.zeros((count, count), dtype=bool)
+    for ends in contacts:
+        for node, number in ends.items():
+            degrees[node - 1] += number
+        if len(ends) == 2:
+            first, second = (node - 1 for node in ends)
+            is_joined[first, second] = is_joined[second, first] = True
+    is_fork = degrees == 3
+    between = np.where(is_joined & is_fork[:, None] & is_fork[None], distance, np.inf)
+    is_nearest = (between == between.min(axis=1, keepdims=True)) & np.isfinite(between)
+    return is_nearest & is_nearest.T
 
 
 def _apart(points: FloatArray, order: npt.NDArray[np.intp], distinct_px: float) -> npt.NDArray[np.intp]:
