@@ -8,8 +8,8 @@ from pydantic import model_validator
 
 from engines.contract.config import RunConfig, TrainingConfig, setting
 
-CELL_PX = 8
-"""Side of a descriptor cell; working sizes are multiples of it."""
+GRID_PX = 16
+"""Working sizes are multiples of it: two descriptor cells."""
 
 
 class TrainConfig(TrainingConfig):
@@ -23,7 +23,7 @@ class TrainConfig(TrainingConfig):
     learning_rate: float = setting(1e-3, "Peak learning rate of the optimiser.", gt=0, le=1)
 
     image_size_px: int = setting(
-        320, "Side of the square that images are fitted into; a multiple of 8.", unit="px", ge=64, le=1536
+        320, "Side of the square that images are fitted into; a multiple of 16.", unit="px", ge=64, le=1536
     )
     samples_per_item: int = setting(
         2, "Warped pairs drawn from each training item in an epoch.", unit="pairs", ge=1, le=1000
@@ -106,8 +106,8 @@ class TrainConfig(TrainingConfig):
 
     @model_validator(mode="after")
     def _check_size(self) -> Self:
-        if self.image_size_px % CELL_PX:
-            raise ValueError("image_size_px must be a multiple of 8")
+        if self.image_size_px % GRID_PX:
+            raise ValueError("image_size_px must be a multiple of 16")
         return self
 
 

@@ -1,0 +1,389 @@
+"""What the network sees of an image, and the warped pairs that phase 1 learns from. No torch here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from engines.contract.errors import GeometryError, PreconditionError
+from engines.contract.geometry import (
+    FloatArray,
+    Size,
+    apply_homography,
+    compose,
+    inside,
+    invert,
+    resize_matrix,
+    translation_matrix,
+)
+from engines.contract.kinds import Split
+from engines.contract.manifest import ItemRecord
+from engines.contract.run_context import RunContext
+from engines.imaging.bifurcations import find_bifurcations
+from engines.imaging.field_of_view import (
+    BoolImage,
+    common_size,
+    enclosing_circle,
+    erode_field_of_view,
+    field_of_view,
+    resize,
+)
+from engines.imaging.images import channel_for_vessels, read_image, read_mask, to_uint8
+from engines.imaging.opencv import cv2
+from engines.imaging.vesselness import flatten_field, line_maps
+from engines.registration.bifurcation_labels import kernel_side, label_map
+from engines.registration.config import GRID_PX, TrainConfig
+from engines.registration.warps import FloatImage, WarpRange, random_homography, sample_through
+
+Polarity: TypeAlias = Literal["dark", "bright"]
+POLARITIES: tuple[Polarity, ...] = ("dark", "bright")
+"""Vessels darker or brighter than their surroundings; each has its own first layers."""
+_POLARITY_OF_MODALITY: dict[str, Polarity] = {
+    "CF": "dark",
+    "RF": "dark",
+    "OCT": "dark",
+    "FA": "bright",
+    "ICGA": "bright",
+    "OCTA": "bright",
+}
+
+_COMMON_DIAMETER_PX = 640.0
+_FIELD_SHARE = 0.95
+_MEASURED_IS_CLEAR = 1.3
+_BORDER_PX = 4.0
+_LINE_PERCENTILE = 99.0
+
+
+@dataclass(frozen=True)
+class NetworkView:
+    """One image as the network sees it.
+
+    Parameters
+    ----------
+    intensity : ndarray of float32, (H, W)
+        Field-flattened, 0 outside the field of view.
+    vesselness : ndarray of float32, (H, W)
+        0 to 1, whatever the polarity.
+    field : ndarray of bool, (H, W)
+        Eroded field of view.
+    polarity : "dark" or "bright"
+    view_from_native : ndarray of float64, (3, 3)
+    native_size : (width, height), px
+    """
+
+    intensity: FloatImage
+    vesselness: FloatImage
+    field: BoolImage
+    polarity: Polarity
+    view_from_native: FloatArray
+    native_size: Size
+
+    @property
+    def size(self) -> Size:
+        """Size of the view as ``(width, height)``."""
+        return self.field.shape[1], self.field.shape[0]
+
+    def channels(self) -> FloatImage:
+        """Return the network's input, (2, H, W)."""
+        return np.stack([self.intensity, self.vesselness])
+
+
+def network_view(
+    image: npt.NDArray[Any], image_size_px: int, modality: str | None = None, *, is_square: bool = False
+) -> NetworkView:
+    """Bring an image to the scale at which the network was trained.
+
+    The circle round the field of view gets one diameter, so neither the canvas nor a turn changes the
+    scale. Sides are padded to whole cells.
+
+    Parameters
+    ----------
+    image : ndarray of uint8 or uint16, (H, W) or (H, W, 3)
+    image_size_px : int
+        Side of the square that the field of view just fits into.
+    modality : str or None
+        Decides which first layers read the image, unless the image says clearly otherwise.
+    is_square : bool
+        Cut or pad to that square, centred on the field of view.
+    """
+    eight_bit = to_uint8(image)
+    native_size = (image.shape[1], image.shape[0])
+    scaled_size, _ = common_size(eight_bit)
+    factor = image_size_px * _FIELD_SHARE / _COMMON_DIAMETER_PX
+    size = (max(GRID_PX, round(scaled_size[0] * factor)), max(GRID_PX, round(scaled_size[1] * factor)))
+    scaled = resize(eight_bit, size)
+    mask = field_of_view(scaled)
+    if is_square:
+        (x, y), _ = enclosing_circle(mask)
+        middle = (image_size_px - 1) / 2
+        shift, canvas = (round(middle - x), round(middle - y)), (image_size_px, image_size_px)
+    else:
+        shift = (0, 0)
+        canvas = (_round_up(size[0], GRID_PX), _round_up(size[1], GRID_PX))
+    field = erode_field_of_view(mask)
+    flat = flatten_field(channel_for_vessels(scaled), field)
+    dark, bright = line_maps(flat)
+    ratios = {"dark": dark.polarity_ratio(field), "bright": bright.polarity_ratio(field)}
+    polarity = _polarity(ratios, modality)
+    lines = (dark if polarity == "dark" else bright).response
+    strongest = float(np.percentile(lines[field], _LINE_PERCENTILE)) if field.any() else 1.0
+    return NetworkView(
+        _placed(flat, shift, canvas),
+        _placed(np.minimum(lines / (strongest + 1e-6), 1.0).astype(np.float32), shift, canvas),
+        _placed(field.astype(np.uint8), shift, canvas) > 0,
+        polarity,
+        compose(translation_matrix(shift), resize_matrix(native_size, size)),
+        native_size,
+    )
+
+
+def _polarity(ratios: dict[str, float], modality: str | None) -> Polarity:
+    measured: Polarity = "dark" if ratios["dark"] >= ratios["bright"] else "bright"
+    low, high = sorted(ratios.values())
+    expected = _POLARITY_OF_MODALITY.get((modality or "").upper())
+    return measured if expected is None or high > _MEASURED_IS_CLEAR * low else expected
+
+
+def _round_up(value: int, step: int) -> int:
+    return -(-value // step) * step
+
+
+def _placed(image: npt.NDArray[Any], shift: tuple[int, int], canvas: Size) -> npt.NDArray[Any]:
+    """Copy an image onto an empty canvas, moved by whole pixels."""
+    matrix = np.array([[1.0, 0.0, shift[0]], [0.0, 1.0, shift[1]]])
+    return np.asarray(cv2.warpAffine(image, matrix, canvas, flags=cv2.INTER_NEAREST))
+
+
+@dataclass(frozen=True)
+class LabelledView:
+    """An image with its bifurcations, ready to be warped.
+
+    Parameters
+    ----------
+    item : str
+    view : NetworkView
+    points_xy : ndarray of float64, (N, 2)
+        Bifurcations in view pixels.
+    """
+
+    item: str
+    view: NetworkView
+    points_xy: FloatArray
+
+
+@dataclass(frozen=True)
+class WarpedPair:
+    """A pair with known geometry, both on one square canvas.
+
+    Parameters
+    ----------
+    item : str
+    channels : ndarray of float32, (2, 2, S, S)
+        Fixed and moving, each intensity and vesselness.
+    polarities : ndarray of int64, (2,)
+        Index into `POLARITIES` of each image.
+    labels : ndarray of float32, (2, S, S)
+        Detector targets.
+    fields : ndarray of float32, (2, S, S)
+        1 where the image shows the eye.
+    fixed_xy, moving_xy : ndarray of float32, (N, 2)
+        Common bifurcations, in the same order.
+    homography_moving_from_fixed : ndarray of float64, (3, 3)
+    """
+
+    item: str
+    channels: FloatImage
+    polarities: npt.NDArray[np.int64]
+    labels: FloatImage
+    fields: FloatImage
+    fixed_xy: FloatImage
+    moving_xy: FloatImage
+    homography_moving_from_fixed: FloatArray
+
+
+def training_role(item: ItemRecord) -> str | None:
+    """Return the role of the image that the vessel mask belongs to, or None when the item has none."""
+    if not item.has("vessel_mask"):
+        return None
+    return next((role for role in ("fixed", "image") if item.has(role)), None)
+
+
+def training_items(run: RunContext) -> tuple[tuple[ItemRecord, ...], tuple[ItemRecord, ...]]:
+    """Return the items to train on and those to validate on.
+
+    Raises
+    ------
+    PreconditionError
+        If either is empty; the sentence says what to add.
+    """
+    usable = {
+        split: tuple(item for item in run.items(split) if training_role(item) is not None)
+        for split in (Split.TRAIN, Split.VAL)
+    }
+    for split, found in usable.items():
+        if not found:
+            raise PreconditionError(
+                "No item of split '{split}' has an image and its vessel mask.",
+                remedy="Import images with vessel masks of at least two subjects, "
+                "and assign them to train and val.",
+                split=split.value,
+            )
+    return usable[Split.TRAIN], usable[Split.VAL]
+
+
+def load_labelled_view(run: RunContext, item: ItemRecord, image_size_px: int) -> LabelledView:
+    """Read an item's image and vessel mask.
+
+    Raises
+    ------
+    GeometryError
+        If the two differ in size.
+    PreconditionError
+        If the mask has no bifurcation.
+    """
+    role = training_role(item)
+    assert role is not None
+    image = read_image(run.input_path(item, role))
+    mask = read_mask(run.input_path(item, "vessel_mask"))
+    if mask.shape != image.shape[:2]:
+        raise GeometryError(
+            "The vessel mask of {item} has {mask_size} pixels and its image {image_size}.",
+            remedy="Give a mask drawn on this image.",
+            item=item.id,
+            mask_size="{}x{}".format(*mask.shape[::-1]),
+            image_size="{}x{}".format(*image.shape[1::-1]),
+        )
+    view = network_view(image, image_size_px, item.files[role].modality, is_square=True)
+    field = erode_field_of_view(field_of_view(to_uint8(image)))
+    found = apply_homography(view.view_from_native, find_bifurcations(mask, field).points_xy)
+    points_xy = found[_lies_in_field(view.field, found)]
+    if len(points_xy) == 0:
+        raise PreconditionError(
+            "The vessel mask of {item} has no bifurcation.",
+            remedy="Check that vessels are non-zero in the mask.",
+            item=item.id,
+        )
+    return LabelledView(item.id, view, points_xy)
+
+
+def _lies_in_field(field: npt.NDArray[Any], points_xy: FloatArray) -> npt.NDArray[np.bool_]:
+    size = (field.shape[1], field.shape[0])
+    result = inside(points_xy, size, _BORDER_PX)
+    columns, rows = np.rint(points_xy[result]).astype(np.int64).T
+    result[result] = field[rows, columns] > 0
+    return result
+
+
+def warp_range(config: TrainConfig, epoch: int | None = None) -> WarpRange:
+    """Return the bounds of the warps in an epoch; None means after the easy start."""
+    is_start = epoch is not None and epoch < config.rotation_start_epochs
+    rotation = min(config.rotation_start_deg, config.rotation_deg) if is_start else config.rotation_deg
+    return WarpRange(
+        rotation,
+        config.scale_min,
+        config.scale_max,
+        config.translation_fraction,
+        config.perspective_fraction,
+        config.min_overlap,
+    )
+
+
+def warped_pair(labelled: LabelledView, config: TrainConfig, bounds: WarpRange, seed: int) -> WarpedPair:
+    """Make a pair from one image: itself, and a warped copy, both changed in appearance.
+
+    Which of the two is fixed is drawn, so every geometry is seen from both sides. Points are mapped by
+    the homography; a warped mask is never thinned again.
+    """
+    generator = np.random.default_rng(seed)
+    view, size = labelled.view, labelled.view.size
+    rows, columns = np.nonzero(view.field[::8, ::8])
+    field_xy = np.column_stack([columns, rows]) * 8.0
+    warp = random_homography(generator, size, field_xy, bounds)
+    identity = np.eye(3)
+    to_fixed, to_moving = (warp, identity) if generator.random() < 0.5 else (identity, warp)
+    channels, polarities, labels, fields, points = [], [], [], [], []
+    side = kernel_side(size[0])
+    for out_from_view in (to_fixed, to_moving):
+        is_inverted = generator.random() < config.polarity_inversion_probability
+        image, field = _appearance(view, invert(out_from_view), is_inverted, config, generator)
+        channels.append(image)
+        polarity = POLARITIES.index(view.polarity)
+        polarities.append(1 - polarity if is_inverted else polarity)
+        mapped = apply_homography(out_from_view, labelled.points_xy)
+        points.append(mapped)
+        labels.append(label_map(mapped[_lies_in_field(field, mapped)], size, side))
+        fields.append(field)
+    is_common = _lies_in_field(fields[0], points[0]) & _lies_in_field(fields[1], points[1])
+    chosen = np.flatnonzero(is_common)
+    if len(chosen) > config.max_points:
+        chosen = np.sort(generator.choice(chosen, config.max_points, replace=False))
+    return WarpedPair(
+        labelled.item,
+        np.stack(channels),
+        np.array(polarities, dtype=np.int64),
+        np.stack(labels),
+        np.stack(fields).astype(np.float32),
+        points[0][chosen].astype(np.float32),
+        points[1][chosen].astype(np.float32),
+        compose(to_moving, invert(to_fixed)),
+    )
+
+
+def _appearance(
+    view: NetworkView,
+    view_from_out: FloatArray,
+    is_inverted: bool,
+    config: TrainConfig,
+    generator: np.random.Generator,
+) -> tuple[FloatImage, FloatImage]:
+    """Return the warped channels (2, H, W) with another contrast, and the warped field of view (H, W)."""
+    size, strength = view.size, config.photometric_strength
+    field = np.asarray(
+        sample_through(view.field.astype(np.float32), view_from_out, size) > 0.999, dtype=np.float32
+    )
+    intensity = sample_through(view.intensity, view_from_out, size)
+    vesselness = sample_through(view.vesselness, view_from_out, size)
+    shade = _smooth_noise(generator, size, 4)
+    intensity = intensity * np.exp(0.3 * strength * shade) + 0.3 * strength * _smooth_noise(
+        generator, size, 6
+    )
+    # A bend of the contrast curve that keeps order: another film, another filter.
+    bend = generator.uniform(-0.25, 0.25) * strength
+    intensity = intensity + bend * (np.tanh(intensity) ** 2) * np.sign(bend + 1e-9)
+    if generator.random() < 0.3 * strength:
+        intensity = cv2.GaussianBlur(intensity, (0, 0), generator.uniform(0.4, 1.2))
+    intensity = intensity + generator.normal(0, generator.uniform(0, 0.35) * strength, intensity.shape)
+    gamma = np.exp(generator.uniform(-0.4, 0.4) * strength)
+    vesselness = np.clip(vesselness, 0, 1) ** gamma
+    vesselness = vesselness + generator.normal(
+        0, generator.uniform(0, 0.08) * strength, vesselness.shape
+    ) * np.exp(shade)
+    if generator.random() < 0.5 * strength:
+        fade = 1 - generator.uniform(0.3, 1.0) * _blob(generator, size)
+        intensity, vesselness = intensity * fade, vesselness * fade
+    if is_inverted:
+        intensity = -intensity
+    if config.vesselness_channel:
+        hidden = generator.random()
+        if hidden < config.vesselness_dropout / 2:
+            intensity = np.zeros_like(intensity)
+        elif hidden < config.vesselness_dropout:
+            vesselness = np.zeros_like(vesselness)
+    channels = np.stack([intensity, np.clip(vesselness, 0, 1)]) * field
+    return channels.astype(np.float32), field
+
+
+def _smooth_noise(generator: np.random.Generator, size: Size, cells: int) -> FloatImage:
+    coarse = generator.normal(0, 1, (cells, cells)).astype(np.float32)
+    return np.asarray(cv2.resize(coarse, size, interpolation=cv2.INTER_CUBIC))
+
+
+def _blob(generator: np.random.Generator, size: Size) -> FloatImage:
+    """Return a soft spot of height 1 at a random place: where the signal drops out."""
+    x, y = generator.uniform(0, 1, 2) * size
+    radius = generator.uniform(0.05, 0.2) * size[0]
+    rows, columns = np.mgrid[0 : size[1], 0 : size[0]]
+    return np.exp(-(np.square(columns - x) + np.square(rows - y)) / (2 * radius**2)).astype(np.float32)

@@ -1,0 +1,80 @@
+"""Pictures of a training: keypoints, matches, and the registered image in a checkerboard."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from engines.contract.geometry import FloatArray, apply_homography, invert
+from engines.imaging.opencv import cv2
+from engines.registration.warps import FloatImage, sample_through
+
+Picture = npt.NDArray[np.uint8]
+
+_GREEN, _RED, _AMBER = (80, 220, 90), (235, 70, 60), (240, 180, 60)
+_TILES = 8
+_MOST_LINES = 150
+
+
+def grey_picture(intensity: FloatImage, vesselness: FloatImage) -> Picture:
+    """Return the network's input as a grey picture; vesselness stands in for a hidden intensity.
+
+    Parameters
+    ----------
+    intensity, vesselness : ndarray of float32, (H, W)
+
+    Returns
+    -------
+    ndarray of uint8, (H, W)
+    """
+    shown = (intensity + 2.0) / 4.0 if np.any(intensity) else vesselness
+    return np.asarray(np.clip(shown, 0, 1) * 255, dtype=np.uint8)
+
+
+def draw_keypoints(image: Picture, found_xy: FloatArray, true_xy: FloatImage) -> Picture:
+    """Draw extracted bifurcations as red rings and predicted keypoints as green dots on top, (H, W, 3)."""
+    canvas = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)
+    for x, y in np.asarray(true_xy, dtype=np.float64):
+        cv2.circle(canvas, (round(x), round(y)), 4, _RED, 1, cv2.LINE_AA)
+    for x, y in found_xy:
+        cv2.circle(canvas, (round(x), round(y)), 1, _GREEN, -1, cv2.LINE_AA)
+    return np.asarray(canvas, dtype=np.uint8)
+
+
+def draw_matches(
+    fixed: Picture,
+    moving: Picture,
+    fixed_xy: FloatArray,
+    moving_xy: FloatArray,
+    homography_moving_from_fixed: FloatArray,
+    right_px: float,
+) -> Picture:
+    """Draw both images side by side with their matches: green within `right_px` of the truth, else red."""
+    canvas = np.ascontiguousarray(cv2.cvtColor(np.hstack([fixed, moving]), cv2.COLOR_GRAY2RGB))
+    gap = np.linalg.norm(apply_homography(homography_moving_from_fixed, fixed_xy) - moving_xy, axis=1)
+    # Wrong ones first, so that right ones lie on top.
+    for index in np.argsort(-gap)[-_MOST_LINES:]:
+        start = (round(fixed_xy[index, 0]), round(fixed_xy[index, 1]))
+        end = (round(moving_xy[index, 0]) + fixed.shape[1], round(moving_xy[index, 1]))
+        colour = _GREEN if gap[index] <= right_px else _RED
+        cv2.line(canvas, start, end, colour, 1, cv2.LINE_AA)
+    return np.asarray(canvas, dtype=np.uint8)
+
+
+def checkerboard(fixed: Picture, moving: Picture, fixed_from_moving: FloatArray | None) -> Picture:
+    """Lay the registered moving image under every other tile; an amber frame means no transform.
+
+    Returns
+    -------
+    ndarray of uint8, (H, W, 3)
+    """
+    height, width = fixed.shape
+    registered = moving
+    if fixed_from_moving is not None:
+        registered = sample_through(moving, invert(fixed_from_moving), (width, height))
+    rows, columns = np.mgrid[0:height, 0:width]
+    is_fixed = (rows * _TILES // height + columns * _TILES // width) % 2 == 0
+    canvas = cv2.cvtColor(np.where(is_fixed, fixed, registered).astype(np.uint8), cv2.COLOR_GRAY2RGB)
+    if fixed_from_moving is None:
+        cv2.rectangle(canvas, (0, 0), (width - 1, height - 1), _AMBER, 3)
+    return np.asarray(canvas, dtype=np.uint8)
