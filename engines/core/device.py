@@ -92,9 +92,10 @@ def generator_state() -> dict[str, Any]:
     kind, keys, position, has_gauss, gauss = np.random.get_state()
     assert kind == "MT19937"
     version, internal, gauss_next = random.getstate()
+    numpy_keys = torch.from_numpy(np.asarray(keys).astype(np.int64))
     return {
         "python": [version, list(internal), gauss_next],
-        "numpy": [torch.from_numpy(np.asarray(keys).astype(np.int64)), int(position), int(has_gauss), float(gauss)],
+        "numpy": [numpy_keys, int(position), int(has_gauss), float(gauss)],
         "torch": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
     }

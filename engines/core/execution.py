@@ -138,12 +138,12 @@ def _carry_out(run: RunContext, started_s: float) -> int:
         _call(run)
     except StopRequested:
         summary = _summary(run, started_s)
-        run.folder.write_summary(RunState.STOPPED, summary)
         run.emit(Stopped(step=run.step))
+        run.folder.write_summary(RunState.STOPPED, summary)
         return FINISHED
     summary = _summary(run, started_s)
-    run.folder.write_summary(RunState.FINISHED, summary)
     run.emit(Finished(summary=summary))
+    run.folder.write_summary(RunState.FINISHED, summary)
     return FINISHED
 
 

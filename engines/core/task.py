@@ -18,7 +18,10 @@ import torch
 from torch import Tensor, nn
 
 Batch = Mapping[str, Any]
-"""Named tensors and plain values; tensors are moved to the device by the loop."""
+"""Named tensors and plain values; tensors are moved to the device by the loop.
+
+``"item"``, when present, holds the item ids of the batch; errors name them.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""A pipeline for tests: a small regression that can be told to break."""
