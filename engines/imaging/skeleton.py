@@ -17,6 +17,8 @@ from engines.imaging.vesselness import LineMap
 _LOW_PERCENTILE = 88.0
 _HIGH_PERCENTILE = 94.0
 _SHORTEST_PX = 25
+# Vessels reach 0.5 and more; what is under this is rounding in an image without lines.
+_LOWEST_RESPONSE = 0.02
 NUM_POINTS = 4000
 
 
@@ -56,7 +58,7 @@ def skeleton_of_response(lines: LineMap, mask: BoolImage) -> BoolImage:
         return np.zeros_like(mask)
     low, high = np.percentile(values, [_LOW_PERCENTILE, _HIGH_PERCENTILE])
     inside = np.where(mask, lines.response, 0.0)
-    skeleton = skeletonize(apply_hysteresis_threshold(inside, max(low, 1e-6), max(high, 1e-6)))
+    skeleton = skeletonize(apply_hysteresis_threshold(inside, *np.maximum([low, high], _LOWEST_RESPONSE)))
     return drop_small_components(skeleton, _SHORTEST_PX)
 
 

@@ -4,9 +4,9 @@ zoom         the moving image is cut to a disc with a radius of 30 % of its long
 low_overlap  each image loses 35 % of its width, on opposite sides
 any          the moving image is scaled by 0.75 to 1.33
 degraded     the moving image is blurred (3 px per 640), its contrast cut to 40 %, and noise of 6 grey
-             levels added
+             levels added after the turn
 
-The moving image is then turned: by any angle for `any`, by at most 30 degrees otherwise.
+The moving image is also turned: by any angle for `any`, by at most 30 degrees otherwise.
 """
 
 from __future__ import annotations
@@ -85,9 +85,10 @@ def derive(kind: StressKind, fixed: ImageArray, moving: ImageArray, seed: int) -
         height, width = moving_image.shape[:2]
         size = (round(width * scale), round(height * scale))
         moving_image, moving_matrix = resize(moving_image, size), resize_matrix((width, height), size)
-    else:
-        moving_image = _degrade(moving_image, rng)
     moving_image, turn = rotate_on_enlarged_canvas(moving_image, degrees)
+    if kind == "degraded":
+        # After the turn: resampling would smooth the noise away.
+        moving_image = _degrade(moving_image, max(moving.shape[:2]), rng)
     return StressedPair(fixed_image, moving_image, fixed_matrix, compose(turn, moving_matrix))
 
 
@@ -106,10 +107,12 @@ def _cut_side(image: npt.NDArray[np.uint8], keeps_left: bool) -> tuple[npt.NDArr
     return np.ascontiguousarray(image[:, cut:]), translation_matrix((-cut, 0))
 
 
-def _degrade(image: npt.NDArray[np.uint8], rng: np.random.Generator) -> npt.NDArray[np.uint8]:
+def _degrade(
+    image: npt.NDArray[np.uint8], long_side_px: int, rng: np.random.Generator
+) -> npt.NDArray[np.uint8]:
     """Blur, flatten and add noise inside the field of view; the surround stays black."""
     mask = field_of_view(image)
-    blurred = cv2.GaussianBlur(image.astype(np.float32), (0, 0), _BLUR_SHARE * max(image.shape[:2]))
+    blurred = cv2.GaussianBlur(image.astype(np.float32), (0, 0), _BLUR_SHARE * long_side_px)
     mean = blurred[mask].mean(axis=0)
     flat = mean + _CONTRAST * (blurred - mean) + rng.normal(0.0, _NOISE, image.shape)
     return _blackened(flat.clip(0, 255).astype(np.uint8), mask)
