@@ -5,5 +5,11 @@ from __future__ import annotations
 from workstation.actions.application import APPLICATION_ACTIONS
 from workstation.actions.pairs import PAIRS_ACTIONS
 from workstation.actions.registry import ActionSpec
+from workstation.actions.training import RUNS_ACTIONS, TRAIN_ACTIONS
 
-ALL_ACTIONS: tuple[ActionSpec, ...] = (*APPLICATION_ACTIONS, *PAIRS_ACTIONS)
+ALL_ACTIONS: tuple[ActionSpec, ...] = (
+    *APPLICATION_ACTIONS,
+    *PAIRS_ACTIONS,
+    *TRAIN_ACTIONS,
+    *RUNS_ACTIONS,
+)

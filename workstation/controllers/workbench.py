@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from engines.contract.kinds import Severity
 from engines.contract.messages import Message
@@ -14,6 +14,8 @@ from workstation.views.protocols import Card
 
 if TYPE_CHECKING:
     from workstation.project.project import Project
+
+_LOOK_FOR_OTHERS_MS = 2000
 
 
 class Workbench(QObject):
@@ -46,10 +48,18 @@ class Workbench(QObject):
     cursor_moved = Signal(str)
     strip_changed = Signal(object)
     run_requested = Signal(str)
+    _changed = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.background = Background(self)
+        self._changes = QTimer(self)
+        self._changes.setSingleShot(True)
+        self._changes.timeout.connect(self.data_changed.emit)
+        self._changed.connect(self._changes.start)
+        self._others = QTimer(self)
+        self._others.setInterval(_LOOK_FOR_OTHERS_MS)
+        self._others.timeout.connect(self._notice_others)
         self.live_runs = LiveRuns(self)
         self._project: Project | None = None
         self._item_id = ""
@@ -71,11 +81,15 @@ class Workbench(QObject):
         before, self._project = self._project, project
         self._item_id = ""
         if before is not None:
+            self._others.stop()
+            before.changed.disconnect(self._on_change)
             self.live_runs.detach_all()
             before.close()
         if project is not None:
-            project.changed.connect(self.data_changed.emit)
+            project.annotator = self.annotator or project.annotator
+            project.changed.connect(self._on_change)
             self.live_runs.reattach(project.runs.folders())
+            self._others.start()
         self.project_changed.emit()
 
     def set_item(self, item_id: str) -> None:
@@ -101,6 +115,17 @@ class Workbench(QObject):
         """Let go of runs, threads and project; runs go on by themselves."""
         self.background.close()
         self.live_runs.detach_all()
+        self._others.stop()
+        self._changes.stop()
         if self._project is not None:
+            self._project.changed.disconnect(self._on_change)
             self._project.close()
             self._project = None
+
+    def _on_change(self, _change: object) -> None:
+        # May come from an import on a thread, row after row: the screens are told once, on their own.
+        self._changed.emit()
+
+    def _notice_others(self) -> None:
+        if self._project is not None:
+            self._project.notice_external_changes()

@@ -74,4 +74,8 @@ class ScreenSpec:
         return screen
 
 
-SCREENS: tuple[ScreenSpec, ...] = (ScreenSpec("pairs", QT_TRANSLATE_NOOP("screens", "Pairs")),)
+SCREENS: tuple[ScreenSpec, ...] = (
+    ScreenSpec("pairs", QT_TRANSLATE_NOOP("screens", "Pairs")),
+    ScreenSpec("train", QT_TRANSLATE_NOOP("screens", "Train"), shows_items=False),
+    ScreenSpec("runs", QT_TRANSLATE_NOOP("screens", "Runs"), shows_items=False),
+)

@@ -27,6 +27,15 @@ with quiet_import():
 Point = tuple[float, float]
 MARGIN = 0.97
 """Share of the pane that a whole image fills."""
+NUDGE_PX = 0.25
+BIG_NUDGE_PX = 1.0
+"""How far an arrow key goes, without and with Shift, in pixels of the image."""
+_ARROWS = {
+    Qt.Key.Key_Left: (-1, 0),
+    Qt.Key.Key_Right: (1, 0),
+    Qt.Key.Key_Up: (0, -1),
+    Qt.Key.Key_Down: (0, 1),
+}
 
 
 class Pointer(Protocol):
@@ -54,12 +63,15 @@ class ImageCanvas(QWidget):
     cursorLeft
     keyHeld : int, bool
         A key that is no shortcut went down or up.
+    arrowPressed : float, float
+        Pixels to the right and down.
     """
 
     viewChanged = Signal()
     cursorMoved = Signal(float, float)
     cursorLeft = Signal()
     keyHeld = Signal(int, bool)
+    arrowPressed = Signal(float, float)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -225,7 +237,11 @@ class ImageCanvas(QWidget):
         if isinstance(event, QMouseEvent):
             return self._on_mouse(event)
         if isinstance(event, QKeyEvent) and kind in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease):
-            if not event.isAutoRepeat():
+            if kind == QEvent.Type.KeyPress and event.key() in _ARROWS:
+                length = BIG_NUDGE_PX if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else NUDGE_PX
+                dx, dy = _ARROWS[Qt.Key(event.key())]
+                self.arrowPressed.emit(dx * length, dy * length)
+            elif not event.isAutoRepeat():
                 self.keyHeld.emit(event.key(), kind == QEvent.Type.KeyPress)
             # Shortcuts were served before; whatever comes here would reach napari's own keys.
             return True

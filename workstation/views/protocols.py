@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, TypeAlias
+
+import numpy.typing as npt
 
 from engines.contract.errors import WorkstationError
 from engines.contract.geometry import FloatArray, Size
 from engines.contract.kinds import Severity
 from engines.contract.messages import Message
+
+Image: TypeAlias = npt.NDArray[Any]
+"""Pixels as (H, W) or (H, W, 3)."""
 
 
 @dataclass(frozen=True)
@@ -122,11 +127,14 @@ class RegistrationSummary:
     Parameters
     ----------
     verdict : str
-        registered, uncertain, not_registered; or empty while there is none.
+        registered, uncertain, not_registered; running, failed; or empty while there is none.
     method : str
     z : float or None
         Score of the verification, in standard deviations.
     reason : str
+    has_transform : bool
+    is_confirmed : bool
+        Whether its transform may be laid over the images: it was verified, or the person said so.
     is_used : bool
         Whether its transform links the views now.
     """
@@ -135,7 +143,18 @@ class RegistrationSummary:
     method: str = ""
     z: float | None = None
     reason: str = ""
+    has_transform: bool = False
+    is_confirmed: bool = False
     is_used: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MethodRow:
+    """A way to register; `id` is empty for the one that needs no training, else a run."""
+
+    id: str
+    title: str
+    help: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,17 +179,26 @@ class BrowserRow:
     problem: str = ""
 
 
-class PairView(Protocol):
-    """The pair screen as its controller knows it."""
+class PairsView(Protocol):
+    """The Pairs screen as its controller knows it."""
 
-    def show_images(self, fixed: FloatArray | None, moving: FloatArray | None) -> None:
+    def show_images(self, fixed: Image | None, moving: Image | None) -> None:
         """Show two images, or none."""
+
+    def show_captions(self, fixed: str, moving: str) -> None:
+        """Say what the panes show: modality and size."""
 
     def show_pairs(self, rows: Sequence[PairRow], selected: str) -> None:
         """Show the pairs of the item and which one is selected."""
 
+    def centre_on(self, row: PairRow) -> None:
+        """Bring a pair into view."""
+
     def show_fit(self, fit: FitSummary) -> None:
         """Show the fit."""
+
+    def show_methods(self, methods: Sequence[MethodRow], chosen: str) -> None:
+        """List the methods of registration."""
 
     def show_registration(self, registration: RegistrationSummary) -> None:
         """Show what the last registration said."""
@@ -178,8 +206,11 @@ class PairView(Protocol):
     def set_link(self, homography_fixed_from_moving: FloatArray | None, sizes: tuple[Size, Size]) -> None:
         """Link the two views through a transform; None links them by their sizes."""
 
-    def show_blend(self, blend: FloatArray | None) -> None:
+    def show_blend(self, blend: Image | None) -> None:
         """Show the overlay of moving warped onto fixed, or the fixed image alone."""
 
-    def set_busy(self, text: str) -> None:
-        """Say what the pane waits for; an empty text ends it."""
+    def show_tool(self, *, is_adding: bool, half_label: str) -> None:
+        """Say which tool is on, and whether a pair waits for its second point."""
+
+    def show_message(self, message: Message) -> None:
+        """Say in place of the images why there are none; an empty message ends it."""

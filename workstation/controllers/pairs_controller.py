@@ -1,0 +1,475 @@
+"""Keypoint pairs of the current item: edits are commands, the fit follows, registrations are runs.
+
+The controller knows the view as a `PairsView` only. Every edit is on the disk before the view shows it.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+
+from engines.contract.errors import WorkstationError
+from engines.contract.geometry import FloatArray, Size
+from engines.contract.kinds import FileKind
+from engines.contract.messages import Message
+from engines.contract.run_folder import RunFolder
+from engines.imaging.images import read_image
+from engines.imaging.transform_fits import TransformModel
+from engines.imaging.warping import blend
+from workstation.controllers.pair_fit import PairFit, fit_pairs, worst_first
+from workstation.controllers.registrations import (
+    Registration,
+    methods,
+    newest_registration,
+    prepare_registration,
+    read_registration,
+    registering_spec,
+)
+from workstation.controllers.workbench import Workbench
+from workstation.project.annotations import KeypointPair, PairState
+from workstation.project.commands import AddPair, DeletePairs, MovePoint, PlacePoint, SetPairState
+from workstation.project.history import Command
+from workstation.project.items import Item
+from workstation.views.protocols import Card, PairRow, PairsView, RegistrationSummary
+
+_LOG = logging.getLogger(__name__)
+
+SIDES = ("fixed", "moving")
+
+
+class PairsController(QObject):
+    """Behind the Pairs screen.
+
+    Parameters
+    ----------
+    workbench : Workbench
+    view : PairsView
+
+    Signals
+    -------
+    state_changed
+        What may be done now changed; ask the reasons again.
+    """
+
+    state_changed = Signal()
+
+    def __init__(self, workbench: Workbench, view: PairsView, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._bench = workbench
+        self._view = view
+        self._item: Item | None = None
+        self._pairs: list[KeypointPair] = []
+        self._fit = fit_pairs([], "homography")
+        self._model: TransformModel = "homography"
+        self._selected = ""
+        self._half = ""
+        self._is_adding = False
+        self._images: tuple[Any, Any] = (None, None)
+        self._registration: Registration | None = None
+        self._is_confirmed = False
+        self._uses_registration = False
+        self._run_id = ""
+        self._run_item = ""
+        self._run_failure = ""
+        self._method = ""
+        self._has_blend = False
+        self._is_peeking = False
+        workbench.item_changed.connect(self.show_item)
+        workbench.data_changed.connect(self.refresh)
+        workbench.live_runs.ended.connect(self._on_run_ended)
+
+    # -- state ---------------------------------------------------------------------------------------
+
+    @property
+    def pair_fit(self) -> PairFit:
+        """The present fit."""
+        return self._fit
+
+    @property
+    def selected(self) -> str:
+        """Id of the selected pair; empty when there is none."""
+        return self._selected
+
+    @property
+    def half(self) -> str:
+        """Id of the pair that waits for its second point; empty when none does."""
+        return self._half
+
+    @property
+    def is_adding(self) -> bool:
+        """Whether clicks place points."""
+        return self._is_adding
+
+    @property
+    def has_pair_of_images(self) -> bool:
+        """Whether both images of the item are shown."""
+        return self._images[0] is not None and self._images[1] is not None
+
+    @property
+    def link(self) -> FloatArray | None:
+        """The transform that links views and overlay now: homography_fixed_from_moving, or None."""
+        if self._uses_registration and self._registration is not None and self._is_confirmed:
+            return self._registration.transform.homography_fixed_from_moving
+        return self._fit.homography_fixed_from_moving
+
+    @property
+    def is_registering(self) -> bool:
+        """Whether a registration of the current item is under way."""
+        return bool(self._run_id) and self._item is not None and self._run_item == self._item.id
+
+    # -- item ----------------------------------------------------------------------------------------
+
+    def show_item(self, item_id: str) -> None:
+        """Show an item: its pairs at once, its images when they are read."""
+        project = self._bench.project
+        self._item = project.items.get(item_id) if project is not None and item_id else None
+        self._selected = self._half = self._run_failure = ""
+        self._images = (None, None)
+        self._registration, self._is_confirmed, self._uses_registration = None, False, False
+        self._view.show_images(None, None)
+        self._bench.background.drop("pairs.images")
+        self._bench.background.drop("pairs.blend")
+        if self._item is None:
+            self._view.show_message(Message("Choose an item on the left."))
+            self.refresh()
+            return
+        item = self._item
+        files = [item.files.get(role) for role in SIDES]
+        if files[0] is None:
+            # A single image: it stands on the left, and there is nothing to pair it with.
+            files[0] = next(
+                (file for file in item.files.values() if file.kind is FileKind.IMAGE), None
+            )
+        captions = ["" if file is None else _caption(file) for file in files]
+        self._view.show_captions(captions[0], captions[1])
+        self._view.show_message(Message("Reading the images…"))
+
+        def read() -> tuple[Any, Any]:
+            fixed, moving = (None if file is None else read_image(file.require()) for file in files)
+            return fixed, moving
+
+        self._bench.background.submit("pairs.images", read, self._on_images, self._on_images_failed)
+        self._load_registration()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read the pairs again, and show what follows from them."""
+        project = self._bench.project
+        is_read = project is not None and self._item is not None
+        self._pairs = project.keypoints.pairs(self._item.id) if is_read else []  # type: ignore[union-attr]
+        ids = {pair.id for pair in self._pairs}
+        if self._selected not in ids:
+            self._selected = ""
+        halves = [pair for pair in self._pairs if pair.state is PairState.PLACED and not pair.is_complete]
+        self._half = halves[-1].id if halves else ""
+        self._fit = fit_pairs(self._pairs, self._model)
+        self._show()
+
+    # -- tools ---------------------------------------------------------------------------------------
+
+    def set_adding(self, is_adding: bool) -> None:
+        """Let clicks place points, or select them."""
+        self._is_adding = is_adding
+        self._show_tool()
+        self.state_changed.emit()
+
+    def choose_model(self, model: TransformModel) -> None:
+        """Fit another kind of transform."""
+        self._model = model
+        self.refresh()
+
+    def select(self, pair_id: str, *, is_centred: bool = False) -> None:
+        """Select a pair, or none."""
+        self._selected = pair_id
+        self._view.show_pairs(self._fit.rows, self._selected)
+        row = self._row(pair_id)
+        if is_centred and row is not None:
+            self._view.centre_on(row)
+        self.state_changed.emit()
+
+    def step(self, offset: int) -> None:
+        """Select the next or previous pair, and centre it."""
+        rows = self._fit.rows
+        if rows:
+            ids = [row.id for row in rows]
+            index = ids.index(self._selected) + offset if self._selected in ids else (0 if offset > 0 else -1)
+            self.select(ids[index % len(ids)], is_centred=True)
+
+    def step_worst(self) -> None:
+        """Select the pair with the next smaller residual; after the smallest comes the largest."""
+        ranked = [row.id for row in worst_first(self._fit.rows)]
+        if ranked:
+            index = ranked.index(self._selected) + 1 if self._selected in ranked else 0
+            self.select(ranked[index % len(ranked)], is_centred=True)
+
+    # -- edits ---------------------------------------------------------------------------------------
+
+    def click(self, side: str, x: float, y: float) -> None:
+        """Place a point: fixed first, then moving."""
+        if self._item is None or not self._is_adding:
+            return
+        half = self._pair(self._half)
+        if half is None:
+            if side == "fixed":
+                command = AddPair(self._item.id, (x, y))
+                if self._execute(command):
+                    self._selected = command.pair_id
+                    self.refresh()
+            return
+        empty = "moving" if half.moving_xy is None else "fixed"
+        if side == empty:
+            if self._execute(PlacePoint(half.id, side, (x, y))):
+                self._selected = half.id
+                self.refresh()
+        else:
+            # A second click into the same image corrects the first.
+            self.move(half.id, side, x, y)
+
+    def move(self, pair_id: str, side: str, x: float, y: float) -> None:
+        """Move a point."""
+        if self._pair(pair_id) is not None:
+            self._selected = pair_id
+            self._execute(MovePoint(pair_id, side, (x, y)))  # type: ignore[arg-type]
+            self.refresh()
+
+    def drag(self, pair_id: str, side: str, x: float, y: float) -> None:
+        """Show the residuals as they would be with a point elsewhere, without any edit."""
+        moved = [
+            replace(pair, **{f"{side}_xy": (x, y)}) if pair.id == pair_id else pair for pair in self._pairs
+        ]
+        fit = fit_pairs(moved, self._model, has_left_out=len(moved) <= 30)
+        self._view.show_pairs(fit.rows, pair_id)
+        self._view.show_fit(fit.summary)
+
+    def nudge(self, side: str, dx: float, dy: float) -> None:
+        """Move the selected point of a side by pixels."""
+        pair = self._pair(self._selected)
+        xy = None if pair is None else pair.point(side)  # type: ignore[arg-type]
+        if pair is not None and xy is not None:
+            self.move(pair.id, side, xy[0] + dx, xy[1] + dy)
+
+    def delete(self) -> None:
+        """Delete the selected pair."""
+        if self._pair(self._selected) is not None:
+            self._execute(DeletePairs((self._selected,)))
+            self.refresh()
+
+    def toggle_excluded(self) -> None:
+        """Leave the selected pair out of the fit, or take it back."""
+        pair = self._pair(self._selected)
+        if pair is not None:
+            is_used = pair.state is PairState.PLACED
+            state = PairState.EXCLUDED if is_used else PairState.PLACED
+            self._execute(SetPairState((pair.id,), state))
+            self.refresh()
+
+    def drop_half(self) -> None:
+        """Forget the first point of an unfinished pair."""
+        if self._half:
+            self._execute(DeletePairs((self._half,)))
+            self.refresh()
+
+    def _execute(self, command: Command) -> bool:
+        project = self._bench.project
+        if project is None:
+            return False
+        try:
+            project.history.execute(command)
+        except WorkstationError as error:
+            _LOG.warning("%s", error)
+            self._bench.post(Card.of_error(error))
+            return False
+        return True
+
+    # -- overlay -------------------------------------------------------------------------------------
+
+    def set_blend(self, is_shown: bool) -> None:
+        """Lay the warped moving image over the fixed one, or stop."""
+        self._has_blend = is_shown
+        self._show_blend()
+
+    def peek(self, is_held: bool) -> None:
+        """Swap between overlay and fixed image for as long as a key is held."""
+        self._is_peeking = is_held
+        self._show_blend()
+
+    def choose_link(self, link: str) -> None:
+        """Link views and overlay through the pairs or the registration."""
+        self._uses_registration = link == "registration"
+        self._show_link()
+
+    def _show_link(self) -> None:
+        sizes = self._sizes()
+        if sizes is not None:
+            self._view.set_link(self.link, sizes)
+        self._view.show_registration(self._registration_summary())
+        self._show_blend()
+        self.state_changed.emit()
+
+    def _show_blend(self) -> None:
+        link = self.link
+        self._bench.background.drop("pairs.blend")
+        if self._has_blend == self._is_peeking or link is None or not self.has_pair_of_images:
+            self._view.show_blend(None)
+            return
+        fixed, moving = self._images
+        self._bench.background.submit(
+            "pairs.blend", lambda: blend(fixed, moving, link), self._view.show_blend, self._on_failed
+        )
+
+    # -- registration --------------------------------------------------------------------------------
+
+    def choose_method(self, method: str) -> None:
+        """Register by another method from now on."""
+        self._method = method
+
+    def register(self) -> None:
+        """Start a run that registers the item."""
+        project, item = self._bench.project, self._item
+        if project is None or item is None:
+            return
+        spec = registering_spec(item.kind)
+        if spec is None:
+            return
+        self._run_id, self._run_item, self._run_failure = "…", item.id, ""
+        self._show_link()
+        method = self._method
+        self._bench.background.submit(
+            "pairs.register",
+            lambda: prepare_registration(project, spec, item.id, method),
+            self._on_prepared,
+            self._on_register_failed,
+        )
+
+    def use_registration(self) -> None:
+        """Trust a registration that the verification did not confirm."""
+        if self._registration is not None:
+            self._is_confirmed = True
+            self._uses_registration = True
+            self._show_link()
+
+    def _on_prepared(self, folder: RunFolder) -> None:
+        self._run_id = folder.id
+        self._bench.live_runs.start(folder)
+        self.state_changed.emit()
+
+    def _on_register_failed(self, error: BaseException) -> None:
+        self._run_id = ""
+        self._on_failed(error)
+        self._show_link()
+
+    def _on_run_ended(self, run_id: str) -> None:
+        if run_id != self._run_id:
+            self._load_methods()
+            return
+        run, item = self._bench.live_runs.get(run_id), self._item
+        self._run_id = ""
+        if item is None or item.id != self._run_item or run is None:
+            return
+        spec = registering_spec(item.kind)
+        assert spec is not None
+        if run.model.failure is not None:
+            self._run_failure = run.model.failure.cause
+            self._show_link()
+            return
+        try:
+            self._on_registration(read_registration(run.model.folder, spec, item.id))
+        except WorkstationError as error:
+            self._on_failed(error)
+            self._show_link()
+
+    def _load_registration(self) -> None:
+        project, item = self._bench.project, self._item
+        spec = registering_spec(item.kind) if item is not None else None
+        if project is None or item is None or spec is None:
+            return
+        self._bench.background.submit(
+            "pairs.registration",
+            lambda: newest_registration(project, spec, item.id),
+            self._on_registration,
+            self._on_failed,
+        )
+        self._load_methods()
+
+    def _load_methods(self) -> None:
+        project, item = self._bench.project, self._item
+        spec = registering_spec(item.kind) if item is not None else None
+        if project is not None and spec is not None:
+            self._bench.background.submit(
+                "pairs.methods",
+                lambda: methods(project, spec),
+                lambda rows: self._view.show_methods(rows, self._method),
+            )
+
+    def _on_registration(self, registration: Registration | None) -> None:
+        self._registration = registration
+        # Only a verified transform is laid over the images without being asked.
+        self._is_confirmed = registration is not None and registration.transform.verdict == "registered"
+        self._uses_registration = self._is_confirmed
+        self._show_link()
+
+    def _registration_summary(self) -> RegistrationSummary:
+        if self.is_registering:
+            return RegistrationSummary("running")
+        if self._run_failure:
+            return RegistrationSummary("failed", reason=self._run_failure)
+        if self._registration is None:
+            return RegistrationSummary()
+        transform = self._registration.transform
+        return RegistrationSummary(
+            verdict=transform.verdict,
+            method=transform.method,
+            z=transform.z,
+            reason=transform.reason,
+            has_transform=transform.matrix is not None,
+            is_confirmed=self._is_confirmed,
+            is_used=self._uses_registration and self._is_confirmed,
+        )
+
+    # -- answers -------------------------------------------------------------------------------------
+
+    def _on_images(self, images: tuple[Any, Any]) -> None:
+        self._images = images
+        self._view.show_message(Message(""))
+        self._view.show_images(*images)
+        self._show()
+
+    def _on_images_failed(self, error: BaseException) -> None:
+        self._on_failed(error)
+        if isinstance(error, WorkstationError):
+            self._view.show_message(error.message)
+
+    def _on_failed(self, error: BaseException) -> None:
+        if isinstance(error, WorkstationError):
+            _LOG.warning("%s", error)
+            self._bench.post(Card.of_error(error))
+
+    def _show(self) -> None:
+        self._view.show_pairs(self._fit.rows, self._selected)
+        self._view.show_fit(self._fit.summary)
+        self._show_tool()
+        self._show_link()
+
+    def _show_tool(self) -> None:
+        half = self._pair(self._half)
+        self._view.show_tool(is_adding=self._is_adding, half_label=half.label if half is not None else "")
+
+    def _sizes(self) -> tuple[Size, Size] | None:
+        fixed, moving = self._images
+        if fixed is None or moving is None:
+            return None
+        return (fixed.shape[1], fixed.shape[0]), (moving.shape[1], moving.shape[0])
+
+    def _pair(self, pair_id: str) -> KeypointPair | None:
+        return next((pair for pair in self._pairs if pair.id == pair_id), None)
+
+    def _row(self, pair_id: str) -> PairRow | None:
+        return next((row for row in self._fit.rows if row.id == pair_id), None)
+
+
+def _caption(file: Any) -> str:
+    size = f"{file.width} × {file.height} px" if file.width else ""
+    return "   ".join(part for part in (file.modality or "", size) if part)

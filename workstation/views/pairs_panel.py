@@ -1,0 +1,216 @@
+"""Task panel of the Pairs screen: add, fit, register, view."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QComboBox,
+    QFormLayout,
+    QFrame,
+    QLabel,
+    QRadioButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from workstation.actions.registry import ActionRegistry
+from workstation.views.empty_state import action_button
+from workstation.views.protocols import FitSummary, MethodRow, RegistrationSummary
+
+MODELS = ("similarity", "affine", "homography")
+
+
+class PairsPanel(QScrollArea):
+    """Right column of the Pairs screen.
+
+    Signals
+    -------
+    modelChosen : str
+        similarity, affine or homography.
+    methodChosen : str
+        Id of a row of the method list.
+    linkChosen : str
+        ``"pairs"`` or ``"registration"``.
+    """
+
+    modelChosen = Signal(str)
+    methodChosen = Signal(str)
+    linkChosen = Signal(str)
+
+    def __init__(self, actions: ActionRegistry, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        inner = QWidget()
+        layout = QVBoxLayout(inner)
+        layout.setContentsMargins(14, 12, 14, 12)
+        layout.setSpacing(7)
+        layout.addWidget(action_button(actions.action("pairs.add"), "primary"))
+        self.hint = _text("muted")
+        layout.addWidget(self.hint)
+        self._add_fit(layout, actions)
+        self._add_registration(layout, actions)
+        self._add_link(layout, actions)
+        layout.addStretch(1)
+        self.setWidget(inner)
+
+    # -- sections ------------------------------------------------------------------------------------
+
+    def _add_fit(self, layout: QVBoxLayout, actions: ActionRegistry) -> None:
+        layout.addWidget(_section(self.tr("TRANSFORM OF THE PAIRS")))
+        titles = {
+            "similarity": self.tr("Similarity"),
+            "affine": self.tr("Affine"),
+            "homography": self.tr("Homography"),
+        }
+        self._models = QButtonGroup(self)
+        self.model_buttons: dict[str, QRadioButton] = {}
+        for name in MODELS:
+            button = QRadioButton(titles[name])
+            self._models.addButton(button)
+            self.model_buttons[name] = button
+            layout.addWidget(button)
+            button.clicked.connect(lambda _checked=False, name=name: self.modelChosen.emit(name))
+        self.model_buttons["homography"].setChecked(True)
+        self.fit_sentence = _text("muted")
+        layout.addWidget(self.fit_sentence)
+        form = QFormLayout()
+        form.setHorizontalSpacing(12)
+        form.setVerticalSpacing(3)
+        self.fit_values = {name: _text("") for name in ("used", "mean", "loo", "worst")}
+        for name, title in (
+            ("used", self.tr("Used pairs")),
+            ("mean", self.tr("Mean residual")),
+            ("loo", self.tr("Mean left out")),
+            ("worst", self.tr("Worst")),
+        ):
+            caption = _text("muted", title)
+            caption.setWordWrap(False)
+            form.addRow(caption, self.fit_values[name])
+        layout.addLayout(form)
+        layout.addWidget(action_button(actions.action("pairs.worst")))
+
+    def _add_registration(self, layout: QVBoxLayout, actions: ActionRegistry) -> None:
+        layout.addWidget(_section(self.tr("REGISTRATION")))
+        self.method = QComboBox()
+        self.method.setAccessibleName(self.tr("Method of registration"))
+        self.method.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.method.currentIndexChanged.connect(
+            lambda _index: self.methodChosen.emit(str(self.method.currentData() or ""))
+        )
+        layout.addWidget(self.method)
+        self.register_button = action_button(actions.action("pairs.register"))
+        layout.addWidget(self.register_button)
+        self.verdict = _text("")
+        layout.addWidget(self.verdict)
+        self.verdict_reason = _text("muted")
+        layout.addWidget(self.verdict_reason)
+        self.anyway_button = action_button(actions.action("pairs.use_registration"))
+        layout.addWidget(self.anyway_button)
+
+    def _add_link(self, layout: QVBoxLayout, actions: ActionRegistry) -> None:
+        layout.addWidget(_section(self.tr("VIEWS AND OVERLAY USE")))
+        self._links = QButtonGroup(self)
+        self.link_buttons = {
+            "pairs": QRadioButton(self.tr("The pairs")),
+            "registration": QRadioButton(self.tr("The registration")),
+        }
+        for name, button in self.link_buttons.items():
+            self._links.addButton(button)
+            layout.addWidget(button)
+            button.clicked.connect(lambda _checked=False, name=name: self.linkChosen.emit(name))
+        self.link_buttons["pairs"].setChecked(True)
+
+    # -- what is shown -------------------------------------------------------------------------------
+
+    def show_hint(self, text: str) -> None:
+        """Say what the next click means."""
+        self.hint.setText(text)
+
+    def show_fit(self, fit: FitSummary) -> None:
+        """Show the fit, or how many pairs it still needs."""
+        with QSignalBlocker(self._models):
+            self.model_buttons[fit.model].setChecked(True)
+        sentence = fit.problem
+        if fit.missing:
+            title = self.model_buttons[fit.model].text().lower()
+            sentence = (
+                self.tr("One more pair is needed for a {model}.").format(model=title)
+                if fit.missing == 1
+                else self.tr("{n} more pairs are needed for a {model}.").format(n=fit.missing, model=title)
+            )
+        self.fit_sentence.setText(sentence)
+        self.fit_sentence.setVisible(bool(sentence))
+        self.fit_values["used"].setText(
+            self.tr("{used} of {all}").format(used=fit.num_used, all=fit.num_pairs)
+        )
+        self.fit_values["mean"].setText(_pixels(fit.mean_px))
+        self.fit_values["loo"].setText(_pixels(fit.loo_px))
+        worst = f"{fit.worst}   {_pixels(fit.worst_px)}" if fit.worst else "–"
+        self.fit_values["worst"].setText(worst)
+
+    def show_methods(self, methods: Sequence[MethodRow], chosen: str) -> None:
+        """List the methods of registration."""
+        with QSignalBlocker(self.method):
+            self.method.clear()
+            for method in methods:
+                self.method.addItem(method.title, method.id)
+                self.method.setItemData(self.method.count() - 1, method.help, Qt.ItemDataRole.ToolTipRole)
+            self.method.setCurrentIndex(max(0, self.method.findData(chosen)))
+
+    def show_registration(self, registration: RegistrationSummary) -> None:
+        """Show verdict, score and method of the last registration, in words first."""
+        words = {
+            "": (self.tr("Not registered yet"), "stale", "○"),
+            "running": (self.tr("Registering…"), "running", "▶"),
+            "registered": (self.tr("Registered"), "done", "✔"),
+            "uncertain": (self.tr("Uncertain: look before you trust it"), "warning", "▲"),
+            "not_registered": (self.tr("Not registered: no plausible transform"), "failed", "✘"),
+            "failed": (self.tr("The registration run failed"), "failed", "✘"),
+        }
+        text, status, symbol = words[registration.verdict]
+        self.verdict.setText(f"{symbol} {text}")
+        self.verdict.setProperty("status", status)
+        self.verdict.style().polish(self.verdict)
+        facts = []
+        if registration.method:
+            facts.append(self.tr("Method: {method}").format(method=registration.method))
+        if registration.z is not None:
+            facts.append(self.tr("score z = {z:.1f}").format(z=registration.z))
+        if registration.reason:
+            facts.append(registration.reason)
+        self.verdict_reason.setText("\n".join(facts))
+        self.verdict_reason.setVisible(bool(facts))
+        self.anyway_button.setVisible(registration.verdict == "uncertain" and not registration.is_confirmed)
+        button = self.link_buttons["registration"]
+        can_link = registration.has_transform and registration.is_confirmed
+        button.setEnabled(can_link)
+        button.setToolTip("" if can_link else self.tr("There is no confirmed registration of this item."))
+        with QSignalBlocker(self._links):
+            self.link_buttons["registration" if registration.is_used else "pairs"].setChecked(True)
+
+
+def _section(title: str) -> QWidget:
+    box = QFrame()
+    layout = QVBoxLayout(box)
+    layout.setContentsMargins(0, 6, 0, 0)
+    label = QLabel(title)
+    label.setProperty("role", "section")
+    layout.addWidget(label)
+    return box
+
+
+def _text(role: str, text: str = "") -> QLabel:
+    label = QLabel(text)
+    label.setWordWrap(True)
+    if role:
+        label.setProperty("role", role)
+    return label
+
+
+def _pixels(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f} px"
