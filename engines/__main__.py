@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _enable_crash_report()
         return execution.execute(options.run)
     except InputError as error:
-        _say(str(error), sys.stderr)
+        _say(str(error), is_error=True)
         return execution.WRONG_INPUT
 
 
@@ -105,10 +105,9 @@ def _enable_crash_report() -> None:
         logging.getLogger(__name__).info("No crash report: %s", error)
 
 
-def _say(text: str, stream: object = None) -> None:
-    target = sys.stdout if stream is None else stream
+def _say(text: str, *, is_error: bool = False) -> None:
     try:
-        print(text, file=target)
+        print(text, file=sys.stderr if is_error else sys.stdout)
     except OSError:
         _abandon_output()
 

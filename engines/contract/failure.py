@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from engines.contract.errors import WorkstationError
-from engines.contract.events import Diagnosis, Event, Failed, Metric, Phase, Progress
+from engines.contract.events import Diagnosis, Event, Failed, Metric, Phase, Progress, Started
 
 _MEMORY_REMEDY = "Use a smaller batch or smaller images, or close other programs, and resume the run."
 _DISK_REMEDY = "Free some space on that disk, then resume the run."
@@ -53,7 +53,9 @@ def _is_main_memory(error: BaseException) -> bool:
 
 def _is_disk_full(error: BaseException) -> bool:
     full = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
-    return (isinstance(error, OSError) and error.errno in full) or "No space left on device" in str(error)
+    return (isinstance(error, OSError) and error.errno in full) or any(
+        words in str(error) for words in ("No space left on device", "PytorchStreamWriter failed")
+    )
 
 
 def _is_device_fault(error: BaseException) -> bool:
@@ -200,6 +202,7 @@ def cause_of_death(exit_code: int | None, events: Sequence[Event], log_tail: str
     cause, remedy : str
         English sentences.
     """
+    events = _since_last_start(events)
     for event in reversed(events):
         if isinstance(event, Failed):
             return event.cause, event.remedy
@@ -211,6 +214,14 @@ def cause_of_death(exit_code: int | None, events: Sequence[Event], log_tail: str
     else:
         failure = _from_log(log_tail) or _unknown(exit_code)
     return f"{failure.cause[:-1]}{_where(events)}.", failure.remedy
+
+
+def _since_last_start(events: Sequence[Event]) -> Sequence[Event]:
+    # What an earlier attempt died of is no news about this one.
+    for index in range(len(events) - 1, -1, -1):
+        if isinstance(events[index], Started):
+            return events[index:]
+    return events
 
 
 def _from_log(log_tail: str) -> Failure | None:

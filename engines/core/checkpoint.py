@@ -7,8 +7,10 @@ weights that the optimiser works on are in it when they are others. Pickled obje
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
+import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +24,7 @@ from torch import Tensor, nn
 from engines.contract.errors import CheckpointError
 from engines.core.generations import (
     LAST,
+    PREVIOUS,
     STATE_FILE,
     WEIGHTS_FILE,
     Generation,
@@ -30,6 +33,8 @@ from engines.core.generations import (
     read_generation,
     seal,
 )
+
+_log = logging.getLogger(__name__)
 
 
 def save(
@@ -60,15 +65,19 @@ def save(
     """
     checkpoints_dir.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=checkpoints_dir))
-    # Clones: safetensors refuses tensors that share memory, as tied weights do.
-    plain = {key: tensor.detach().to("cpu").contiguous().clone() for key, tensor in weights.items()}
-    save_file(plain, folder / WEIGHTS_FILE)
-    if state is not None:
-        torch.save(dict(state), folder / STATE_FILE)
-    for path in folder.iterdir():
-        _flush_to_disk(path)
-    seal(folder, dict(facts))
-    return publish(folder, name, keep_previous=name == LAST)
+    try:
+        # Clones: safetensors refuses tensors that share memory, as tied weights do.
+        plain = {key: tensor.detach().to("cpu").contiguous().clone() for key, tensor in weights.items()}
+        save_file(plain, folder / WEIGHTS_FILE)
+        if state is not None:
+            torch.save(dict(state), folder / STATE_FILE)
+        for path in folder.iterdir():
+            _flush_to_disk(path)
+        seal(folder, dict(facts))
+        return publish(folder, name, keep_previous=name == LAST)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _flush_to_disk(path: Path) -> None:
@@ -77,7 +86,7 @@ def _flush_to_disk(path: Path) -> None:
 
 
 def load_weights(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read the weights of a checkpoint folder.
+    """Read the weights of a checkpoint folder; where `last` is damaged, those of the generation before.
 
     Returns
     -------
@@ -91,9 +100,9 @@ def load_weights(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     CheckpointError
         If it is missing or damaged.
     """
-    generation = read_generation(folder)
+    generation = _read_or_previous(folder)
     try:
-        return load_file(folder / WEIGHTS_FILE), generation.facts
+        return load_file(generation.path / WEIGHTS_FILE), generation.facts
     except (OSError, SafetensorError) as error:
         raise CheckpointError(
             "The weights of {path} cannot be read: {reason}.",
@@ -101,6 +110,17 @@ def load_weights(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             path=folder,
             reason=str(error),
         ) from error
+
+
+def _read_or_previous(folder: Path) -> Generation:
+    try:
+        return read_generation(folder)
+    except CheckpointError:
+        previous = folder.with_name(PREVIOUS)
+        if folder.name != LAST or not previous.exists():
+            raise
+        _log.warning("%s is damaged; the generation before is used.", folder)
+        return read_generation(previous)
 
 
 def load_state(generation: Generation) -> dict[str, Any]:

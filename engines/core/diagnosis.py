@@ -63,10 +63,13 @@ class History:
         Duration of a step, from the progress of the run.
     longest_gap : Gap or None
         Longest wait for a step that ended.
+    facts : dict
+        Of the newest `Started`: the learning rate that was set, for example.
     now : float
         Time of the newest event, or later when set by the caller.
     """
 
+    facts: dict[str, Any] = field(default_factory=dict)
     series: dict[tuple[str, str], list[Metric]] = field(default_factory=dict)
     best: list[Checkpoint] = field(default_factory=list)
     step_seconds: list[float] = field(default_factory=list)
@@ -97,9 +100,12 @@ class History:
             self._add_progress(event)
         elif isinstance(event, Checkpoint) and event.best:
             self.best.append(event)
-        elif isinstance(event, Started | Paused):
+        elif isinstance(event, Started):
+            self.facts = event.facts
             self._waits_since, self._progress = None, None
             self.is_over = False
+        elif isinstance(event, Paused):
+            self._waits_since, self._progress = None, None
         elif isinstance(event, Continued):
             self._waits_since, self._progress = event.time, None
         elif isinstance(event, Phase):
@@ -231,10 +237,10 @@ def find_non_finite_loss(history: History) -> Finding | None:
         return None
     first = min(broken, key=lambda point: point.step)
     before = [point for point in history.points(first.key, "train") if point.value is not None]
-    peak = max((value for _, value in history.values("learning_rate", "train")), default=0.0)
+    rate = history.facts.get("learning_rate")
     patch: dict[str, Any] = {"gradient_clip_norm": 1.0, "precision": "32-true"}
-    if peak > 0:
-        patch["learning_rate"] = float(f"{peak * 0.3:.3g}")
+    if rate:
+        patch["learning_rate"] = float(f"{rate * 0.3:.3g}")
     return Finding(
         "'{key}' stopped being a finite number at step {step}.",
         {"key": first.key, "step": first.step},

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from engines.contract.config import RunConfig
 from engines.contract.errors import InputError, RunFolderError
 from engines.contract.events import Event, EventWriter, Failed, Finished, Started, Stopped
 from engines.contract.failure import explain
@@ -92,7 +93,7 @@ def execute(path: Path) -> int:
     folder.read_request()
     if process.rank() != 0:
         return _help(folder)
-    if process.is_running(folder.read_process()):
+    if folder.read_summary() is None and process.is_running(folder.read_process()):
         raise RunFolderError(
             "The run {run} is already running.", remedy="Wait for it, or stop it first.", run=folder.id
         )
@@ -167,8 +168,13 @@ def _started(run: RunContext) -> Started:
         device=run.config.device,
         num_items={str(split): len(run.items(split)) for split in Split if run.items(split)},
         resumed_from_step=resumed_from_step,
-        facts={"items": len(run.manifest.items), "seed": run.config.seed},
+        facts={"items": len(run.manifest.items), **_numbers_of(run.config)},
     )
+
+
+def _numbers_of(config: RunConfig) -> dict[str, Any]:
+    names = ("seed", "epochs", "batch_size", "learning_rate")
+    return {name: getattr(config, name) for name in names if hasattr(config, name)}
 
 
 def _summary(run: RunContext, started_s: float) -> dict[str, Any]:
@@ -179,7 +185,8 @@ def _report_failure(
     folder: RunFolder, events: EventWriter, run: RunContext | None, error: BaseException, started_s: float
 ) -> int:
     text = "".join(traceback.format_exception(error))
-    _log.error("%s", text)
+    is_wrong_input = isinstance(error, InputError) and run is None
+    _log.error("%s", error if is_wrong_input else text)
     failure = explain(error)
     step = run.step if run else 0
     event = Failed(
@@ -191,14 +198,19 @@ def _report_failure(
         step=step,
     )
     facts = _summary(run, started_s) if run else {"step": step}
-    facts |= {"cause": failure.cause, "remedy": failure.remedy, "type": event.type}
+    facts |= {
+        "type": event.type,
+        "message": event.message,
+        "cause": failure.cause,
+        "remedy": failure.remedy,
+    }
     try:
         events.write(event)
         folder.write_summary(RunState.FAILED, facts)
     except OSError as write_error:
         # On a full disk the log is all that is left; the window derives the cause from it.
         _log.error("The failure could not be recorded: %s", write_error)
-    return WRONG_INPUT if isinstance(error, InputError) and run is None else FAILED
+    return WRONG_INPUT if is_wrong_input else FAILED
 
 
 @contextmanager

@@ -151,7 +151,10 @@ def publish(new: Path, name: str, *, keep_previous: bool) -> Path:
 
 
 def remove_leftovers(checkpoints_dir: Path) -> None:
-    """Delete what a killed engine left half-written."""
+    """Delete what a killed engine left half-written, and put back what it was about to replace."""
+    replaced = checkpoints_dir / f".{BEST}.discarded"
+    if replaced.exists() and not (checkpoints_dir / BEST).exists():
+        _rename(replaced, checkpoints_dir / BEST)
     for path in checkpoints_dir.glob(".*"):
         shutil.rmtree(path, ignore_errors=True)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engines.contract.events import Diagnosis, Failed, Finished, Started, Stopped, read_events
+from engines.contract.events import Diagnosis, read_events
 from engines.contract.failure import cause_of_death
 from engines.contract.kinds import RunState
 from engines.contract.messages import Message
@@ -70,23 +70,17 @@ def inspect(path: Path) -> Report:
     folder = RunFolder(path)
     request = folder.read_request()
     events = read_events(folder.events_path)
-    is_alive = is_running(folder.read_process())
+    summary = folder.read_summary()
+    is_alive = summary is None and is_running(folder.read_process())
     state, cause, remedy = RunState.QUEUED, "", ""
-    turns = [event for event in events if isinstance(event, Started | Finished | Stopped | Failed)]
-    last = turns[-1] if turns else None
     if is_alive:
         state = RunState.RUNNING
-    elif isinstance(last, Finished):
-        state = RunState.FINISHED
-    elif isinstance(last, Stopped):
-        state = RunState.STOPPED
-    elif isinstance(last, Failed):
-        state, cause, remedy = RunState.FAILED, last.cause, last.remedy
+    elif summary is not None:
+        state = RunState(summary["state"])
+        cause, remedy = str(summary.get("cause", "")), str(summary.get("remedy", ""))
     elif folder.read_process() is not None:
         state = RunState.FAILED
-        # What an earlier attempt died of is no news about this one.
-        since_start = events[events.index(last) :] if last else events
-        cause, remedy = cause_of_death(None, since_start, _log_tail(folder))
+        cause, remedy = cause_of_death(None, events, _log_tail(folder))
     emitted = {event.name: event for event in events if isinstance(event, Diagnosis)}
     found = diagnose(events, rules_of(request.pipeline), now=_silent_until(folder, is_alive))
     for diagnosis in found:

@@ -45,7 +45,7 @@ def lower_priority(niceness: int = 10) -> None:
     process = psutil.Process()
     try:
         if os.name == "nt":
-            process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
+            process.nice(getattr(psutil, "BELOW_NORMAL_PRIORITY_CLASS", 0))
         else:
             process.nice(min(19, max(process.nice(), niceness)))
     except (psutil.Error, OSError) as error:

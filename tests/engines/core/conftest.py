@@ -14,11 +14,13 @@ from engines.contract import registry
 from engines.contract.kinds import Action
 from engines.contract.manifest import Manifest
 from engines.contract.run_folder import RunFolder, RunRequest
+from engines.core import execution, process
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 
 MakeRun = Callable[..., RunFolder]
+Execute = Callable[[RunFolder], int]
 StartEngine = Callable[..., "subprocess.Popen[str]"]
 
 
@@ -35,6 +37,14 @@ def tiny_pipeline(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     monkeypatch.undo()
     _forget_pipelines()
+
+
+@pytest.fixture
+def execute(tiny_pipeline: None, monkeypatch: pytest.MonkeyPatch) -> Execute:
+    """Return the engine's `execute` for this process, which keeps its priority and environment."""
+    monkeypatch.setattr(process, "lower_priority", lambda: None)
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    return lambda folder: execution.execute(folder.path)
 
 
 @pytest.fixture
@@ -61,11 +71,11 @@ def make_run(tmp_path: Path) -> MakeRun:
 @pytest.fixture
 def start_engine() -> Iterator[StartEngine]:
     """Return a function that starts the real engine process, which can find `tiny`."""
-    started: list[subprocess.Popen[str]] = []
+    engines_started: list[subprocess.Popen[str]] = []
 
     def start(*arguments: object, **options: Any) -> subprocess.Popen[str]:
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
-        process = subprocess.Popen(
+        engine = subprocess.Popen(
             [sys.executable, str(HERE / "engines_with_fakes.py"), *map(str, arguments)],
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -73,11 +83,11 @@ def start_engine() -> Iterator[StartEngine]:
             encoding="utf-8",
             **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
         )
-        started.append(process)
-        return process
+        engines_started.append(engine)
+        return engine
 
     yield start
-    for process in started:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
+    for engine in engines_started:
+        if engine.poll() is None:
+            engine.kill()
+        engine.communicate()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import pytest
 
-from engines.contract.events import EventReader, Metric, Progress, Started, Stopped, read_events
+from engines.contract.events import EventReader, Failed, Metric, Progress, Started, Stopped, read_events
 from engines.contract.run_folder import RunFolder
+from engines.core import training_checkpoints
+from engines.core.checkpoint import load_weights
 
 SETTINGS = {
     "epochs": 10,
@@ -22,7 +23,7 @@ SETTINGS = {
 }
 
 
-def losses(folder: RunFolder) -> list[tuple[str, str, int, float | None]]:
+def points(folder: RunFolder) -> list[tuple[str, str, int, float | None]]:
     """Return every train and validation point but times."""
     return [
         (event.key, event.split, event.step, event.value)
@@ -45,22 +46,30 @@ def mark_resumed(folder: RunFolder) -> None:
     folder.write_request(folder.read_request().model_copy(update={"resume": True}))
 
 
+def raise_limit(folder: RunFolder) -> None:
+    request = folder.read_request()
+    settings = {key: value for key, value in request.settings.items() if key != "max_steps"}
+    folder.write_request(request.model_copy(update={"resume": True, "settings": settings}))
+
+
+def final_weights(folder: RunFolder) -> dict[str, list[float]]:
+    weights, _ = load_weights(folder.checkpoints_dir / "last")
+    return {name: tensor.flatten().tolist() for name, tensor in weights.items()}
+
+
 def run_to_end(start_engine, folder: RunFolder) -> None:
     engine = start_engine("run", folder.path)
     _, log = engine.communicate(timeout=120)
     assert engine.returncode == 0, log
 
 
-@pytest.mark.parametrize("num_workers", [0, 1])
-def test_killed_and_resumed_run_equals_uninterrupted(make_run, start_engine, num_workers: int) -> None:
-    whole = make_run("whole", **SETTINGS, num_workers=num_workers)
-    run_to_end(start_engine, whole)
-    assert max(step for _, _, step, _ in losses(whole)) == 20
+def test_killed_and_resumed_run_equals_uninterrupted(make_run, start_engine, execute) -> None:
+    whole = make_run("whole", **SETTINGS)
+    assert execute(whole) == 0
+    assert max(step for _, _, step, _ in points(whole)) == 20
 
     # Slow steps, so that the kill hits in the middle; the delay changes no number.
-    broken = make_run(
-        "broken", **SETTINGS, num_workers=num_workers, checkpoint_every_s=0.001, step_delay_s=0.05
-    )
+    broken = make_run("broken", **SETTINGS, checkpoint_every_s=0.001, step_delay_s=0.05)
     engine = start_engine("run", broken.path)
     wait_for_step(broken, 10)
     engine.kill()
@@ -72,13 +81,27 @@ def test_killed_and_resumed_run_equals_uninterrupted(make_run, start_engine, num
     started = [event for event in read_events(broken.events_path) if isinstance(event, Started)]
     assert started[-1].resumed_from_step is not None
     assert 8 <= started[-1].resumed_from_step <= 19
-    assert losses(broken) == losses(whole)
+    assert points(broken) == points(whole)
+    assert final_weights(broken) == final_weights(whole)
 
 
-def test_stopped_and_resumed_run_equals_uninterrupted(make_run, start_engine) -> None:
+def test_resume_differs_without_the_saved_random_state(make_run, execute, monkeypatch) -> None:
+    # Shows that the comparison above would notice a state that was forgotten.
     whole = make_run("whole", **SETTINGS)
-    run_to_end(start_engine, whole)
-    stopped = make_run("stopped", **SETTINGS, step_delay_s=0.05)
+    execute(whole)
+    half = make_run("half", **SETTINGS, max_steps=10)
+    execute(half)
+    raise_limit(half)
+    monkeypatch.setattr(training_checkpoints, "restore_generators", lambda state: None)
+    execute(half)
+    assert points(half) != points(whole)
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_run_stopped_by_a_signal_resumes_exactly(make_run, start_engine, execute, num_workers: int) -> None:
+    whole = make_run("whole", **SETTINGS, num_workers=num_workers)
+    execute(whole)
+    stopped = make_run("stopped", **SETTINGS, num_workers=num_workers, step_delay_s=0.05)
     engine = start_engine("run", stopped.path)
     wait_for_step(stopped, 5)
     engine.terminate()
@@ -88,15 +111,43 @@ def test_stopped_and_resumed_run_equals_uninterrupted(make_run, start_engine) ->
     assert summary is not None
     assert summary["state"] == "stopped"
     assert any(isinstance(event, Stopped) for event in read_events(stopped.events_path))
+    assert stopped.read_control() == ""
     mark_resumed(stopped)
-    run_to_end(start_engine, stopped)
-    assert losses(stopped) == losses(whole)
+    execute(stopped)
+    assert points(stopped) == points(whole)
 
 
-def test_resume_without_checkpoint_starts_again_with_a_warning(make_run, start_engine, tmp_path: Path) -> None:
+def test_resume_without_checkpoint_starts_again_with_a_warning(make_run, execute) -> None:
     folder = make_run("empty", **SETTINGS)
     mark_resumed(folder)
-    run_to_end(start_engine, folder)
+    assert execute(folder) == 0
     events = read_events(folder.events_path)
     assert next(event for event in events if isinstance(event, Started)).resumed_from_step == 0
     assert any(event.event == "warning" for event in events)
+
+
+def test_resume_of_another_model_names_the_keys(make_run, execute) -> None:
+    folder = make_run("other", **SETTINGS, max_steps=2)
+    execute(folder)
+    request = folder.read_request()
+    folder.write_request(
+        request.model_copy(update={"resume": True, "settings": {**request.settings, "width": 5}})
+    )
+    assert execute(folder) == 1
+    failed = read_events(folder.events_path)[-1]
+    assert isinstance(failed, Failed)
+    assert failed.type == "CheckpointError"
+    assert "of another shape 0.bias, 0.weight" in failed.cause
+
+
+def test_resumed_run_takes_the_new_settings(make_run, execute) -> None:
+    folder = make_run("settings", **{**SETTINGS, "schedule": "constant", "warmup_steps": 0}, max_steps=2)
+    execute(folder)
+    request = folder.read_request()
+    changed = {**request.settings, "learning_rate": 0.003, "max_steps": 4}
+    folder.write_request(request.model_copy(update={"resume": True, "settings": changed}))
+    execute(folder)
+    rates = {
+        step: value for key, _, step, value in points(folder) if key == "learning_rate" and value is not None
+    }
+    assert rates == {1: 0.01, 2: 0.01, 3: 0.003, 4: 0.003}

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from engines.tiny.config import TinyTrainingConfig
 from torch import Tensor, nn
 
 from engines.contract.run_context import RunContext
 from engines.core.loop import fit
 from engines.core.task import Batch, PreviewImage, TrainingTask
-from engines.tiny.config import TinyTrainingConfig
 
 
 class TinyTask(TrainingTask):
