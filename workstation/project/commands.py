@@ -6,7 +6,7 @@ Each stores the rows before and after as its effect, so that undo and redo put r
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import field
 from typing import Any, ClassVar
 
@@ -189,7 +189,7 @@ class ImportPairs(PairCommand):
             labels.add(pair.label)
         return Outcome(
             self.item_id,
-            Message("import {count} points", {"count": len(self.pairs)}),
+            _title([pair.label for pair in self.pairs], "import point {label}", "import {count} points"),
             {"pairs": [_added(edit.session, pair.pair_id) for pair in self.pairs]},
         )
 
@@ -237,9 +237,15 @@ def _change_all(edit: Edit, pair_ids: Iterable[str], content: dict[str, Any], on
     rows = [_living(edit.session, pair_id) for pair_id in dict.fromkeys(pair_ids)]
     if len({row.item_id for row in rows}) != 1:
         raise InputError("Pairs of one item are changed together, and at least one.")
-    title = Message(one, {"label": rows[0].label}) if len(rows) == 1 else Message(many, {"count": len(rows)})
+    title = _title([row.label for row in rows], one, many)
     changes = [_put(edit, row.id, content=content) for row in rows]
     return Outcome(rows[0].item_id, title, {"pairs": changes})
+
+
+def _title(labels: Sequence[str], one: str, many: str) -> Message:
+    if len(labels) == 1:
+        return Message(one, {"label": labels[0]})
+    return Message(many, {"count": len(labels)})
 
 
 def _put(

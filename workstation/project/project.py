@@ -10,7 +10,7 @@ from __future__ import annotations
 import getpass
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -169,6 +169,12 @@ class Project:
         """Store a setting of the project: plain JSON data."""
         with self._store.write() as session:
             session.merge(SettingRow(key=key, value=value))
+
+    def announce(self, item_ids: Iterable[str]) -> None:
+        """Bring the mirrors of these items up to date and tell listeners that anything may have changed."""
+        for item_id in item_ids:
+            self._mirror(item_id)
+        self.changed.emit(Change())
 
     def notice_external_changes(self) -> bool:
         """Emit `changed` when another process has written since the last call, and tell whether it has."""

@@ -1,0 +1,475 @@
+"""Checking a table of files row by row, before anything is written.
+
+Images stay where they are; every one is decoded once, so that a truncated file is found now.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from engines.contract.errors import GeometryError, InputError, TableError, UnknownKeyError
+from engines.contract.kinds import FileKind, ItemKind, Split
+from engines.contract.registry import all_specs
+from engines.contract.spec import RoleSpec
+from engines.imaging.images import content_hash, read_image
+from engines.imaging.modality import guess_modality
+from workstation.project.importers.reading import ITEM_COLUMNS, Row, Table
+from workstation.project.importers.report import ImportReport, Verdict
+from workstation.project.items import Item, NewFile
+
+_LATERALITIES = {"od": "OD", "r": "OD", "right": "OD", "os": "OS", "l": "OS", "left": "OS", "ou": "OU"}
+_NOT_IN_FILE_NAMES = re.compile(r'[\x00-\x1f/\\:*?"<>|]')
+_RESERVED_NAMES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+_LONGEST_NAME = 80
+Choice = TypeVar("Choice", ItemKind, Split)
+_MASK_KINDS = (FileKind.MASK, FileKind.LABEL_MAP)
+
+
+class Cancelled(Exception):
+    """The person stopped the import."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What reading a file told."""
+
+    sha256: str
+    size_bytes: int
+    width: int
+    height: int
+    modality: str | None
+
+
+@dataclass(slots=True)
+class Draft:
+    """An item as it will be after the import."""
+
+    subject: str
+    files: dict[str, NewFile] = field(default_factory=dict)
+    kind: ItemKind | None = None
+    visit: str | None = None
+    laterality: str | None = None
+    is_touched: bool = False
+
+
+class SubjectGroups:
+    """Subjects joined by shared images; a group has one split or none yet."""
+
+    def __init__(self) -> None:
+        self._parent: dict[str, str] = {}
+        self._split: dict[str, Split] = {}
+
+    def split(self, subject: str) -> Split | None:
+        """Return the split of a subject's group."""
+        return self._split.get(self._root(subject))
+
+    def can_join(self, first: str, second: str) -> bool:
+        """Tell whether two subjects can be in one split."""
+        splits = {self.split(first), self.split(second)} - {None}
+        return len(splits) < 2
+
+    def join(self, first: str, second: str) -> None:
+        """Put two groups together; see `can_join`."""
+        keep, drop = self._root(first), self._root(second)
+        if keep != drop:
+            split = self._split.pop(drop, None)
+            self._parent[drop] = keep
+            if split is not None:
+                self._split[keep] = split
+
+    def give(self, subject: str, split: Split) -> None:
+        """Set the split of a subject's group."""
+        self._split[self._root(subject)] = split
+
+    def all(self) -> dict[str, Split]:
+        """Return the split of every subject that has one."""
+        return {
+            subject: split for subject in list(self._parent) if (split := self.split(subject)) is not None
+        }
+
+    def _root(self, subject: str) -> str:
+        parent = self._parent.setdefault(subject, subject)
+        return subject if parent == subject else self._root(parent)
+
+
+class Plan:
+    """What an import will write, starting from what the project holds.
+
+    Parameters
+    ----------
+    items : iterable of Item
+        Items of the project.
+    """
+
+    def __init__(self, items: Iterable[Item]) -> None:
+        self.drafts: dict[str, Draft] = {}
+        self.new_files: list[NewFile] = []
+        self.groups = SubjectGroups()
+        self._item_of_content: dict[str, str] = {}
+        for item in items:
+            draft = Draft(item.subject, visit=item.visit, laterality=item.laterality)
+            self.drafts[item.id] = draft
+            if item.split is not None:
+                self.groups.give(item.subject, item.split)
+            for role, file in item.files.items():
+                draft.files[role] = NewFile(
+                    item_id=item.id,
+                    subject=item.subject,
+                    role=role,
+                    file_kind=file.kind,
+                    path=file.path,
+                    sha256=file.sha256,
+                    size_bytes=file.size_bytes,
+                    modality=file.modality,
+                    width=file.width,
+                    height=file.height,
+                )
+                if file.kind not in _MASK_KINDS:
+                    self.claim_content(file.sha256, item.id)
+            # A kind that does not follow from the roles was chosen, and stays.
+            draft.kind = None if item.kind is infer_kind(draft) else item.kind
+
+    def owner_of_content(self, sha256: str) -> str | None:
+        """Return the first item that holds an image."""
+        return self._item_of_content.get(sha256)
+
+    def claim_content(self, sha256: str, item_id: str) -> None:
+        """Record that an item holds an image, and join its subject with others that hold it."""
+        owner = self._item_of_content.setdefault(sha256, item_id)
+        self.groups.join(self.drafts[owner].subject, self.drafts[item_id].subject)
+
+
+def known_roles() -> dict[str, RoleSpec]:
+    """Return the roles of every pipeline by name and alias; a name goes before another's alias."""
+    roles = [role for spec in all_specs() for role in spec.roles]
+    found: dict[str, RoleSpec] = {}
+    for role in roles:
+        found.setdefault(role.name, role)
+    for role in roles:
+        for alias in role.aliases:
+            found.setdefault(alias, role)
+    return found
+
+
+def plan_table(
+    table: Table, plan: Plan, report: ImportReport, kind: ItemKind | None, tick: Callable[[], None]
+) -> None:
+    """Add the good rows of a table to a plan and the others to the report.
+
+    Parameters
+    ----------
+    table : Table
+    plan : Plan
+    report : ImportReport
+    kind : ItemKind or None
+        Kind of every item; None: the `kind` column, else by the roles.
+    tick : callable
+        Called before each row; raises `Cancelled`.
+    """
+    importer = _TableImporter(table, plan, report, kind)
+    for name in table.unknown_columns:
+        report.add(table.path, 1, Verdict.WARNING, "The column '{name}' is not used.", name=name)
+    # Masks are compared with their image, which may stand below them.
+    for row in sorted(table.rows, key=importer.is_mask):
+        tick()
+        report.num_rows += 1
+        try:
+            importer.plan_row(row)
+        except InputError as error:
+            report.refuse(table.path, row.line, error)
+
+
+class _TableImporter:
+    def __init__(self, table: Table, plan: Plan, report: ImportReport, kind: ItemKind | None) -> None:
+        self._table = table
+        self._plan = plan
+        self._report = report
+        self._kind = kind
+        self._roles = known_roles()
+        self._facts: dict[tuple[Path, bool], Facts] = {}
+
+    def is_mask(self, row: Row) -> bool:
+        role = self._roles.get(row["role"].lower())
+        return role is not None and role.kind in _MASK_KINDS
+
+    def plan_row(self, row: Row) -> None:
+        self._check_cells(row)
+        role = self._role(row["role"])
+        kind = self._kind or _choice(row["kind"], ItemKind, "item kind")
+        split = _choice(row["split"], Split, "split")
+        laterality = _laterality(row["laterality"])
+        item_id, subject = row["item"], row["subject"]
+        draft = self._plan.drafts.get(item_id) or Draft(subject)
+        self._check_item(item_id, subject, draft)
+        path = self._path(row["path"])
+        is_mask = role.kind in _MASK_KINDS
+        facts = self._read(path, wants_modality=not is_mask and not row["modality"])
+        if self._is_known(row, draft, role, facts):
+            return
+        if is_mask:
+            _check_mask_size(draft, role, facts, item_id)
+        self._check_split(row, subject, split)
+        if not is_mask:
+            self._check_content(row, draft, subject, split, facts)
+        new = NewFile(
+            item_id=item_id,
+            subject=subject,
+            role=role.name,
+            file_kind=role.kind,
+            path=path,
+            sha256=facts.sha256,
+            size_bytes=facts.size_bytes,
+            modality=row["modality"].upper() or facts.modality,
+            width=facts.width,
+            height=facts.height,
+            visit=self._agreed(row, "visit", draft.visit, row["visit"]),
+            laterality=self._agreed(row, "laterality", draft.laterality, laterality),
+        )
+        self._accept(new, draft, kind, split, is_mask)
+
+    def _accept(
+        self, new: NewFile, draft: Draft, kind: ItemKind | None, split: Split | None, is_mask: bool
+    ) -> None:
+        self._plan.drafts[new.item_id] = draft
+        self._plan.new_files.append(new)
+        draft.files[new.role] = new
+        draft.kind = kind or draft.kind
+        draft.visit, draft.laterality = new.visit, new.laterality
+        draft.is_touched = True
+        if split is not None:
+            self._plan.groups.give(new.subject, split)
+        if not is_mask:
+            self._plan.claim_content(new.sha256, new.item_id)
+        self._report.num_files += 1
+
+    def _check_cells(self, row: Row) -> None:
+        for column in ITEM_COLUMNS:
+            if not row[column]:
+                raise TableError(
+                    "The cell '{column}' is empty.", remedy="Fill it in, or remove the row.", column=column
+                )
+        if row.num_extra:
+            raise TableError(
+                "The row has more cells than the header.",
+                remedy='Put a value that contains the delimiter into double quotes: "a, b".',
+            )
+
+    def _role(self, name: str) -> RoleSpec:
+        role = self._roles.get(name.lower())
+        if role is None:
+            near = difflib.get_close_matches(name.lower(), self._roles, n=1)
+            raise UnknownKeyError(
+                "There is no role '{role}'.",
+                remedy=("Did you mean '{near}'? " if near else "") + "Known roles: {known}.",
+                role=name,
+                near=self._roles[near[0]].name if near else "",
+                known=", ".join(dict.fromkeys(role.name for role in self._roles.values())),
+            )
+        return role
+
+    def _check_item(self, item_id: str, subject: str, draft: Draft) -> None:
+        if (
+            _NOT_IN_FILE_NAMES.search(item_id)
+            or _RESERVED_NAMES.fullmatch(item_id)
+            or item_id.startswith(".")
+            or item_id.endswith(".")
+            or len(item_id) > _LONGEST_NAME
+        ):
+            raise TableError(
+                "'{item}' cannot be the name of an item, because results are files of that name.",
+                remedy='Use a shorter name, without / \\ : * ? " < > | and without a dot at either end.',
+                item=item_id,
+            )
+        if draft.subject != subject:
+            raise TableError(
+                "Item '{item}' belongs to subject '{known}', and here to '{subject}'.",
+                remedy="Give the items of different subjects different names.",
+                item=item_id,
+                known=draft.subject,
+                subject=subject,
+            )
+        if item_id not in self._plan.drafts:
+            twin = next((known for known in self._plan.drafts if known.lower() == item_id.lower()), None)
+            if twin is not None:
+                raise TableError(
+                    "'{item}' and '{twin}' differ only in case, which many disks do not tell apart.",
+                    remedy="Rename one of the items.",
+                    item=item_id,
+                    twin=twin,
+                )
+
+    def _path(self, written: str) -> Path:
+        folder = self._table.path.parent
+        path = folder / written
+        if not path.exists() and "\\" in written:  # a table made on Windows
+            path = folder / written.replace("\\", "/")
+        return path.resolve()
+
+    def _read(self, path: Path, *, wants_modality: bool) -> Facts:
+        key = (path, wants_modality)
+        if key not in self._facts:
+            image = read_image(path)
+            height, width = image.shape[:2]
+            modality = guess_modality(image, path.name) if wants_modality else None
+            size_bytes = path.stat().st_size
+            self._facts[key] = Facts(content_hash(path), size_bytes, width, height, modality)
+        return self._facts[key]
+
+    def _is_known(self, row: Row, draft: Draft, role: RoleSpec, facts: Facts) -> bool:
+        known = draft.files.get(role.name)
+        if known is None:
+            return False
+        if known.sha256 == facts.sha256 and known not in self._plan.new_files:
+            self._report.add(
+                self._table.path,
+                row.line,
+                Verdict.NOTE,
+                "'{role}' of {item} was imported already.",
+                role=role.name,
+                item=row["item"],
+            )
+            return True
+        raise TableError(
+            "Item '{item}' has a file as '{role}' already: {path}.",
+            remedy="Use another item name, or remove the row.",
+            item=row["item"],
+            role=role.name,
+            path=known.path.name,
+        )
+
+    def _check_split(self, row: Row, subject: str, split: Split | None) -> None:
+        known = self._plan.groups.split(subject)
+        if split is not None and known is not None and known is not split:
+            raise TableError(
+                "Subject '{subject}' is in '{known}', and here in '{split}'.",
+                remedy="Put all items of a subject, and of subjects that share an image, into one split.",
+                subject=subject,
+                known=known.value,
+                split=split.value,
+            )
+
+    def _check_content(self, row: Row, draft: Draft, subject: str, split: Split | None, facts: Facts) -> None:
+        same = [role for role, file in draft.files.items() if file.sha256 == facts.sha256]
+        if same:
+            self._report.add(
+                self._table.path,
+                row.line,
+                Verdict.WARNING,
+                "'{role}' and '{other}' of {item} are the same image.",
+                role=row["role"],
+                other=same[0],
+                item=row["item"],
+            )
+        owner = self._plan.owner_of_content(facts.sha256)
+        if owner is None or self._plan.drafts[owner].subject == subject:
+            return
+        other = self._plan.drafts[owner].subject
+        theirs, mine = self._plan.groups.split(other), split or self._plan.groups.split(subject)
+        if theirs is not None and mine is not None and theirs is not mine:
+            raise TableError(
+                "The same image is item '{owner}' of subject '{other}' in '{theirs}': in '{mine}' it "
+                "would leak.",
+                remedy="Put both subjects into one split.",
+                owner=owner,
+                other=other,
+                theirs=theirs.value,
+                mine=mine.value,
+            )
+        self._report.add(
+            self._table.path,
+            row.line,
+            Verdict.WARNING,
+            "The same image is item '{owner}' of subject '{other}': both subjects get one split.",
+            remedy="Correct the subject if they are one person.",
+            owner=owner,
+            other=other,
+        )
+
+    def _agreed(self, row: Row, column: str, known: str | None, value: str | None) -> str | None:
+        if known and value and known != value:
+            self._report.add(
+                self._table.path,
+                row.line,
+                Verdict.WARNING,
+                "The {column} of {item} is '{known}' in an earlier row; '{value}' is not used.",
+                column=column,
+                item=row["item"],
+                known=known,
+                value=value,
+            )
+        return known or value or None
+
+
+def infer_kind(draft: Draft) -> ItemKind:
+    """Return what an item is by its roles: the usual kind of a pipeline whose required roles it has."""
+    best, most = ItemKind.IMAGE_SET, 0
+    for spec in all_specs():
+        required = [role.name for role in spec.roles if role.required]
+        if len(required) > most and all(role in draft.files for role in required):
+            best, most = spec.item_kinds[0], len(required)
+    return best
+
+
+def _check_mask_size(draft: Draft, role: RoleSpec, facts: Facts, item_id: str) -> None:
+    image = _image_of_mask(draft, role)
+    if image is None:
+        raise TableError(
+            "Item '{item}' has no image for '{role}'.",
+            remedy="List the image in the same table, or correct the row of it that was refused.",
+            item=item_id,
+            role=role.name,
+        )
+    if (image.width, image.height) != (facts.width, facts.height):
+        raise GeometryError(
+            "'{role}' of {item} is {width} x {height} pixels, but '{image}' is "
+            "{image_width} x {image_height}.",
+            remedy="Export the mask at the size of the image.",
+            role=role.name,
+            item=item_id,
+            width=facts.width,
+            height=facts.height,
+            image=image.role,
+            image_width=image.width,
+            image_height=image.height,
+        )
+
+
+def _image_of_mask(draft: Draft, role: RoleSpec) -> NewFile | None:
+    """Return the image that a mask lies on: the one it is named after, else the first of the item."""
+    images = [file for file in draft.files.values() if file.file_kind not in _MASK_KINDS]
+    named = [file for file in images if role.name.startswith(f"{file.role}_")]
+    order = list(known_roles())
+    first = sorted(images, key=lambda file: order.index(file.role) if file.role in order else len(order))
+    return next(iter([*named, *first]), None)
+
+
+def _choice(value: str, kind: type[Choice], title: str) -> Choice | None:
+    if not value:
+        return None
+    known = [member.value for member in kind]
+    if value.lower() not in known:
+        near = difflib.get_close_matches(value.lower(), known, n=1)
+        raise UnknownKeyError(
+            "There is no {title} '{value}'.",
+            remedy=("Did you mean '{near}'? " if near else "") + "Choose one of: {known}.",
+            title=title,
+            value=value,
+            near=near[0] if near else "",
+            known=", ".join(known),
+        )
+    return kind(value.lower())
+
+
+def _laterality(value: str) -> str | None:
+    if not value:
+        return None
+    if value.lower() not in _LATERALITIES:
+        raise UnknownKeyError(
+            "There is no laterality '{value}'.", remedy="Choose OD, OS or OU, or leave it empty.", value=value
+        )
+    return _LATERALITIES[value.lower()]

@@ -1,0 +1,134 @@
+"""Importing tables: every row is checked first, then the good ones are written together, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.orm import Session
+
+from engines.contract.errors import ProjectError, TableError
+from engines.contract.kinds import ItemKind
+from workstation.project.annotations import KeypointPair
+from workstation.project.commands import ImportedPair, ImportPairs
+from workstation.project.importers.item_rows import Cancelled, Plan, infer_kind, plan_table
+from workstation.project.importers.keypoint_rows import plan_keypoints
+from workstation.project.importers.reading import read_table
+from workstation.project.importers.report import ImportReport
+from workstation.project.items import insert_file, set_item_kind
+from workstation.project.project import Project
+from workstation.project.schema import FileRow
+from workstation.project.splits import write_split
+from workstation.project.store import reason_of
+
+
+def import_paths(
+    project: Project,
+    paths: Iterable[Path],
+    *,
+    kind: ItemKind | None = None,
+    one_based: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> ImportReport:
+    """Import tables of files and of keypoint pairs; tables of files go first whatever the order.
+
+    Parameters
+    ----------
+    project : Project
+    paths : iterable of Path
+        CSV or TSV tables, recognised by their header.
+    kind : ItemKind or None
+        Kind of every new item; None: the table's `kind` column, else by the roles.
+    one_based : bool
+        Whether keypoint tables count pixels from 1.
+    progress : callable
+        Given the rows done and the rows in all.
+    should_stop : callable
+        Asked before every row; true cancels, and nothing is imported.
+
+    Returns
+    -------
+    ImportReport
+        With every refused row.
+
+    Raises
+    ------
+    TableError
+        If a table itself cannot be used; nothing is imported then.
+    ProjectError
+        If the project was changed by another program meanwhile.
+    """
+    tables = sorted(
+        (read_table(Path(path).absolute()) for path in paths), key=lambda table: table.is_keypoints
+    )
+    if not tables:
+        raise TableError("No table was given.", remedy="Name at least one CSV or TSV table.")
+    report = ImportReport()
+    total = sum(len(table.rows) for table in tables)
+    done = 0
+
+    def tick() -> None:
+        nonlocal done
+        if should_stop is not None and should_stop():
+            raise Cancelled
+        if progress is not None:
+            progress(done, total)
+        done += 1
+
+    plan = Plan(project.items.all())
+    known_ids = set(plan.drafts)
+    pairs: dict[str, list[ImportedPair]] = {}
+
+    def present(item_id: str) -> list[KeypointPair]:
+        return project.keypoints.pairs(item_id) if item_id in known_ids else []
+
+    try:
+        for table in tables:
+            if table.is_keypoints:
+                plan_keypoints(table, plan.drafts, present, pairs, report, one_based=one_based, tick=tick)
+            else:
+                plan_table(table, plan, report, kind, tick)
+    except Cancelled:
+        return ImportReport(is_cancelled=True)
+    if progress is not None:
+        progress(total, total)
+    report.findings.sort(key=lambda finding: (str(finding.table), finding.line))
+    if report.num_imported:
+        try:
+            with project.store.write() as session:
+                _write(session, project, plan, pairs)
+        except (DatabaseError, OSError) as error:
+            raise ProjectError(
+                "The import was not saved in {folder}: {reason}.",
+                remedy="Free some space or reconnect the disk, then import again.",
+                kept="The project is as it was before the import.",
+                folder=project.folder,
+                reason=reason_of(error),
+            ) from error
+        touched = [item_id for item_id, draft in plan.drafts.items() if draft.is_touched]
+        report.items = list(dict.fromkeys([*touched, *pairs]))
+        project.announce(list(pairs))
+    return report
+
+
+def _write(session: Session, project: Project, plan: Plan, pairs: dict[str, list[ImportedPair]]) -> None:
+    for new in plan.new_files:
+        if session.get(FileRow, (new.item_id, new.role)) is not None:
+            raise ProjectError(
+                "'{role}' of {item} was imported by another program meanwhile.",
+                remedy="Import again: rows that are there already are skipped.",
+                role=new.role,
+                item=new.item_id,
+            )
+        insert_file(session, new, project.folder)
+    for item_id, draft in plan.drafts.items():
+        if draft.is_touched:
+            set_item_kind(session, item_id, draft.kind or infer_kind(draft))
+    known = project.splits.of_subjects()
+    for subject, split in plan.groups.all().items():
+        if known.get(subject) is not split:
+            write_split(session, subject, split, origin="table")
+    for item_id, added in pairs.items():
+        project.history.execute_within(session, ImportPairs(item_id, tuple(added)))
