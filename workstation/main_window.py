@@ -45,8 +45,8 @@ from workstation.translation import translate_message
 _LOG = logging.getLogger(__name__)
 
 MIN_SIZE = QSize(1280, 720)
-BROWSER_WIDTH_PX = 252
-PANEL_WIDTH_PX = 276
+BROWSER_WIDTH_PX = 244
+PANEL_WIDTH_PX = 268
 
 
 class MainWindow(QMainWindow):
@@ -118,6 +118,7 @@ class MainWindow(QMainWindow):
     def _top_bar(self) -> QWidget:
         bar = QWidget()
         bar.setObjectName("top_bar")
+        bar.setFixedHeight(40)
         bar.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         layout = QHBoxLayout(bar)
         layout.setContentsMargins(12, 0, 12, 0)

@@ -14,9 +14,17 @@ AREA = "pairs.area"
 
 
 def _pairs(
-    verb: str, text: str, tooltip: str, *shortcuts: str, scope: str = "", is_checkable: bool = False
+    verb: str,
+    text: str,
+    tooltip: str,
+    *shortcuts: str,
+    short: str = "",
+    scope: str = "",
+    is_checkable: bool = False,
 ) -> ActionSpec:
-    return ActionSpec(f"pairs.{verb}", text, tooltip, shortcuts, PAIRS_MENU, scope, "pairs", is_checkable)
+    return ActionSpec(
+        f"pairs.{verb}", text, tooltip, shortcuts, PAIRS_MENU, scope, "pairs", is_checkable, short
+    )
 
 
 PAIRS_ACTIONS: tuple[ActionSpec, ...] = (
@@ -26,6 +34,7 @@ PAIRS_ACTIONS: tuple[ActionSpec, ...] = (
         QT_TRANSLATE_NOOP("actions", "Click the same place in fixed, then in moving. Esc drops a half pair."),
         "N",
         is_checkable=True,
+        short=QT_TRANSLATE_NOOP("actions", "Add"),
     ),
     _pairs(
         "select",
@@ -33,6 +42,7 @@ PAIRS_ACTIONS: tuple[ActionSpec, ...] = (
         QT_TRANSLATE_NOOP("actions", "Click a point to select it, drag it to move it."),
         "V",
         is_checkable=True,
+        short=QT_TRANSLATE_NOOP("actions", "Select"),
     ),
     _pairs(
         "drop",
@@ -48,6 +58,7 @@ PAIRS_ACTIONS: tuple[ActionSpec, ...] = (
         "Tab",
         "Ctrl+D",
         scope=CANVAS,
+        short=QT_TRANSLATE_NOOP("actions", "Pair ›"),
     ),
     _pairs(
         "previous",
@@ -56,18 +67,21 @@ PAIRS_ACTIONS: tuple[ActionSpec, ...] = (
         "Shift+Tab",
         "Ctrl+Shift+D",
         scope=CANVAS,
+        short=QT_TRANSLATE_NOOP("actions", "‹ Pair"),
     ),
     _pairs(
         "worst",
         QT_TRANSLATE_NOOP("actions", "Next &worst"),
         QT_TRANSLATE_NOOP("actions", "Walk the pairs from the largest leave-one-out residual down."),
         "J",
+        short=QT_TRANSLATE_NOOP("actions", "Worst"),
     ),
     _pairs(
         "exclude",
         QT_TRANSLATE_NOOP("actions", "&Use or exclude"),
         QT_TRANSLATE_NOOP("actions", "Leave the pair out of the fit without deleting it, or take it back."),
         "U",
+        short=QT_TRANSLATE_NOOP("actions", "Exclude"),
     ),
     _pairs(
         "delete",
@@ -76,6 +90,7 @@ PAIRS_ACTIONS: tuple[ActionSpec, ...] = (
         "Del",
         "Backspace",
         scope=AREA,
+        short=QT_TRANSLATE_NOOP("actions", "Delete"),
     ),
     _pairs(
         "lock",
@@ -83,6 +98,7 @@ PAIRS_ACTIONS: tuple[ActionSpec, ...] = (
         QT_TRANSLATE_NOOP("actions", "Pan and zoom both views together, through the transform."),
         "L",
         is_checkable=True,
+        short=QT_TRANSLATE_NOOP("actions", "Lock"),
     ),
     _pairs(
         "blend",
@@ -90,12 +106,14 @@ PAIRS_ACTIONS: tuple[ActionSpec, ...] = (
         QT_TRANSLATE_NOOP("actions", "Lay the warped moving image over the fixed one. Hold T for a peek."),
         "B",
         is_checkable=True,
+        short=QT_TRANSLATE_NOOP("actions", "Blend"),
     ),
     _pairs(
         "reset_view",
         QT_TRANSLATE_NOOP("actions", "&Whole image"),
         QT_TRANSLATE_NOOP("actions", "Show both images completely."),
         "Ctrl+0",
+        short=QT_TRANSLATE_NOOP("actions", "Whole"),
     ),
     _pairs(
         "register",

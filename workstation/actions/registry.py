@@ -33,6 +33,8 @@ class ActionSpec:
         English; translated in the context ``actions``.
     shortcuts : tuple of str
         Key sequences; the first is the one that is shown.
+    short : str
+        Text on a tool bar; empty for `text`.
     menu : str
         Title of the menu that holds it; empty for none.
     scope : str
@@ -51,6 +53,7 @@ class ActionSpec:
     scope: str = ""
     screen: str = ""
     is_checkable: bool = False
+    short: str = ""
 
 
 class ActionRegistry(QObject):
@@ -88,6 +91,8 @@ class ActionRegistry(QObject):
             raise ValueError("The shortcut {} belongs to both {} and {}.".format(*clash))
         action = QAction(_translated(spec.text), self)
         action.setObjectName(spec.key)
+        if spec.short:
+            action.setIconText(_translated(spec.short))
         action.setCheckable(spec.is_checkable)
         action.setShortcuts([QKeySequence(text) for text in spec.shortcuts])
         if spec.scope:

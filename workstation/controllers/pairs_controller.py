@@ -159,7 +159,9 @@ class PairsController(QObject):
         """Read the pairs again, and show what follows from them."""
         project = self._bench.project
         is_read = project is not None and self._item is not None
-        self._pairs = project.keypoints.pairs(self._item.id) if is_read else []  # type: ignore[union-attr]
+        pairs = project.keypoints.pairs(self._item.id) if is_read else []  # type: ignore[union-attr]
+        # Those of one import share their moment; a person then expects 2 before 10.
+        self._pairs = sorted(pairs, key=lambda pair: (pair.created, pair.label.zfill(12)))
         ids = {pair.id for pair in self._pairs}
         if self._selected not in ids:
             self._selected = ""

@@ -119,8 +119,11 @@ class PairsScreen(QWidget):
     def show_blend(self, blend: Any) -> None:
         """Show the overlay in the fixed pane, or the fixed image."""
         self.pair_view.show_blend(blend)
-        note = self.tr("overlay: fixed green, moving magenta") if blend is not None else ""
-        self.pair_view.set_caption("fixed", self._title("fixed"), note)
+        if self.pair_view.is_blend_shown:
+            title = self.tr("Overlay")
+            self.pair_view.set_caption("fixed", title, self.tr("fixed green, moving magenta"))
+        else:
+            self.pair_view.set_caption("fixed", self._title("fixed"))
 
     def show_tool(self, *, is_adding: bool, half_label: str) -> None:
         """Say what the next click means."""

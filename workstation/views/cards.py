@@ -59,6 +59,13 @@ class CardWidget(QFrame):
         layout.addWidget(self.details)
         layout.addLayout(self._buttons())
 
+    def fit_height(self) -> int:
+        """Take the height that the text needs, and return it in px."""
+        self.layout().activate()
+        height = self.layout().totalHeightForWidth(WIDTH_PX)
+        self.setFixedHeight(height)
+        return height
+
     def text(self) -> str:
         """Return everything the card says, for the clipboard."""
         card = self.card
@@ -67,7 +74,7 @@ class CardWidget(QFrame):
 
     def _head(self) -> QHBoxLayout:
         head = QHBoxLayout()
-        symbol = {Severity.ERROR: "✘", Severity.WARNING: "▲", Severity.NOTE: "ⓘ"}[self.card.severity]
+        symbol = {Severity.ERROR: "✘", Severity.WARNING: "▲", Severity.NOTE: "ℹ"}[self.card.severity]
         status = {Severity.ERROR: "failed", Severity.WARNING: "warning", Severity.NOTE: "running"}
         mark = QLabel(symbol)
         mark.setProperty("status", status[self.card.severity])
@@ -168,12 +175,11 @@ class CardStack(QWidget):
         if not self.cards():
             self.hide()
             return
-        self._layout.activate()
-        size = self._layout.sizeHint()
-        parent = self.parentWidget()
-        x = self.left_margin_px
-        y = parent.height() - size.height() - MARGIN_PX - self.bottom_margin_px
-        self.setGeometry(x, max(MARGIN_PX, y), size.width(), size.height())
+        # A layout asks wrapped text for its height at a width of its own; the cards have a fixed one.
+        heights = [card.fit_height() for card in self.cards()]
+        height = sum(heights) + self._layout.spacing() * (len(heights) - 1)
+        y = self.parentWidget().height() - height - MARGIN_PX - self.bottom_margin_px
+        self.setGeometry(self.left_margin_px, max(MARGIN_PX, y), WIDTH_PX, height)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Follow the parent's size."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QBrush, QColor
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
+from PySide6.QtGui import QBrush, QColor, QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QHeaderView,
     QLabel,
     QLineEdit,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
     QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
@@ -21,6 +23,12 @@ from workstation.views.protocols import BrowserRow
 from workstation.views.theme import current_theme, palette
 
 _ITEM_ID = Qt.ItemDataRole.UserRole
+_SECOND_LINE = Qt.ItemDataRole.UserRole + 1
+_STATE = Qt.ItemDataRole.UserRole + 2
+_SPLIT = Qt.ItemDataRole.UserRole + 3
+_SYMBOLS = {"warning": "▲", "done": "✔", "stale": "○"}
+_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
 class DataBrowser(QWidget):
@@ -45,18 +53,12 @@ class DataBrowser(QWidget):
         self.filter.setAccessibleName(self.tr("Filter items"))
         self.filter.textChanged.connect(self._fill)
         self.tree = QTreeWidget(self)
-        self.tree.setColumnCount(3)
-        self.tree.setHeaderLabels([self.tr("Item"), self.tr("Split"), self.tr("Pairs")])
-        self.tree.setRootIsDecorated(True)
-        self.tree.setIndentation(14)
-        self.tree.setUniformRowHeights(True)
+        self.tree.setColumnCount(1)
+        self.tree.setHeaderHidden(True)
+        self.tree.setIndentation(10)
+        self.tree.setItemDelegate(_ItemDelegate(self.tree))
         self.tree.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.tree.setAccessibleName(self.tr("Items of the project"))
-        header = self.tree.header()
-        header.setStretchLastSection(False)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(2, QHeaderView.ResizeMode.ResizeToContents)
         self.tree.currentItemChanged.connect(self._on_current)
         self.count = QLabel(self)
         self.count.setProperty("role", "muted")
@@ -106,7 +108,11 @@ class DataBrowser(QWidget):
 
     def _fill(self) -> None:
         wanted = self.filter.text().casefold().strip()
-        rows = [row for row in self._rows if wanted in f"{row.subject} {row.item_id} {row.modalities}".casefold()]
+        rows = [
+            row
+            for row in self._rows
+            if wanted in f"{row.subject} {row.item_id} {row.modalities} {row.split}".casefold()
+        ]
         colours = palette(current_theme())
         self.tree.blockSignals(True)
         self.tree.clear()
@@ -116,8 +122,14 @@ class DataBrowser(QWidget):
                 groups[row.subject] = QTreeWidgetItem(self.tree, [row.subject])
                 groups[row.subject].setFlags(Qt.ItemFlag.ItemIsEnabled)
                 groups[row.subject].setForeground(0, QBrush(QColor(colours["muted"])))
-            node = QTreeWidgetItem(groups[row.subject])
-            _describe(node, row, colours, self._state_text(row))
+            node = QTreeWidgetItem(groups[row.subject], [row.item_id])
+            node.setData(0, _ITEM_ID, row.item_id)
+            node.setData(0, _STATE, state_of(row))
+            state = self._state_text(row)
+            parts = [row.modalities, state]
+            node.setData(0, _SPLIT, row.split)
+            node.setData(0, _SECOND_LINE, "  ·  ".join(part for part in parts if part))
+            node.setToolTip(0, "\n".join([f"{row.subject} / {row.item_id}", row.split or self.tr("no split"), *parts]))
         self.tree.expandAll()
         self.tree.blockSignals(False)
         self.set_current(self._current)
@@ -125,7 +137,7 @@ class DataBrowser(QWidget):
         if not total:
             self.count.setText(self.tr("No items yet"))
         elif len(rows) == total:
-            self.count.setText(self.tr("%n item(s)", "", total))
+            self.count.setText(self.tr("1 item") if total == 1 else self.tr("{n} items").format(n=total))
         else:
             self.count.setText(self.tr("{shown} of {total} items").format(shown=len(rows), total=total))
 
@@ -133,8 +145,8 @@ class DataBrowser(QWidget):
         if row.problem:
             return row.problem
         if row.num_pairs:
-            return self.tr("{n} keypoint pairs").format(n=row.num_pairs)
-        return self.tr("no keypoint pairs yet")
+            return self.tr("1 pair") if row.num_pairs == 1 else self.tr("{n} pairs").format(n=row.num_pairs)
+        return self.tr("no pairs")
 
     def _on_current(self, node: QTreeWidgetItem | None, _before: QTreeWidgetItem | None) -> None:
         item_id = node.data(0, _ITEM_ID) if node is not None else None
@@ -143,14 +155,47 @@ class DataBrowser(QWidget):
             self.itemChosen.emit(self._current)
 
 
-def _describe(node: QTreeWidgetItem, row: BrowserRow, colours: dict[str, str], state: str) -> None:
-    symbol, status = ("▲", "warning") if row.problem else ("✔", "done") if row.num_pairs else ("○", "stale")
-    name = f"{symbol}  {row.item_id}"
-    node.setText(0, f"{name}  {row.modalities}" if row.modalities else name)
-    node.setText(1, row.split or "–")
-    node.setText(2, str(row.num_pairs) if row.num_pairs else "–")
-    node.setTextAlignment(2, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-    node.setForeground(2, QBrush(QColor(colours[status])))
-    node.setData(0, _ITEM_ID, row.item_id)
-    for column in range(3):
-        node.setToolTip(column, f"{row.subject} / {row.item_id}\n{row.modalities}\n{state}")
+def state_of(row: BrowserRow) -> str:
+    """Return the status of an item by name: warning, done or stale."""
+    return "warning" if row.problem else "done" if row.num_pairs else "stale"
+
+
+class _ItemDelegate(QStyledItemDelegate):
+    """An item on two lines: symbol and name, then the rest in a quieter colour."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        """Return room for one or two lines."""
+        height = option.fontMetrics.height()
+        return QSize(80, 2 * height + 9 if index.data(_ITEM_ID) else height + 8)
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        """Draw one row."""
+        if not index.data(_ITEM_ID):
+            super().paint(painter, option, index)
+            return
+        colours = palette(current_theme())
+        painter.save()
+        if option.state & QStyle.StateFlag.State_Selected:
+            painter.fillRect(option.rect, QColor(colours["selection"]))
+        elif option.state & QStyle.StateFlag.State_MouseOver:
+            painter.fillRect(option.rect, QColor(colours["raised"]))
+        area = option.rect.adjusted(4, 3, -6, -3)
+        height = area.height() // 2
+        status = str(index.data(_STATE))
+        painter.setPen(QColor(colours[status]))
+        painter.drawText(QRect(area.left(), area.top(), 16, height), _LEFT, _SYMBOLS[status])
+        split, metrics = str(index.data(_SPLIT)), option.fontMetrics
+        first = QRect(area.left() + 19, area.top(), area.width() - 19, height)
+        painter.setPen(QColor(colours["muted"]))
+        painter.drawText(first, _RIGHT, split)
+        lines = (
+            (first.adjusted(0, 0, -metrics.horizontalAdvance(f"{split} "), 0), index.data(), "text"),
+            (first.translated(0, height), index.data(_SECOND_LINE), "muted"),
+        )
+        for place, text, colour in lines:
+            painter.setPen(QColor(colours[colour]))
+            elided = metrics.elidedText(str(text), Qt.TextElideMode.ElideRight, place.width())
+            painter.drawText(place, _LEFT, elided)
+        painter.restore()

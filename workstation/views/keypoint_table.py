@@ -133,6 +133,9 @@ class KeypointModel(QAbstractTableModel):
             return None
         if role == Qt.ItemDataRole.DisplayRole:
             return _tr(COLUMNS[section].title)
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            side = Qt.AlignmentFlag.AlignRight if COLUMNS[section].is_number else Qt.AlignmentFlag.AlignLeft
+            return side | Qt.AlignmentFlag.AlignVCenter
         if role == Qt.ItemDataRole.ToolTipRole and COLUMNS[section].help:
             return _tr(COLUMNS[section].help)
         return None
@@ -197,7 +200,7 @@ class KeypointTable(QTableView):
         header = self.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setStretchLastSection(True)
-        for column, width in enumerate((62, 108, 88, 88, 98, 98, 74, 96, 84, 84)):
+        for column, width in enumerate((48, 90, 84, 84, 94, 94, 62, 90, 54, 50)):
             self.setColumnWidth(column, width)
         self.selectionModel().currentRowChanged.connect(self._on_current)
 

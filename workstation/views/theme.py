@@ -30,9 +30,14 @@ def style_sheet(theme: str) -> str:
     KeyError
         If the sheet names a colour that the palette lacks.
     """
-    colours = palette(theme)
+    names = {**palette(theme), **_pictures(theme)}
     template = resource_path("theme", "window.qss").read_text(encoding="utf-8")
-    return re.sub(r"@(\w+)", lambda match: colours[match[1]], template)
+    return re.sub(r"@(\w+)", lambda match: names[match[1]], template)
+
+
+def _pictures(theme: str) -> dict[str, str]:
+    """Return the paths of the small pictures that a style sheet can only take from files."""
+    return {name: resource_path("theme", f"{name}_{theme}.svg").as_posix() for name in ("tick", "down")}
 
 
 def current_theme() -> str:
