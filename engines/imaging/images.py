@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import uuid
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -122,7 +123,7 @@ def write_image(path: str | os.PathLike[str], image: ImageArray | npt.NDArray[np
     if not is_encoded:
         raise InputError("{path}: the image could not be encoded.", path=target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         temporary.write_bytes(encoded.tobytes())
         temporary.replace(target)

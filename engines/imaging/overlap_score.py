@@ -7,7 +7,7 @@ of matches or the height of a peak does not.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,8 +25,7 @@ _SHIFT_RADII_PX = (14.0, 22.0)
 _NUM_SHIFT_DIRECTIONS = 8
 
 
-@dataclass(frozen=True)
-class OverlapScore:
+class OverlapScore(NamedTuple):
     """Agreement of two images under a transform.
 
     Parameters

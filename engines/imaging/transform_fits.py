@@ -5,8 +5,7 @@ All matrices are ``out_from_in``; points are ``(x, y)`` pixels. Errors are dista
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -133,8 +132,7 @@ def leave_one_out_residuals(model: TransformModel, in_xy: npt.ArrayLike, out_xy:
     return distances
 
 
-@dataclass(frozen=True)
-class RobustFit:
+class RobustFit(NamedTuple):
     """A transform from point pairs many of which may be wrong.
 
     Parameters
