@@ -115,7 +115,7 @@ def create_sample(folder: Path) -> Project:
 
 
 def _fill(folder: Path) -> None:
-    from workstation.project.importers.table import import_paths
+    from workstation.project.importers import import_paths
 
     with Project.create(folder, SAMPLE_NAME) as project:
         tables = write_sample_files(folder / "images")

@@ -1,0 +1,197 @@
+"""The ``workstation`` command: the window without a sub-command, everything else with one.
+
+Exit code 0 on success, 2 on wrong input with one clear line on stderr, 1 on a failed run or an
+unexpected error, whose traceback goes into the log file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+from engines.contract.errors import InputError, WorkstationError
+from workstation.command_line import doctor_command, project_commands, run_commands
+from workstation.command_line.output import complain, use_utf8
+from workstation.settings import log_path
+
+SUCCESS, FAILED, WRONG_INPUT = 0, 1, 2
+
+_logger = logging.getLogger(__name__)
+
+
+class _UsageError(Exception):
+    """The words of the command line do not fit together."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line instead of printing its usage."""
+
+    def error(self, message: str) -> NoReturn:
+        raise _UsageError(f"{message}. See: {self.prog} --help.")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Carry out a command line and return its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    use_utf8()
+    with _log_file():
+        try:
+            return _dispatch(words)
+        except (_UsageError, InputError) as error:
+            complain(str(error))
+            return WRONG_INPUT
+        except WorkstationError as error:
+            complain(str(error))
+            return FAILED
+        except KeyboardInterrupt:
+            complain("Interrupted.")
+            return FAILED
+        except BrokenPipeError:
+            # The reader of our output has seen enough.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return SUCCESS
+        except OSError as error:
+            _logger.exception("An operation of the system failed.")
+            what = f"{error.filename}: " if error.filename else ""
+            complain(f"{what}{error.strerror or error}. Details are in {log_path()}.")
+            return WRONG_INPUT if error.filename else FAILED
+        # The catch-all of the command line: people get a line, the log gets the traceback.
+        except Exception as error:
+            _logger.exception("Unexpected error.")
+            complain(f"Unexpected error ({type(error).__name__}). Details are in {log_path()}.")
+            return FAILED
+
+
+def _dispatch(words: list[str]) -> int:
+    parser, commands = build_parser()
+    if not words or (words[0] not in commands and not words[0].startswith("-")):
+        if len(words) > 1:
+            raise _UsageError(f"'{words[0]}' is no command. See: workstation --help.")
+        return project_commands.open_window(Path(words[0]) if words else None, commands)
+    options = parser.parse_args(words)
+    options.command_text = shlex.join(["workstation", *words])
+    action: Callable[[argparse.Namespace], int] = options.action
+    return action(options)
+
+
+@contextmanager
+def _log_file() -> Iterator[None]:
+    """Write log records into the log file, and none on stderr."""
+    root = logging.getLogger()
+    handler: logging.Handler
+    try:
+        log_path().parent.mkdir(parents=True, exist_ok=True)
+        handler = logging.FileHandler(log_path(), encoding="utf-8", delay=True)
+    except OSError:
+        handler = logging.NullHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        handler.close()
+
+
+def build_parser() -> tuple[argparse.ArgumentParser, tuple[str, ...]]:
+    """Return the parser and the names of the sub-commands."""
+    parser = _Parser(
+        prog="workstation",
+        usage="workstation [PROJECT]\n       workstation COMMAND ...",
+        description="Annotate medical images, train on them, and compare what comes out. "
+        "Without a command the window opens.",
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, prog="workstation")
+
+    def command(
+        name: str, action: Callable[[argparse.Namespace], int], purpose: str
+    ) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=purpose, description=purpose, allow_abbrev=False)
+        added.set_defaults(action=action)
+        return added
+
+    demo = command("demo", project_commands.demo, "Make the sample project if it is absent, and open it.")
+    demo.add_argument(
+        "folder", metavar="DIR", type=Path, nargs="?", help="where; a folder of yours by default"
+    )
+    demo.add_argument("--no-window", action="store_true", help="make it only")
+
+    new = command("new", project_commands.new, "Make an empty project.")
+    new.add_argument("folder", metavar="DIR", type=Path)
+    new.add_argument("--name", required=True, metavar="N")
+
+    add = command("import", project_commands.import_files, "Import items and annotations from tables.")
+    _add_project(add)
+    add.add_argument("paths", metavar="PATH", type=Path, nargs="+", help="CSV or TSV tables")
+    add.add_argument("--kind", metavar="K", help="kind of the items, guessed from their roles by default")
+    add.add_argument("--one-based", action="store_true", help="the first pixel of keypoints is (1, 1)")
+
+    items = command("items", project_commands.items, "List the items of a project.")
+    _add_project(items)
+    _add_json(items)
+
+    _add_run_commands(command)
+
+    export = command("export", project_commands.export, "Write a project in a format that others read.")
+    _add_project(export)
+    export.add_argument("format", metavar="FORMAT", help="json (everything), or keypoints_csv")
+    export.add_argument("out", metavar="OUT", type=Path)
+
+    runs = command("runs", project_commands.runs, "List runs, their states and best metrics.")
+    _add_project(runs)
+    _add_json(runs)
+
+    doctor = command(
+        "doctor", doctor_command.doctor, "Say what is wrong with this machine, a project or a run."
+    )
+    doctor.add_argument("folder", metavar="PROJECT | RUN", type=Path, nargs="?")
+    _add_json(doctor)
+    return parser, tuple(commands.choices)
+
+
+def _add_run_commands(command: Callable[..., argparse.ArgumentParser]) -> None:
+    train = command("train", run_commands.train, "Train a phase of a pipeline.")
+    _add_project(train)
+    _add_pipeline(train)
+    which = train.add_mutually_exclusive_group()
+    which.add_argument("--phase", metavar="P", help="the first one by default")
+    which.add_argument("--all-phases", action="store_true", help="one phase after the other")
+    train.add_argument("--preset", metavar="NAME", help="the phase's own by default")
+    train.add_argument("--resume", metavar="RUN", help="continue a run: its id or folder")
+
+    predict = command("predict", run_commands.predict, "Predict; prints the written files.")
+    _add_project(predict)
+    _add_pipeline(predict)
+    predict.add_argument("--run", metavar="R", help="run whose model is used: its id or folder")
+    predict.add_argument("--items", metavar="ITEM", nargs="+", help="item ids; all by default")
+
+    evaluate = command("evaluate", run_commands.evaluate, "Score a run's model and the baselines.")
+    _add_project(evaluate)
+    _add_pipeline(evaluate)
+    evaluate.add_argument("--run", metavar="ID|FOLDER", help="the newest finished run by default")
+    evaluate.add_argument(
+        "--split", choices=("val", "test", "evaluation", "all"), help="all without a run, else val"
+    )
+    _add_json(evaluate)
+
+
+def _add_project(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("project", metavar="PROJECT", type=Path)
+
+
+def _add_pipeline(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("pipeline", metavar="PIPELINE")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="key=value", help="change a setting; repeatable"
+    )
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")

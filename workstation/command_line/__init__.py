@@ -1,0 +1,1 @@
+"""The sub-commands of ``workstation``; `workstation.cli` parses and dispatches."""
