@@ -11,6 +11,8 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import struct
+import threading
 import uuid
 import warnings
 from collections.abc import Iterator
@@ -35,6 +37,7 @@ _FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "DIB", "GIF")
 _ORIENTATION_TAG = 0x0112
 _TIFF_BITS_TAG = 258
 _CHUNK_BYTES = 1 << 20
+_WARNING_FILTERS = threading.Lock()
 
 
 def read_image(path: str | os.PathLike[str]) -> ImageArray:
@@ -56,7 +59,9 @@ def read_image(path: str | os.PathLike[str]) -> ImageArray:
     ImageSizeError
         If a side is under 32 pixels or there are more than 100 million pixels; known before decoding.
     """
-    data = _read_bytes(path)
+    file = _existing_file(path)
+    with _file_errors(path):
+        data = file.read_bytes()
     with _opened(data, path) as image:
         _check_size(_upright_size(image), path)
         has_deep_colour = _has_deep_colour(image, data)
@@ -79,7 +84,7 @@ def image_size(path: str | os.PathLike[str]) -> Size:
         As `read_image`.
     """
     file = _existing_file(path)
-    with file.open("rb") as stream, _opened(stream, path) as image:
+    with _file_errors(path), file.open("rb") as stream, _opened(stream, path) as image:
         size = _upright_size(image)
     _check_size(size, path)
     return size
@@ -135,7 +140,7 @@ def content_hash(path: str | os.PathLike[str]) -> str:
     """Return the SHA-256 of a file as hexadecimal digits."""
     file = _existing_file(path)
     digest = hashlib.sha256()
-    with file.open("rb") as stream:
+    with _file_errors(path), file.open("rb") as stream:
         while chunk := stream.read(_CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
@@ -168,22 +173,24 @@ def channel_for_vessels(image: ImageArray) -> ImageArray:
 
 def _existing_file(path: str | os.PathLike[str]) -> Path:
     file = Path(path)
-    if file.is_dir():
-        raise ImageReadError("{path} is a folder, not an image.", remedy="Name a file.", path=file)
-    if not file.is_file():
-        raise ImageReadError("{path} does not exist.", remedy="Check the path.", path=file)
+    with _file_errors(path):
+        if file.is_dir():
+            raise ImageReadError("{path} is a folder, not an image.", remedy="Name a file.", path=file)
+        if not file.is_file():
+            raise ImageReadError("{path} does not exist.", remedy="Check the path.", path=file)
     return file
 
 
-def _read_bytes(path: str | os.PathLike[str]) -> bytes:
-    file = _existing_file(path)
+@contextmanager
+def _file_errors(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn a failure of the file system into an error that advises."""
     try:
-        return file.read_bytes()
+        yield
     except OSError as error:
         raise ImageReadError(
             "{path} cannot be read: {cause}.",
-            remedy="Check that you may read the file.",
-            path=file,
+            remedy="Check that the file is there and that you may read it.",
+            path=path,
             cause=error.strerror or str(error),
         ) from error
 
@@ -193,11 +200,8 @@ def _opened(source: bytes | io.BufferedReader, path: str | os.PathLike[str]) -> 
     """Open an image and turn every failure, also while it is decoded, into an error that advises."""
     stream = io.BytesIO(source) if isinstance(source, bytes) else source
     try:
-        with warnings.catch_warnings():
-            # Sizes are checked here, and a damaged tag does not matter as long as the pixels are whole.
-            warnings.simplefilter("ignore")
-            with Image.open(stream, formats=_FORMATS) as image:
-                yield image
+        with _open_header(stream) as image:
+            yield image
     except Image.DecompressionBombError as error:
         raise _too_large(path) from error
     except UnidentifiedImageError as error:
@@ -211,16 +215,27 @@ def _opened(source: bytes | io.BufferedReader, path: str | os.PathLike[str]) -> 
             remedy="Copy the file again from its source, or convert it to PNG.",
             path=path,
         ) from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            cause = error.strerror or str(error)
-            raise ImageReadError("{path} cannot be read: {cause}.", path=path, cause=cause) from error
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
         raise ImageReadError(
             "{path} is truncated or damaged ({cause}).",
             remedy="Copy the file again from its source.",
             path=path,
             cause=str(error),
         ) from error
+
+
+def _open_header(stream: io.BytesIO | io.BufferedReader) -> Image.Image:
+    """Open an image, and read its tags once, without the warnings about size and damaged tags.
+
+    Sizes are checked here, and a damaged tag does not matter as long as the pixels are whole.
+    """
+    # The filters of warnings are shared by all threads; the lock is held for a moment only.
+    with _WARNING_FILTERS, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        image = Image.open(stream, formats=_FORMATS)
+        if image.format != "PNG":
+            image.getexif()
+    return image
 
 
 def _upright_size(image: Image.Image) -> Size:
@@ -281,7 +296,7 @@ def _as_array(image: Image.Image, path: str | os.PathLike[str]) -> ImageArray:
     if mode == "1":
         return np.asarray(image, dtype=np.uint8) * 255
     if mode in ("P", "PA"):
-        colours = np.asarray(image.convert("RGB"))
+        colours = np.asarray(image.convert("RGBA"))[:, :, :3]
         is_grey = bool((colours == colours[:, :, :1]).all())
         return np.ascontiguousarray(colours[:, :, 0] if is_grey else colours)
     if mode in ("L", "RGB"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import pathlib
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +26,7 @@ from engines.imaging.images import (
 from engines.imaging.opencv import cv2
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 _WIDTH, _HEIGHT = 64, 48
@@ -103,6 +106,44 @@ def test_palette_gives_its_colours(tmp_path: Path, suffix: str) -> None:
     image.save(tmp_path / f"a.{suffix}")
     np.testing.assert_array_equal(read_image(tmp_path / f"a.{suffix}")[0, :3, 0], [0, 250, 30])
     np.testing.assert_array_equal(read_mask(tmp_path / f"a.{suffix}"), index > 0)
+
+
+def test_transparent_palette_keeps_its_colours(tmp_path: Path) -> None:
+    image = Image.new("P", (_WIDTH, _HEIGHT), 1)
+    image.putpalette([0, 0, 0, 250, 10, 20])
+    image.save(tmp_path / "a.png", transparency=bytes([0, 40]))
+    assert read_image(tmp_path / "a.png")[3, 3].tolist() == [250, 10, 20]
+
+
+@pytest.mark.parametrize("read", [read_image, image_size, content_hash])
+def test_failures_of_the_file_system_are_told(
+    tmp_path: Path, colour: npt.NDArray, monkeypatch: pytest.MonkeyPatch, read: Callable
+) -> None:
+    write_image(tmp_path / "a.png", colour)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(pathlib.Path, "open", refuse)
+    monkeypatch.setattr(pathlib.Path, "read_bytes", refuse)
+    with pytest.raises(ImageReadError, match="Permission denied"):
+        read(tmp_path / "a.png")
+
+
+def test_damaged_bytes_never_raise_anything_else(tmp_path: Path, colour: npt.NDArray) -> None:
+    rng = np.random.default_rng(0)
+    path = tmp_path / "damaged"
+    for suffix in (".png", ".jpg", ".tif", ".bmp"):
+        write_image(tmp_path / f"a{suffix}", colour)
+        whole = (tmp_path / f"a{suffix}").read_bytes()
+        for _ in range(60):
+            data = bytearray(whole)
+            reach = min(len(data), 200 if rng.random() < 0.5 else len(data))
+            for place in rng.integers(0, reach, 4):
+                data[place] = int(rng.integers(256))
+            path.write_bytes(data)
+            with contextlib.suppress(ImageReadError, ImageSizeError):
+                assert read_image(path).ndim in (2, 3)
 
 
 @pytest.mark.parametrize("name", ["m.tif", "m.gif", "m.png", "m.bmp"])
