@@ -59,7 +59,8 @@ class EventLoopWatchdog(QObject):
         if gap > self._limit_s + TICK_S:
             self.num_gaps += 1
             self.longest_gap_s = max(self.longest_gap_s, gap)
-            _LOG.warning("The window stood still for %.0f ms at:\n%s", 1000 * gap, self._stack or "(not seen)")
+            where = self._stack or "(not seen)"
+            _LOG.warning("The window stood still for %.0f ms at:\n%s", 1000 * gap, where)
         self._stack = ""
 
     def _watch(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -23,16 +24,18 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from engines.contract.kinds import Severity
+from engines.contract.errors import WorkstationError
 from engines.contract.messages import Message
 from workstation.actions.application import MENUS
 from workstation.actions.registry import ActionRegistry
 from workstation.actions.tables import ALL_ACTIONS
 from workstation.controllers.browser_controller import browser_rows
 from workstation.controllers.project_controller import ProjectController
+from workstation.controllers.run_schedule import schedule_of
 from workstation.controllers.workbench import Workbench
 from workstation.screens import SCREENS, Screen, ScreenSpec
 from workstation.settings import Settings, log_path
+from workstation.translation import translate_message
 from workstation.views.cards import CardStack
 from workstation.views.data_browser import DataBrowser
 from workstation.views.empty_state import EmptyState
@@ -40,7 +43,6 @@ from workstation.views.protocols import Card
 from workstation.views.run_strip import RunStrip
 from workstation.views.shortcut_list import ShortcutList
 from workstation.views.theme import apply_theme
-from workstation.translation import translate_message
 
 _LOG = logging.getLogger(__name__)
 
@@ -173,9 +175,7 @@ class MainWindow(QMainWindow):
         bind("edit.undo", self._undo, lambda: self._history_reason(is_undo=True))
         bind("edit.redo", self._redo, lambda: self._history_reason(is_undo=False))
         for spec in SCREENS:
-            bind(
-                f"screen.{spec.key}", lambda key=spec.key: self.show_screen(key), self._no_project_reason
-            )
+            bind(f"screen.{spec.key}", lambda key=spec.key: self.show_screen(key), self._no_project_reason)
         bind("item.next", lambda: self.browser.step(1), self._no_item_reason)
         bind("item.previous", lambda: self.browser.step(-1), self._no_item_reason)
         bind("item.find", self.browser.filter.setFocus, self._no_item_reason)
@@ -193,6 +193,7 @@ class MainWindow(QMainWindow):
         bench.screen_requested.connect(self.show_screen)
         bench.cursor_moved.connect(self.cursor_label.setText)
         bench.strip_changed.connect(self.strip.show_run)
+        schedule_of(bench)
         self.browser.itemChosen.connect(bench.set_item)
         self.projects.work_changed.connect(self._on_work)
         self.projects.opened.connect(self._on_opened)
@@ -213,6 +214,7 @@ class MainWindow(QMainWindow):
         self.centre.setCurrentWidget(screen.centre)
         if screen.panel is not None:
             self.panels.setCurrentWidget(screen.panel)
+            self.panels.setMinimumWidth(max(220, screen.panel.minimumWidth()))
         self.panels.setVisible(screen.panel is not None)
         self.browser.setVisible(spec.shows_items)
         self._screen_buttons[key].setChecked(True)
@@ -240,7 +242,8 @@ class MainWindow(QMainWindow):
         return "" if self.workbench.project is not None else self.tr("Open a project first.")
 
     def _busy_reason(self) -> str:
-        return self.tr("Wait until this is done: {work}.").format(work=self.projects.work) if self.projects.work else ""
+        work = self.projects.work
+        return self.tr("Wait until this is done: {work}.").format(work=_work_text(work)) if work else ""
 
     def _no_item_reason(self) -> str:
         if self.workbench.project is None:
@@ -251,7 +254,8 @@ class MainWindow(QMainWindow):
         project = self.workbench.project
         if project is None:
             return self._no_project_reason()
-        title = project.history.undo_title() if is_undo else project.history.redo_title()
+        item_id = self.workbench.item_id or None
+        title = project.history.undo_title(item_id) if is_undo else project.history.redo_title(item_id)
         action = self.actions_.action("edit.undo" if is_undo else "edit.redo")
         verb = self.tr("&Undo") if is_undo else self.tr("&Redo")
         action.setText(f"{verb}: {translate_message(title)}" if title is not None else verb)
@@ -316,8 +320,7 @@ class MainWindow(QMainWindow):
         self.settings.write()
 
     def _on_work(self, text: str, done: int, total: int) -> None:
-        shown = QCoreApplication.translate("work", text) if text else ""
-        self.strip.show_work(f"{shown}…" if shown else "", done, total)
+        self.strip.show_work(f"{_work_text(text)}…" if text else "", done, total)
         self.actions_.refresh()
 
     def _note_saved(self) -> None:
@@ -326,11 +329,18 @@ class MainWindow(QMainWindow):
 
     def _undo(self) -> None:
         if self.workbench.project is not None:
-            self.workbench.project.history.undo()
+            self._take_step(self.workbench.project.history.undo)
 
     def _redo(self) -> None:
         if self.workbench.project is not None:
-            self.workbench.project.history.redo()
+            self._take_step(self.workbench.project.history.redo)
+
+    def _take_step(self, step: Callable[[str | None], object]) -> None:
+        """Undo or redo in the current item: what is not seen is not changed."""
+        try:
+            step(self.workbench.item_id or None)
+        except WorkstationError as error:
+            self.workbench.post(Card.of_error(error))
 
     # -- questions to the person ---------------------------------------------------------------------
 
@@ -340,11 +350,15 @@ class MainWindow(QMainWindow):
             self.projects.open(Path(folder))
 
     def _ask_new(self) -> None:
+        folder = self._ask_new_folder()
+        if folder is not None:
+            self.projects.create(folder)
+
+    def _ask_new_folder(self) -> Path | None:
         folder = QFileDialog.getExistingDirectory(
             self, self.tr("Empty folder for the new project"), self._last_folder()
         )
-        if folder:
-            self.projects.create(Path(folder))
+        return Path(folder) if folder else None
 
     def _ask_import(self) -> None:
         paths, _kind = QFileDialog.getOpenFileNames(
@@ -387,13 +401,10 @@ class MainWindow(QMainWindow):
         elif self.workbench.project is not None:
             self.projects.import_paths(paths)
         else:
-            self.workbench.post(
-                Card(
-                    Severity.WARNING,
-                    Message("A table can only be imported into a project."),
-                    remedy=Message("Make a new project first, then drop the table again."),
-                )
-            )
+            # A table needs a project: ask for its folder, and import there.
+            folder = self._ask_new_folder()
+            if folder is not None:
+                self.projects.create_for(folder, paths)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Let go of threads, canvases and project; runs go on by themselves."""
@@ -419,3 +430,7 @@ class MainWindow(QMainWindow):
     def screen_area(self) -> QRect:
         """Return the usable area of the first monitor."""
         return QApplication.primaryScreen().availableGeometry()
+
+
+def _work_text(text: str) -> str:
+    return translate_message(Message(text))

@@ -1,4 +1,4 @@
-"""User settings: a small versioned JSON file. A bad value is dropped with a warning and never blocks the start."""
+"""User settings: a small versioned JSON file; a bad value is dropped with a warning and blocks nothing."""
 
 from __future__ import annotations
 

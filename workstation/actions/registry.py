@@ -72,6 +72,7 @@ class ActionRegistry(QObject):
         self._specs: dict[str, ActionSpec] = {}
         self._actions: dict[str, QAction] = {}
         self._reasons: dict[str, Reason] = {}
+        self._slots: dict[str, Callable[..., None]] = {}
         self._screen = ""
         for spec in specs:
             self.add(spec)
@@ -108,8 +109,12 @@ class ActionRegistry(QObject):
     def bind(self, key: str, triggered: Callable[[], None], reason: Reason | None = None) -> QAction:
         """Say what an action does, and when it cannot; returns the `QAction`."""
         action = self.action(key)
+        # A screen that is built anew for another project takes its actions over.
+        if key in self._slots:
+            action.triggered.disconnect(self._slots.pop(key))
         # QAction passes `checked`, which handlers do not want.
-        action.triggered.connect(lambda _checked=False: triggered())
+        self._slots[key] = lambda _checked=False: triggered()
+        action.triggered.connect(self._slots[key])
         self._reasons[key] = reason if reason is not None else _always
         self.refresh()
         return action

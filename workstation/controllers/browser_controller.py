@@ -9,8 +9,8 @@ from workstation.views.protocols import BrowserRow
 def browser_rows(project: Project) -> list[BrowserRow]:
     """Return one row for each item, ordered by subject and item."""
     rows = []
+    counts = project.keypoints.counts()
     for item in sorted(project.items.all(), key=lambda item: (item.subject, item.id)):
-        pairs = project.keypoints.pairs(item.id)
         images = [file.modality for file in item.files.values() if file.modality]
         rows.append(
             BrowserRow(
@@ -18,7 +18,7 @@ def browser_rows(project: Project) -> list[BrowserRow]:
                 subject=item.subject,
                 modalities=" + ".join(dict.fromkeys(images)),
                 split=item.split.value if item.split is not None else "",
-                num_pairs=sum(pair.fixed_xy is not None and pair.moving_xy is not None for pair in pairs),
+                num_pairs=counts.get(item.id, 0),
             )
         )
     return rows

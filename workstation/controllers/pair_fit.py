@@ -35,9 +35,7 @@ class PairFit:
     homography_fixed_from_moving: FloatArray | None
 
 
-def fit_pairs(
-    pairs: Sequence[KeypointPair], model: TransformModel, *, has_left_out: bool = True
-) -> PairFit:
+def fit_pairs(pairs: Sequence[KeypointPair], model: TransformModel, *, has_left_out: bool = True) -> PairFit:
     """Fit a model to the used pairs.
 
     Parameters
@@ -86,7 +84,7 @@ def fit_pairs(
 
 
 def worst_first(rows: Sequence[PairRow]) -> list[PairRow]:
-    """Return the rows that have a residual, the largest first: left out where there is one, else of the fit."""
+    """Return the rows that have a residual, the largest first: the left-out one where there is one."""
     ranked = [row for row in rows if row.fit_px is not None]
     return sorted(ranked, key=lambda row: -(row.loo_px if row.loo_px is not None else row.fit_px or 0.0))
 

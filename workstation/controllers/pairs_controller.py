@@ -28,8 +28,9 @@ from workstation.controllers.registrations import (
     read_registration,
     registering_spec,
 )
+from workstation.controllers.run_schedule import schedule_of
 from workstation.controllers.workbench import Workbench
-from workstation.project.annotations import KeypointPair, PairState
+from workstation.project.annotations import KeypointPair, PairState, Point, Side
 from workstation.project.commands import AddPair, DeletePairs, MovePoint, PlacePoint, SetPairState
 from workstation.project.history import Command
 from workstation.project.items import Item
@@ -140,9 +141,7 @@ class PairsController(QObject):
         files = [item.files.get(role) for role in SIDES]
         if files[0] is None:
             # A single image: it stands on the left, and there is nothing to pair it with.
-            files[0] = next(
-                (file for file in item.files.values() if file.kind is FileKind.IMAGE), None
-            )
+            files[0] = next((file for file in item.files.values() if file.kind is FileKind.IMAGE), None)
         captions = ["" if file is None else _caption(file) for file in files]
         self._view.show_captions(captions[0], captions[1])
         self._view.show_message(Message("Reading the images…"))
@@ -209,7 +208,7 @@ class PairsController(QObject):
 
     # -- edits ---------------------------------------------------------------------------------------
 
-    def click(self, side: str, x: float, y: float) -> None:
+    def click(self, side: Side, x: float, y: float) -> None:
         """Place a point: fixed first, then moving."""
         if self._item is None or not self._is_adding:
             return
@@ -221,7 +220,7 @@ class PairsController(QObject):
                     self._selected = command.pair_id
                     self.refresh()
             return
-        empty = "moving" if half.moving_xy is None else "fixed"
+        empty: Side = "moving" if half.moving_xy is None else "fixed"
         if side == empty:
             if self._execute(PlacePoint(half.id, side, (x, y))):
                 self._selected = half.id
@@ -230,26 +229,24 @@ class PairsController(QObject):
             # A second click into the same image corrects the first.
             self.move(half.id, side, x, y)
 
-    def move(self, pair_id: str, side: str, x: float, y: float) -> None:
+    def move(self, pair_id: str, side: Side, x: float, y: float) -> None:
         """Move a point."""
         if self._pair(pair_id) is not None:
             self._selected = pair_id
-            self._execute(MovePoint(pair_id, side, (x, y)))  # type: ignore[arg-type]
+            self._execute(MovePoint(pair_id, side, (x, y)))
             self.refresh()
 
-    def drag(self, pair_id: str, side: str, x: float, y: float) -> None:
+    def drag(self, pair_id: str, side: Side, x: float, y: float) -> None:
         """Show the residuals as they would be with a point elsewhere, without any edit."""
-        moved = [
-            replace(pair, **{f"{side}_xy": (x, y)}) if pair.id == pair_id else pair for pair in self._pairs
-        ]
+        moved = [_moved(pair, side, (x, y)) if pair.id == pair_id else pair for pair in self._pairs]
         fit = fit_pairs(moved, self._model, has_left_out=len(moved) <= 30)
         self._view.show_pairs(fit.rows, pair_id)
         self._view.show_fit(fit.summary)
 
-    def nudge(self, side: str, dx: float, dy: float) -> None:
+    def nudge(self, side: Side, dx: float, dy: float) -> None:
         """Move the selected point of a side by pixels."""
         pair = self._pair(self._selected)
-        xy = None if pair is None else pair.point(side)  # type: ignore[arg-type]
+        xy = None if pair is None else pair.point(side)
         if pair is not None and xy is not None:
             self.move(pair.id, side, xy[0] + dx, xy[1] + dy)
 
@@ -300,7 +297,7 @@ class PairsController(QObject):
 
     def choose_link(self, link: str) -> None:
         """Link views and overlay through the pairs or the registration."""
-        self._uses_registration = link == "registration"
+        self._uses_registration = link == "result"
         self._show_link()
 
     def _show_link(self) -> None:
@@ -355,7 +352,7 @@ class PairsController(QObject):
 
     def _on_prepared(self, folder: RunFolder) -> None:
         self._run_id = folder.id
-        self._bench.live_runs.start(folder)
+        schedule_of(self._bench).start(folder)
         self.state_changed.emit()
 
     def _on_register_failed(self, error: BaseException) -> None:
@@ -470,6 +467,10 @@ class PairsController(QObject):
 
     def _row(self, pair_id: str) -> PairRow | None:
         return next((row for row in self._fit.rows if row.id == pair_id), None)
+
+
+def _moved(pair: KeypointPair, side: Side, xy: Point) -> KeypointPair:
+    return replace(pair, fixed_xy=xy) if side == "fixed" else replace(pair, moving_xy=xy)
 
 
 def _caption(file: Any) -> str:

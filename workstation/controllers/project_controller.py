@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 
@@ -17,6 +17,7 @@ from workstation.controllers.workbench import Workbench
 from workstation.views.protocols import Card
 
 if TYPE_CHECKING:
+    from workstation.project.importers import ImportReport
     from workstation.project.project import Project
 
 _LOG = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ class ProjectController(QObject):
         self._workbench = workbench
         self._cancel = CancelToken()
         self._work = ""
+        self._waiting_paths: list[Path] = []
         self._progressed.connect(self._on_progress)
 
     @property
@@ -75,14 +77,16 @@ class ProjectController(QObject):
         """Make the sample project where there is none yet, and open it."""
 
         def work() -> Project:
-            from workstation.project.project import Project
             from workstation.project.sample import create_sample
 
-            if not (folder / "project.db").exists():
-                create_sample(folder).close()
-            return Project.open(folder)
+            return create_sample(folder)
 
         self._begin("Building the sample project", _OPENING, work, self._on_opened)
+
+    def create_for(self, folder: Path, paths: Sequence[Path]) -> None:
+        """Make a project and import tables into it."""
+        self._waiting_paths = list(paths)
+        self.create(folder)
 
     def import_paths(self, paths: Sequence[Path]) -> None:
         """Import tables into the open project; a cancelled import leaves nothing."""
@@ -92,7 +96,7 @@ class ProjectController(QObject):
         cancel = self._cancel = CancelToken()
 
         def work() -> Any:
-            from workstation.project.importers.table import import_paths
+            from workstation.project.importers import import_paths
 
             return import_paths(
                 project, list(paths), progress=self._progressed.emit, should_stop=cancel.is_cancelled
@@ -124,37 +128,45 @@ class ProjectController(QObject):
         self._set_work("")
         self._workbench.set_project(project)
         self.opened.emit(project.folder)
+        paths, self._waiting_paths = self._waiting_paths, []
+        self.import_paths(paths)
 
     def _on_failed(self, error: BaseException) -> None:
         self._set_work("")
-        if self._cancel.is_cancelled():
-            self._workbench.note("The import was cancelled; nothing was imported.")
-            return
+        self._waiting_paths = []
         if isinstance(error, WorkstationError):
             _LOG.warning("%s", error)
             self._workbench.post(Card.of_error(error))
 
-    def _on_imported(self, report: Any) -> None:
+    def _on_imported(self, report: ImportReport) -> None:
         self._set_work("")
         self._workbench.post(import_card(report))
         self._workbench.data_changed.emit()
 
 
-def import_card(report: Any) -> Card:
-    """Return the card of an import report: counts first, every finding in the details."""
-    refused, warnings = list(report.refused), list(report.warnings)
-    severity = Severity.ERROR if report.exit_code else Severity.WARNING if refused else Severity.NOTE
-    parameters = {"imported": report.imported, "refused": len(refused), "warnings": len(warnings)}
-    what = "{imported} rows were imported."
+def import_card(report: ImportReport) -> Card:
+    """Return the card of an import report: counts first, the first finding as the why, all in the details."""
+    if report.is_cancelled:
+        return Card(Severity.NOTE, Message("The import was cancelled; nothing was imported."))
+    refused, warnings = report.refused, report.warnings
+    parameters = {
+        "files": report.num_files,
+        "pairs": report.num_pairs,
+        "refused": len(refused),
+        "warnings": len(warnings),
+    }
+    what = "{files} files and {pairs} keypoint pairs were imported."
+    severity = Severity.NOTE
     if refused:
-        what = "{imported} rows were imported, {refused} were refused."
+        what = "{files} files and {pairs} keypoint pairs were imported, {refused} rows were refused."
+        severity = Severity.ERROR if report.exit_code else Severity.WARNING
     elif warnings:
-        what = "{imported} rows were imported, with {warnings} warnings."
-    findings = [*refused, *warnings]
+        what = "{files} files and {pairs} keypoint pairs were imported, {warnings} rows with a warning."
+        severity = Severity.WARNING
+    first = next(iter([*refused, *warnings]), None)
     return Card(
         severity,
         Message(what, parameters),
-        why=findings[0].message if findings else Message(""),
-        remedy=findings[0].remedy if findings else Message(""),
-        details="\n".join(str(finding) for finding in findings),
+        why=Message("{finding}", {"finding": str(first)}) if first is not None else Message(""),
+        details="\n".join(str(finding) for finding in report.findings),
     )

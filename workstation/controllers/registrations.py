@@ -37,9 +37,7 @@ def methods(project: Project, spec: PipelineSpec) -> list[MethodRow]:
     """Return the ways to register: without training, then every finished training run, newest first."""
     rows = []
     if spec.can_predict_untrained:
-        rows.append(
-            MethodRow("", "Classical (needs no training)", "Vessels, oriented search, refinement, verification.")
-        )
+        rows.append(MethodRow("", "Classical (needs no training)", "Vessels, oriented search, verification."))
     for path in reversed(project.runs.folders()):
         folder = RunFolder(path)
         try:
@@ -48,9 +46,10 @@ def methods(project: Project, spec: PipelineSpec) -> list[MethodRow]:
             continue  # the run list shows what is wrong with it
         summary = folder.read_summary()
         is_usable = summary is not None and summary.get("state") in (RunState.FINISHED, RunState.STOPPED)
-        if request.pipeline == spec.key and request.action is Action.TRAIN and is_usable:
-            if (folder.checkpoints_dir / "best").is_dir() or (folder.checkpoints_dir / "last").is_dir():
-                rows.append(MethodRow(folder.id, folder.id, str(path)))
+        has_model = any((folder.checkpoints_dir / name).is_dir() for name in ("best", "last"))
+        is_of_spec = request.pipeline == spec.key and request.action is Action.TRAIN
+        if is_of_spec and is_usable and has_model:
+            rows.append(MethodRow(folder.id, folder.id, str(path)))
     return rows
 
 

@@ -21,8 +21,8 @@ from PySide6.QtWidgets import (
 
 from engines.contract.kinds import Severity
 from engines.contract.messages import Message
-from workstation.views.protocols import Card
 from workstation.translation import translate_message
+from workstation.views.protocols import Card
 
 WIDTH_PX = 470
 MAX_CARDS = 4

@@ -129,7 +129,8 @@ class DataBrowser(QWidget):
             parts = [row.modalities, state]
             node.setData(0, _SPLIT, row.split)
             node.setData(0, _SECOND_LINE, "  ·  ".join(part for part in parts if part))
-            node.setToolTip(0, "\n".join([f"{row.subject} / {row.item_id}", row.split or self.tr("no split"), *parts]))
+            split = row.split or self.tr("no split")
+            node.setToolTip(0, "\n".join([f"{row.subject} / {row.item_id}", split, *parts]))
         self.tree.expandAll()
         self.tree.blockSignals(False)
         self.set_current(self._current)

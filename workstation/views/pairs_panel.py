@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from workstation.actions.registry import ActionRegistry
+from workstation.translation import translate_message
 from workstation.views.empty_state import action_button
 from workstation.views.protocols import FitSummary, MethodRow, RegistrationSummary
 
@@ -34,7 +35,7 @@ class PairsPanel(QScrollArea):
     methodChosen : str
         Id of a row of the method list.
     linkChosen : str
-        ``"pairs"`` or ``"registration"``.
+        ``"pairs"`` or ``"result"``.
     """
 
     modelChosen = Signal(str)
@@ -117,7 +118,7 @@ class PairsPanel(QScrollArea):
         self._links = QButtonGroup(self)
         self.link_buttons = {
             "pairs": QRadioButton(self.tr("The pairs")),
-            "registration": QRadioButton(self.tr("The registration")),
+            "result": QRadioButton(self.tr("The registration")),
         }
         for name, button in self.link_buttons.items():
             self._links.addButton(button)
@@ -135,7 +136,7 @@ class PairsPanel(QScrollArea):
         """Show the fit, or how many pairs it still needs."""
         with QSignalBlocker(self._models):
             self.model_buttons[fit.model].setChecked(True)
-        sentence = fit.problem
+        sentence = translate_message(fit.problem)
         if fit.missing:
             title = self.model_buttons[fit.model].text().lower()
             sentence = (
@@ -186,12 +187,12 @@ class PairsPanel(QScrollArea):
         self.verdict_reason.setText("\n".join(facts))
         self.verdict_reason.setVisible(bool(facts))
         self.anyway_button.setVisible(registration.verdict == "uncertain" and not registration.is_confirmed)
-        button = self.link_buttons["registration"]
+        button = self.link_buttons["result"]
         can_link = registration.has_transform and registration.is_confirmed
         button.setEnabled(can_link)
         button.setToolTip("" if can_link else self.tr("There is no confirmed registration of this item."))
         with QSignalBlocker(self._links):
-            self.link_buttons["registration" if registration.is_used else "pairs"].setChecked(True)
+            self.link_buttons["result" if registration.is_used else "pairs"].setChecked(True)
 
 
 def _section(title: str) -> QWidget:

@@ -16,6 +16,8 @@ from engines.contract.messages import Message
 Image: TypeAlias = npt.NDArray[Any]
 """Pixels as (H, W) or (H, W, 3)."""
 
+NOTHING = Message("")
+
 
 @dataclass(frozen=True)
 class CardButton:
@@ -47,16 +49,16 @@ class Card:
 
     severity: Severity
     what: Message
-    why: Message = Message("")
-    kept: Message = Message("")
-    remedy: Message = Message("")
+    why: Message = NOTHING
+    kept: Message = NOTHING
+    remedy: Message = NOTHING
     details: str = ""
     buttons: Sequence[CardButton] = ()
 
     @classmethod
     def of_error(cls, error: WorkstationError, *, details: str = "") -> Card:
         """Return the card of an error that advises."""
-        return cls(Severity.ERROR, error.message, Message(""), error.kept, error.remedy, details)
+        return cls(Severity.ERROR, error.message, NOTHING, error.kept, error.remedy, details)
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ class FitSummary:
     worst : str
         Label of the pair with the largest residual.
     worst_px : float or None
-    problem : str
+    problem : Message
         Why no transform could be fitted although there are enough pairs.
     """
 
@@ -117,7 +119,7 @@ class FitSummary:
     missing: int = 0
     worst: str = ""
     worst_px: float | None = None
-    problem: str = ""
+    problem: Message = NOTHING
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,7 @@ class BrowserRow:
         For example ``"CF → FA"``.
     num_pairs : int
         Complete keypoint pairs.
-    problem : str
+    problem : Message
         What is wrong with it, translated; empty when nothing is.
     """
 
@@ -176,7 +178,7 @@ class BrowserRow:
     modalities: str
     split: str
     num_pairs: int
-    problem: str = ""
+    problem: Message = NOTHING
 
 
 class PairsView(Protocol):

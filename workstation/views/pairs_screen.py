@@ -1,0 +1,186 @@
+"""The Pairs screen: tool bar, two linked canvases, and the table below."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QSplitter,
+    QStackedLayout,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from engines.contract.geometry import FloatArray, Size
+from engines.contract.messages import Message
+from workstation.actions.registry import ActionRegistry
+from workstation.translation import translate_message
+from workstation.viewers.pair_view import SIDES, PairView, Tool
+from workstation.views.keypoint_table import KeypointTable
+from workstation.views.pairs_panel import PairsPanel
+from workstation.views.protocols import FitSummary, MethodRow, PairRow, RegistrationSummary
+
+TOOL_BAR = (
+    ("select", "add"),
+    ("delete", "exclude"),
+    ("previous", "next", "worst"),
+    ("lock", "blend", "reset_view"),
+)
+
+
+class PairsScreen(QWidget):
+    """Centre of the screen; with its panel it is the controller's `PairsView`.
+
+    Parameters
+    ----------
+    actions : ActionRegistry
+    panel : PairsPanel
+    """
+
+    def __init__(self, actions: ActionRegistry, panel: PairsPanel, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.panel = panel
+        self.pair_view = PairView()
+        self.table = KeypointTable()
+        self.message = QLabel()
+        self.message.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.message.setWordWrap(True)
+        self.message.setProperty("role", "title")
+        self.no_pairs = QLabel(
+            self.tr("No pairs yet. Press N and click a vessel fork in fixed, then in moving.")
+        )
+        self.no_pairs.setProperty("role", "muted")
+        self.no_pairs.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._captions = ("", "")
+        images = QWidget()
+        self._images = QStackedLayout(images)
+        self._images.addWidget(self.pair_view)
+        self._images.addWidget(self.message)
+        below = QWidget()
+        self._below = QStackedLayout(below)
+        self._below.addWidget(self.table)
+        self._below.addWidget(self.no_pairs)
+        splitter = QSplitter(Qt.Orientation.Vertical)
+        splitter.setChildrenCollapsible(False)
+        splitter.setHandleWidth(3)
+        splitter.addWidget(images)
+        splitter.addWidget(below)
+        splitter.setStretchFactor(0, 1)
+        splitter.setSizes([620, 190])
+        below.setMinimumHeight(90)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(_tool_bar(actions))
+        layout.addWidget(splitter, 1)
+
+    # -- PairsView -----------------------------------------------------------------------------------
+
+    def show_images(self, fixed: Any, moving: Any) -> None:
+        """Show two images, or none."""
+        self.pair_view.show_images(fixed, moving)
+
+    def show_captions(self, fixed: str, moving: str) -> None:
+        """Say what the panes show."""
+        self._captions = (fixed, moving)
+        self.pair_view.set_caption("fixed", self._title("fixed"))
+        self.pair_view.set_caption("moving", self._title("moving"))
+
+    def show_pairs(self, rows: Sequence[PairRow], selected: str) -> None:
+        """Show the pairs on both canvases and in the table."""
+        self.pair_view.show_rows(rows, selected)
+        self.table.show_rows(rows, selected)
+        self._below.setCurrentWidget(self.table if rows else self.no_pairs)
+
+    def centre_on(self, row: PairRow) -> None:
+        """Bring a pair into view."""
+        self.pair_view.centre_on(row)
+
+    def show_fit(self, fit: FitSummary) -> None:
+        """Show the fit in the panel."""
+        self.panel.show_fit(fit)
+
+    def show_methods(self, methods: Sequence[MethodRow], chosen: str) -> None:
+        """List the methods of registration."""
+        self.panel.show_methods(methods, chosen)
+
+    def show_registration(self, registration: RegistrationSummary) -> None:
+        """Show what the last registration said."""
+        self.panel.show_registration(registration)
+
+    def set_link(self, homography_fixed_from_moving: FloatArray | None, sizes: tuple[Size, Size]) -> None:
+        """Link the canvases."""
+        self.pair_view.set_link(homography_fixed_from_moving, sizes)
+
+    def show_blend(self, blend: Any) -> None:
+        """Show the overlay in the fixed pane, or the fixed image."""
+        self.pair_view.show_blend(blend)
+        if self.pair_view.is_blend_shown:
+            title = self.tr("Overlay")
+            self.pair_view.set_caption("fixed", title, self.tr("fixed green, moving magenta"))
+        else:
+            self.pair_view.set_caption("fixed", self._title("fixed"))
+
+    def show_tool(self, *, is_adding: bool, half_label: str) -> None:
+        """Say what the next click means."""
+        self.pair_view.tool = Tool.ADD if is_adding else Tool.SELECT
+        if half_label:
+            hint = self.tr("Pair {label}: now click the same place in moving. Esc drops it.")
+        elif is_adding:
+            hint = self.tr("Click a vessel fork in fixed, then the same one in moving.")
+        else:
+            hint = self.tr("Press N, then click the same place in both images.")
+        self.panel.show_hint(hint.format(label=half_label))
+
+    def show_message(self, message: Message) -> None:
+        """Say in place of the images why there are none."""
+        text = translate_message(message)
+        self.message.setText(text)
+        self._images.setCurrentWidget(self.message if text else self.pair_view)
+
+    def _title(self, side: str) -> str:
+        names = {"fixed": self.tr("Fixed"), "moving": self.tr("Moving")}
+        return f"{names[side]}   {self._captions[SIDES.index(side)]}".rstrip()
+
+    # -- keys ----------------------------------------------------------------------------------------
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Peek also when the focus is not in a canvas."""
+        if event.key() == Qt.Key.Key_T and not event.isAutoRepeat():
+            self.pair_view.peekHeld.emit(True)
+        else:
+            super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        """End the peek."""
+        if event.key() == Qt.Key.Key_T and not event.isAutoRepeat():
+            self.pair_view.peekHeld.emit(False)
+        else:
+            super().keyReleaseEvent(event)
+
+
+def _tool_bar(actions: ActionRegistry) -> QWidget:
+    bar = QFrame()
+    bar.setObjectName("pane_bar")
+    row = QHBoxLayout(bar)
+    row.setContentsMargins(8, 4, 8, 4)
+    row.setSpacing(4)
+    for group in TOOL_BAR:
+        for verb in group:
+            button = QToolButton()
+            button.setProperty("role", "flat")
+            button.setDefaultAction(actions.action(f"pairs.{verb}"))
+            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
+            # A click leaves the focus, and with it the keys, in the canvas.
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            row.addWidget(button)
+        row.addSpacing(12)
+    row.addStretch(1)
+    return bar
