@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from engines.contract.errors import WorkstationError
-from engines.contract.events import Diagnosis, Event, Failed, Metric, Phase, Progress, Started
+from engines.contract.events import Event, Failed, Metric, Phase, Progress, Started
 
 _MEMORY_REMEDY = "Use a smaller batch or smaller images, or close other programs, and resume the run."
 _DISK_REMEDY = "Free some space on that disk, then resume the run."
@@ -245,9 +245,8 @@ def _unknown(exit_code: int | None) -> Failure:
 
 def _where(events: Sequence[Event]) -> str:
     """Return how far the run had come, as a phrase that ends a sentence."""
-    for event in reversed(events):
-        if isinstance(event, Progress | Metric | Diagnosis) and event.step:
-            return f" (at step {event.step})"
-        if isinstance(event, Phase):
-            return f" (during: {event.name})"
-    return ""
+    step = max((event.step for event in events if isinstance(event, Progress | Metric)), default=0)
+    if step:
+        return f" (at step {step})"
+    phases = [event.name for event in events if isinstance(event, Phase)]
+    return f" (during: {phases[-1]})" if phases else ""
