@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 DATABASE_NAME = "project.db"
 BUSY_TIMEOUT_S = 10
+JOURNAL_MODE = "WAL"
 
 Migration = Callable[[Connection], None]
 MIGRATIONS: dict[int, Migration] = {}
@@ -104,6 +105,7 @@ class Store:
         store = cls(path)
         try:
             _choose_journal(store._reader)
+            store._check_content()
             store._check_version()
             with store.read() as session:
                 store._seen_changes = session.scalars(select(SchemaRow.num_changes)).one()
@@ -153,6 +155,12 @@ class Store:
         is_changed = self._missed_changes or changes != self._seen_changes
         self._seen_changes, self._missed_changes = changes, False
         return is_changed
+
+    def _check_content(self) -> None:
+        with self._reader.connect() as connection:
+            found = connection.scalar(text("PRAGMA quick_check(1)"))
+        if found != "ok":
+            raise _damaged(self.path, str(found).replace("\n", " "))
 
     def _check_version(self) -> None:
         with self._reader.connect() as connection:
@@ -214,37 +222,44 @@ def _begin(connection: Connection) -> None:
 
 def _choose_journal(engine: Engine) -> None:
     """Use WAL, or a rollback journal where shared memory does not work (network file systems)."""
-    connection = engine.raw_connection()
+    # Below SQLAlchemy: the mode cannot be changed inside a transaction.
     try:
+        connection = engine.raw_connection()
         try:
-            connection.cursor().execute("PRAGMA journal_mode=WAL")
-            connection.cursor().execute("SELECT count(*) FROM sqlite_master").fetchone()
-        except sqlite3.OperationalError as error:
-            if "locked" in str(error) or "readonly" in str(error):
-                raise
-            logger.info("no WAL on this file system (%s); using a rollback journal", error)
-            connection.cursor().execute("PRAGMA journal_mode=DELETE")
+            cursor = connection.cursor()
+            try:
+                cursor.execute(f"PRAGMA journal_mode={JOURNAL_MODE}")
+                cursor.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            except sqlite3.OperationalError as error:
+                if "locked" in str(error) or "readonly" in str(error):
+                    raise
+                logger.info("no WAL on this file system (%s); using a rollback journal", error)
+                cursor.execute("PRAGMA journal_mode=DELETE")
+        finally:
+            connection.close()
     except sqlite3.Error as error:
         raise DatabaseError("PRAGMA journal_mode", None, error) from error
-    finally:
-        connection.close()
 
 
 def _opening_error(path: Path, error: DatabaseError | OSError) -> ProjectError:
     reason = reason_of(error)
     if "malformed" in reason or "not a database" in reason:
-        return ProjectError(
-            "The project database {path} is damaged: {reason}.",
-            remedy="Put back a copy of it (a backup, or project.schema_*.db beside it). The keypoint pairs "
-            "also lie as tables in {mirrors} and can be imported into a new project.",
-            path=path,
-            reason=reason,
-            mirrors=path.parent / "keypoints",
-        )
+        return _damaged(path, reason)
     return ProjectError(
         "The project {path} cannot be opened: {reason}.",
         remedy="Check that you may write to the folder, that its disk has free space, and that no program "
         "holds it.",
         path=path.parent,
         reason=reason,
+    )
+
+
+def _damaged(path: Path, reason: str) -> ProjectError:
+    return ProjectError(
+        "The project database {path} is damaged: {reason}.",
+        remedy="Put back a copy of it (a backup, or project.schema_*.db beside it). The keypoint pairs "
+        "also lie as tables in {mirrors} and can be imported into a new project.",
+        path=path,
+        reason=reason,
+        mirrors=path.parent / "keypoints",
     )

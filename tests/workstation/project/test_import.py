@@ -61,7 +61,7 @@ def load(empty_project: Project, images: Path) -> Callable[..., ImportReport]:
     return import_text
 
 
-GOOD = HEADER + "s1,a,fixed,f1.png,,,,,\ns1,a,query,m1.png,fa,2020,right,,\n"
+GOOD = HEADER + "s1,a,fixed,f1.png,CF,,,,\ns1,a,query,m1.png,fa,2020,right,,\n"
 
 
 def test_a_pair_is_imported_with_roles_by_alias(
