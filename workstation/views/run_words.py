@@ -99,7 +99,9 @@ def eta_text(eta_s: tuple[float, float] | None) -> str:
         return tr("time left unknown")
     low, high = (max(0, round(value)) for value in eta_s)
     if high < 90:
-        return tr("{a} s left").format(a=high) if high - low < 2 else tr("{a}–{b} s left").format(a=low, b=high)
+        if high - low < 2:
+            return tr("{a} s left").format(a=high)
+        return tr("{a}–{b} s left").format(a=low, b=high)
     low, high = max(1, round(low / 60)), max(1, round(high / 60))
     if low == high:
         return tr("{a} min left").format(a=low)

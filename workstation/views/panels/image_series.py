@@ -1,0 +1,184 @@
+"""Panels of kind `image_series`: pictures of fixed items over the steps of a run, with a scrubber."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QSignalBlocker, QSize, Qt
+from PySide6.QtGui import QPixmap, QPixmapCache, QResizeEvent
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QSlider, QVBoxLayout, QWidget
+
+from engines.contract.panels import PanelFile
+from workstation.views.panels import PanelWidget
+from workstation.views.run_protocols import Frame
+from workstation.views.run_words import key_label
+
+
+class Picture(QWidget):
+    """One picture with its name below, as large as its place allows."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._pixmap = QPixmap()
+        self.image = QLabel(self)
+        self.image.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.image.setWordWrap(True)
+        self.image.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
+        self.image.setMinimumSize(64, 48)
+        self.caption = QLabel(self)
+        self.caption.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.caption.setProperty("role", "muted")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(1)
+        layout.addWidget(self.image, 1)
+        layout.addWidget(self.caption)
+
+    def show_frame(self, frame: Frame | None, name: str) -> None:
+        """Draw a frame; None says that there is no picture of this name at the step."""
+        self.caption.setText(key_label(name))
+        self._pixmap = _load(frame.path) if frame is not None else QPixmap()
+        if self._pixmap.isNull():
+            self.image.setPixmap(QPixmap())
+            self.image.setText(
+                self.tr("no picture at this step") if frame is None else self.tr("the picture is missing")
+            )
+        else:
+            self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Fit the picture again."""
+        super().resizeEvent(event)
+        if not self._pixmap.isNull():
+            self._fit()
+
+    def _fit(self) -> None:
+        size = self.image.size().expandedTo(QSize(1, 1))
+        self.image.setPixmap(
+            self._pixmap.scaled(
+                size, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
+            )
+        )
+
+
+class ImageSeries(PanelWidget):
+    """Pictures of one item at one step, side by side; a slider goes through the steps.
+
+    While the slider stands at the newest step, it follows new ones.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._frames: tuple[Frame, ...] = ()
+        self._steps: list[int] = []
+        self.item_box = QComboBox(self)
+        self.item_box.setToolTip(self.tr("Which of the fixed validation items is shown"))
+        self.item_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.item_box.currentIndexChanged.connect(self._on_item_chosen)
+        self.slider = QSlider(Qt.Orientation.Horizontal, self)
+        self.slider.setPageStep(1)
+        self.slider.setToolTip(self.tr("Step of the run; the right end follows the newest"))
+        self.slider.setAccessibleName(self.tr("Step of the pictures"))
+        self.slider.valueChanged.connect(self._draw)
+        self.step_label = QLabel(self)
+        self.step_label.setMinimumWidth(90)
+        self.empty = QLabel(self.tr("No pictures yet. They appear after the first validation."), self)
+        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.empty.setProperty("role", "muted")
+        self.empty.setWordWrap(True)
+        self._controls = QWidget(self)
+        row = QHBoxLayout(self._controls)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.item_box)
+        row.addWidget(self.slider, 1)
+        row.addWidget(self.step_label)
+        self._pictures = QHBoxLayout()
+        self._pictures.setSpacing(6)
+        self.pictures: list[Picture] = []
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._controls)
+        layout.addLayout(self._pictures, 1)
+        layout.addWidget(self.empty, 1)
+        self.show_frames(())
+
+    def show_panel(self, panel: PanelFile, run_folder: Path) -> None:
+        """Draw ``{"frames": [{"step", "item", "name", "path"}]}``."""
+        self.show_frames(
+            tuple(
+                Frame(int(row["step"]), str(row["item"]), str(row["name"]), run_folder / str(row["path"]))
+                for row in panel.data.get("frames", ())
+            )
+        )
+
+    def show_frames(self, frames: Sequence[Frame]) -> None:
+        """Draw these pictures; the chosen item and step stay, or follow the newest."""
+        if tuple(frames) == self._frames and frames:
+            return
+        self._frames = tuple(frames)
+        items = list(dict.fromkeys(frame.item for frame in self._frames))
+        for widget in (self._controls, *self.pictures):
+            widget.setVisible(bool(items))
+        self.empty.setVisible(not items)
+        chosen = self.item_box.currentData()
+        with QSignalBlocker(self.item_box):
+            self.item_box.clear()
+            for item in items:
+                self.item_box.addItem(item or self.tr("all items"), item)
+            self.item_box.setCurrentIndex(max(0, self.item_box.findData(chosen)) if items else -1)
+        self.item_box.setVisible(len(items) > 1 or any(items))
+        self._list_steps()
+
+    def _on_item_chosen(self) -> None:
+        self._list_steps()
+
+    def _list_steps(self) -> None:
+        """Renew the slider: at the right end it follows, elsewhere it keeps its step."""
+        is_following = self.slider.value() >= self.slider.maximum()
+        before = self._step()
+        item = self.item_box.currentData()
+        self._steps = sorted({frame.step for frame in self._frames if frame.item == item})
+        with QSignalBlocker(self.slider):
+            self.slider.setRange(0, max(0, len(self._steps) - 1))
+            self.slider.setEnabled(len(self._steps) > 1)
+            if is_following or before not in self._steps:
+                self.slider.setValue(self.slider.maximum())
+            else:
+                self.slider.setValue(self._steps.index(before))
+        self._draw()
+
+    def _step(self) -> int:
+        index = self.slider.value()
+        return self._steps[index] if index < len(self._steps) else -1
+
+    def _draw(self) -> None:
+        item, step = self.item_box.currentData(), self._step()
+        names = list(dict.fromkeys(frame.name for frame in self._frames if frame.item == item))
+        shown = {frame.name: frame for frame in self._frames if frame.item == item and frame.step == step}
+        while len(self.pictures) < len(names):
+            self.pictures.append(Picture(self))
+            self._pictures.addWidget(self.pictures[-1], 1)
+        while len(self.pictures) > len(names):
+            gone = self.pictures.pop()
+            self._pictures.removeWidget(gone)
+            gone.deleteLater()
+        for picture, name in zip(self.pictures, names, strict=True):
+            picture.show_frame(shown.get(name), name)
+        self.step_label.setText(self.tr("step {n}").format(n=step) if step >= 0 else "")
+
+
+def _load(path: Path) -> QPixmap:
+    """Read a picture once; previews are never rewritten under the same name."""
+    key = str(path)
+    pixmap = QPixmap()
+    if not QPixmapCache.find(key, pixmap):
+        pixmap.load(key)
+        if not pixmap.isNull():
+            QPixmapCache.insert(key, pixmap)
+    return pixmap
+
+
+def build(parent: QWidget | None = None) -> ImageSeries:
+    """Return a drawer of image series."""
+    return ImageSeries(parent)

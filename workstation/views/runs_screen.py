@@ -1,0 +1,160 @@
+"""The Runs screen: every run of the project, and everything the chosen one left in its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QPlainTextEdit,
+    QPushButton,
+    QScrollArea,
+    QSplitter,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from engines.contract.kinds import RunState
+from engines.contract.messages import Message
+from workstation.views.diagnosis_view import DiagnosisView
+from workstation.views.empty_state import action_button
+from workstation.views.evaluation_table import EvaluationTable
+from workstation.views.run_details import RunDetails
+from workstation.views.run_list import RunList
+from workstation.views.run_protocols import EvaluationView, RunRow, RunVerbs, RunView
+from workstation.views.run_words import sentence
+
+VERBS = ("use", "evaluate", "resume", "repeat", "open_folder", "discard")
+
+
+class RunsScreen(QWidget):
+    """List above, the chosen run below.
+
+    Parameters
+    ----------
+    actions : mapping of str to QAction
+        One for each of `VERBS`.
+
+    Signals
+    -------
+    chosen : list of str
+        Ids of the selected runs.
+    """
+
+    chosen = Signal(list)
+
+    def __init__(self, actions: Mapping[str, QAction], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.list = RunList(self)
+        self.list.chosen.connect(self.chosen)
+        self.buttons: dict[str, QPushButton] = {}
+        row = QHBoxLayout()
+        for verb in VERBS:
+            self.buttons[verb] = action_button(actions[verb], "primary" if verb == "use" else "", self)
+            row.addWidget(self.buttons[verb])
+        row.addStretch(1)
+        self.comparison = QLabel(self)
+        self.comparison.setWordWrap(True)
+        self.details = RunDetails(
+            self, actions={"resume": actions["resume"]}, orientation=Qt.Orientation.Horizontal
+        )
+        self.evaluation = EvaluationTable(self)
+        self.diagnosis = DiagnosisView(self)
+        self.log = QPlainTextEdit(self)
+        self.log.setReadOnly(True)
+        self.log.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.log.setPlaceholderText(self.tr("The run wrote nothing to its log."))
+        self.tabs = QTabWidget(self)
+        self.tabs.setDocumentMode(True)
+        self.tabs.tabBar().setDrawBase(False)
+        self.tabs.addTab(self.details, self.tr("Curves and pictures"))
+        self.tabs.addTab(self.evaluation, self.tr("Evaluation"))
+        self.tabs.addTab(_scrolled(self.diagnosis), self.tr("Diagnosis"))
+        self.tabs.addTab(self.log, self.tr("Log"))
+        below = QWidget(self)
+        box = QVBoxLayout(below)
+        box.setContentsMargins(10, 4, 10, 4)
+        box.setSpacing(4)
+        box.addLayout(row)
+        box.addWidget(self.comparison)
+        box.addWidget(self.tabs, 1)
+        self.splitter = QSplitter(Qt.Orientation.Vertical, self)
+        self.splitter.setChildrenCollapsible(False)
+        self.splitter.addWidget(self.list)
+        self.splitter.addWidget(below)
+        self.splitter.setStretchFactor(0, 2)
+        self.splitter.setStretchFactor(1, 5)
+        self.splitter.setSizes([240, 560])
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.splitter)
+        self.show_comparison(None)
+
+    def show_runs(self, rows: Sequence[RunRow]) -> None:
+        """List the runs, newest first."""
+        self.list.show_runs(rows)
+
+    def select(self, run_id: str) -> None:
+        """Select a run of the list."""
+        self.list.select(run_id)
+
+    def show_run(self, run: RunView | None) -> None:
+        """Draw the chosen run, or its absence."""
+        self.details.show_run(run)
+        self.diagnosis.show_findings(
+            run.diagnoses if run else (),
+            run.warnings if run else (),
+            has_run=run is not None,
+            can_apply=False,
+        )
+        self.tabs.setVisible(run is not None)
+        if run is not None:
+            count = len({finding.name for finding in run.diagnoses}) + len(set(map(str, run.warnings)))
+            title = self.tr("Diagnosis")
+            self.tabs.setTabText(2, f"{title} ({count})" if count else title)
+            has_pictures = bool(run.curves or run.frames or run.panels)
+            self.tabs.setTabVisible(0, has_pictures or run.state is RunState.FAILED)
+
+    def show_overlay(self, run: RunView | None) -> None:
+        """Draw a second run's curves over the first."""
+        self.details.plots.show_overlay(run)
+
+    def show_comparison(self, sentence_or_none: Message | None) -> None:
+        """Say what may and may not be compared between the chosen runs."""
+        text = sentence(sentence_or_none)
+        self.comparison.setText(text)
+        self.comparison.setVisible(bool(text))
+
+    def show_evaluation(self, evaluation: EvaluationView | None) -> None:
+        """Draw the chosen run's evaluation, or its absence."""
+        self.evaluation.show_evaluation(evaluation)
+        self.tabs.setTabVisible(1, evaluation is not None)
+
+    def show_log(self, text: str) -> None:
+        """Show the end of the log."""
+        if text != self.log.toPlainText():
+            self.log.setPlainText(text)
+            bar = self.log.verticalScrollBar()
+            bar.setValue(bar.maximum())
+
+    def show_verbs(self, verbs: RunVerbs) -> None:
+        """Leave it to the buttons, which follow their actions."""
+
+    def show_model_in_use(self, run_id: str) -> None:
+        """Mark the run whose model registers and is evaluated."""
+        self.list.model.set_model_in_use(run_id)
+
+
+def _scrolled(widget: QWidget) -> QScrollArea:
+    area = QScrollArea()
+    holder = QWidget()
+    layout = QVBoxLayout(holder)
+    layout.addWidget(widget)
+    layout.addStretch(1)
+    area.setWidgetResizable(True)
+    area.setWidget(holder)
+    return area
