@@ -1,0 +1,44 @@
+"""The Runs screen, wired: list, curves, evaluation, log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QUrl
+from PySide6.QtGui import QDesktopServices
+
+from workstation.actions.registry import ActionRegistry
+from workstation.controllers.runs_controller import RunsController
+from workstation.controllers.workbench import Workbench
+from workstation.screens import Screen
+from workstation.views.discard_dialog import ask_discard
+from workstation.views.run_words import sentence
+from workstation.views.runs_screen import VERBS, RunsScreen
+
+
+def build(workbench: Workbench, actions: ActionRegistry) -> Screen:
+    """Make the screen."""
+    view = RunsScreen({verb: actions.action(f"runs.{verb}") for verb in VERBS})
+    controller = RunsController(workbench, view, view)
+    view.chosen.connect(controller.choose)
+    controller.selection_wanted.connect(view.select)
+    controller.folder_requested.connect(_open_folder)
+    does = {
+        "use": controller.use,
+        "evaluate": controller.evaluate,
+        "resume": controller.resume,
+        "repeat": controller.repeat,
+        "open_folder": controller.open_folder,
+        "discard": lambda: ask_discard(view, controller.discard),
+    }
+    for verb, triggered in does.items():
+        actions.bind(
+            f"runs.{verb}", triggered, lambda verb=verb: sentence(getattr(controller.verbs, verb))
+        )
+    controller.verbs_changed.connect(actions.refresh)
+    actions.refresh()
+    return Screen(view, None, controller, shown=controller.look, close=controller.close)
+
+
+def _open_folder(folder: Path) -> None:
+    QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))

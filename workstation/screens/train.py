@@ -1,0 +1,42 @@
+"""The Train screen, wired: phases, settings, live curves."""
+
+from __future__ import annotations
+
+from workstation.actions.registry import ActionRegistry
+from workstation.controllers.train_controller import TrainController
+from workstation.controllers.workbench import Workbench
+from workstation.screens import Screen
+from workstation.views.discard_dialog import ask_discard
+from workstation.views.run_words import sentence
+from workstation.views.train_screen import VERBS, TrainScreen
+
+
+def build(workbench: Workbench, actions: ActionRegistry) -> Screen:
+    """Make the screen."""
+    view = TrainScreen({verb: actions.action(f"train.{verb}") for verb in VERBS})
+    controller = TrainController(workbench, view, view)
+    view.pipeline_chosen.connect(controller.choose_pipeline)
+    view.phase_chosen.connect(controller.choose_phase)
+    view.preset_chosen.connect(controller.choose_preset)
+    view.settings_changed.connect(controller.set_settings)
+    view.fix_requested.connect(controller.fix)
+
+    def apply_remedy(patch: dict[str, object]) -> None:
+        view.set_values(patch)
+        actions.refresh()
+        controller.start()
+
+    view.remedy_requested.connect(apply_remedy)
+    actions.bind("train.start", controller.start, lambda: sentence(controller.verbs.start))
+    actions.bind("train.pause", controller.pause, lambda: sentence(controller.verbs.pause))
+    actions.bind("train.continue", controller.proceed, lambda: sentence(controller.verbs.proceed))
+    actions.bind("train.stop", controller.stop, lambda: sentence(controller.verbs.stop))
+    actions.bind("train.resume", controller.resume, lambda: sentence(controller.verbs.resume))
+    actions.bind(
+        "train.discard",
+        lambda: ask_discard(view, controller.discard),
+        lambda: sentence(controller.verbs.discard),
+    )
+    controller.verbs_changed.connect(actions.refresh)
+    actions.refresh()
+    return Screen(view, view.panel, controller, shown=controller.look, close=controller.close)
