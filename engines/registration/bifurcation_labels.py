@@ -15,6 +15,7 @@ _KERNEL_SIDE = 13
 _NOMINAL_SIZE_PX = 768
 _SMALLEST_SIDE = 7
 _NUM_SIGMAS = 2.0
+_DUST = 1e-6
 
 
 @cache
@@ -70,4 +71,5 @@ def label_map(points_xy: FloatArray, size: Size, side: int) -> npt.NDArray[np.fl
     is_on_image = (columns >= 0) & (rows >= 0) & (columns < width) & (rows < height)
     one_hot[rows[is_on_image], columns[is_on_image]] = 1.0
     soft = cv2.filter2D(one_hot, -1, label_kernel(side), borderType=cv2.BORDER_CONSTANT)
-    return np.asarray(np.minimum(soft, 1.0), dtype=np.float32)
+    # OpenCV filters by Fourier transform, which leaves a dust of rounding errors.
+    return np.where(soft < _DUST, 0.0, np.minimum(soft, 1.0)).astype(np.float32)

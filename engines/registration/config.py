@@ -121,11 +121,18 @@ class MatcherConfig(RunConfig):
         4, "Poses of the search that are refined and verified.", ge=1, le=32, is_advanced=True
     )
     rotation_sweep_deg: float = setting(
-        0.0,
+        60.0,
         "Step of the turns of the moving image that a network tries over the full circle; 0 tries none.",
         unit="deg",
         ge=0,
         le=180,
+        is_advanced=True,
+    )
+    scale_sweep_steps: int = setting(
+        1,
+        "Times one image is shrunk by 0.6 when too little matches; 0 trusts the field of view.",
+        ge=0,
+        le=4,
         is_advanced=True,
     )
     nms_radius_px: int = setting(

@@ -15,6 +15,7 @@ from engines.contract.geometry import (
     apply_homography,
     compose,
     invert,
+    resize_matrix,
     rotation_on_enlarged_canvas,
 )
 from engines.contract.run_folder import RunFolder
@@ -30,7 +31,8 @@ from engines.registration.model import KeypointNetwork, build_network
 from engines.registration.registrars import Image, PairResult, ShouldStop, from_classical
 from engines.registration.warps import sample_through
 
-_ENOUGH_INLIERS = 40
+_ENOUGH_INLIERS = 25
+_SCALE_STEP = 0.6
 _NUM_REFINED = 3
 
 
@@ -105,48 +107,61 @@ class LearnedRegistrar:
     @torch.no_grad()
     def _propose(self, fixed: NetworkView, moving: NetworkView, should_stop: ShouldStop) -> list[_Proposal]:
         """Match, also with the moving image turned; the proposal with most inliers first."""
-        config = self._config
-        fixed_keypoints = self._keypoints(fixed, 0.0)
         proposals: list[_Proposal] = []
-        for angle_deg in _sweep(config.rotation_sweep_deg):
-            if should_stop():
-                break
-            moving_keypoints = self._keypoints(moving, angle_deg)
-            matches = mutual_matches(fixed_keypoints.descriptors, moving_keypoints.descriptors, config.ratio)
-            fixed_xy = fixed_keypoints.points_xy[matches[:, 0]]
-            moving_xy = moving_keypoints.points_xy[matches[:, 1]]
-            consensus = find_consensus(
-                fixed_xy,
-                moving_xy,
-                inlier_px=config.inlier_px,
-                min_inliers=config.min_inliers,
-                model=config.model,
-            )
-            if consensus is None:
-                continue
-            native_from_view = invert(fixed.view_from_native)
-            proposals.append(
-                _Proposal(
-                    compose(native_from_view, consensus.fixed_from_moving, moving.view_from_native),
-                    consensus,
-                    apply_homography(native_from_view, fixed_xy),
-                    apply_homography(invert(moving.view_from_native), moving_xy),
-                    float(np.sqrt(abs(np.linalg.det(native_from_view[:2, :2])))),
-                )
-            )
-            if consensus.num_inliers >= _ENOUGH_INLIERS:
-                break
-        return sorted(proposals, key=lambda proposal: -proposal.consensus.num_inliers)
+        for fixed_scale, moving_scale in _scale_sweep(self._config.scale_sweep_steps):
+            fixed_keypoints = self._keypoints(fixed, fixed_scale, 0.0)
+            for angle_deg in _rotation_sweep(self._config.rotation_sweep_deg):
+                if should_stop():
+                    return []
+                moving_keypoints = self._keypoints(moving, moving_scale, angle_deg)
+                proposal = self._agree(fixed, moving, fixed_keypoints, moving_keypoints)
+                if proposal is not None:
+                    proposals.append(proposal)
+                    if proposal.consensus.num_inliers >= _ENOUGH_INLIERS:
+                        return _most_inliers_first(proposals)
+        return _most_inliers_first(proposals)
 
-    def _keypoints(self, view: NetworkView, angle_deg: float) -> Keypoints:
-        """Extract keypoints from a view, turned if asked, in pixels of the unturned view."""
+    def _agree(
+        self,
+        fixed: NetworkView,
+        moving: NetworkView,
+        fixed_keypoints: Keypoints,
+        moving_keypoints: Keypoints,
+    ) -> _Proposal | None:
+        """Match two sets of keypoints and find what the matches agree on."""
+        config = self._config
+        matches = mutual_matches(fixed_keypoints.descriptors, moving_keypoints.descriptors, config.ratio)
+        fixed_xy = fixed_keypoints.points_xy[matches[:, 0]]
+        moving_xy = moving_keypoints.points_xy[matches[:, 1]]
+        consensus = find_consensus(
+            fixed_xy,
+            moving_xy,
+            inlier_px=config.inlier_px,
+            min_inliers=config.min_inliers,
+            model=config.model,
+        )
+        if consensus is None:
+            return None
+        fixed_from_view = invert(fixed.view_from_native)
+        return _Proposal(
+            compose(fixed_from_view, consensus.fixed_from_moving, moving.view_from_native),
+            consensus,
+            apply_homography(fixed_from_view, fixed_xy),
+            apply_homography(invert(moving.view_from_native), moving_xy),
+            float(np.sqrt(abs(np.linalg.det(fixed_from_view[:2, :2])))),
+        )
+
+    def _keypoints(self, view: NetworkView, scale: float, angle_deg: float) -> Keypoints:
+        """Extract keypoints from a view, shrunk and turned if asked, in pixels of the view itself."""
         config = self._config
         channels, field = view.channels(), view.field
-        turned_from_view = np.eye(3)
-        if angle_deg:
-            turned_from_view, (width, height) = rotation_on_enlarged_canvas(view.size, angle_deg)
+        pose_from_view = np.eye(3)
+        if angle_deg or scale != 1.0:
+            shrunk = (max(1, round(view.size[0] * scale)), max(1, round(view.size[1] * scale)))
+            turn, (width, height) = rotation_on_enlarged_canvas(shrunk, angle_deg)
+            pose_from_view = compose(turn, resize_matrix(view.size, shrunk))
             size = (-(-width // GRID_PX) * GRID_PX, -(-height // GRID_PX) * GRID_PX)
-            back = invert(turned_from_view)
+            back = invert(pose_from_view)
             channels = np.stack([sample_through(channel, back, size) for channel in channels])
             field = sample_through(field.astype(np.float32), back, size) > 0.999
         logits, grids = self._network(
@@ -162,17 +177,27 @@ class LearnedRegistrar:
             max_keypoints=config.max_keypoints,
         )
         return Keypoints(
-            apply_homography(invert(turned_from_view), found.points_xy), found.scores, found.descriptors
+            apply_homography(invert(pose_from_view), found.points_xy), found.scores, found.descriptors
         )
 
 
-def _sweep(step_deg: float) -> tuple[float, ...]:
+def _rotation_sweep(step_deg: float) -> tuple[float, ...]:
     """Return the turns to try, nearest to upright first."""
     if step_deg <= 0:
         return (0.0,)
     count = max(1, round(360.0 / step_deg))
     turns = [(number * 360.0 / count + 180.0) % 360.0 - 180.0 for number in range(count)]
     return tuple(sorted(turns, key=lambda turn: (abs(turn), turn)))
+
+
+def _scale_sweep(steps: int) -> tuple[tuple[float, float], ...]:
+    """Return scales of the fixed and the moving view to try: one of them shrinks, for a zoomed image."""
+    shrunk = [_SCALE_STEP**number for number in range(1, steps + 1)]
+    return ((1.0, 1.0), *(pair for scale in shrunk for pair in ((1.0, scale), (scale, 1.0))))
+
+
+def _most_inliers_first(proposals: list[_Proposal]) -> list[_Proposal]:
+    return sorted(proposals, key=lambda proposal: -proposal.consensus.num_inliers)
 
 
 def _raw_result(proposal: _Proposal, fixed: VesselFeatures, moving: VesselFeatures) -> PairResult:
@@ -201,6 +226,8 @@ def _refined_result(
     model = None if config.model == "auto" else config.model
     best: tuple[RefinedCandidate, RegistrationResult, _Proposal] | None = None
     for proposal in proposals[:_NUM_REFINED]:
+        if best is not None and best[1].verdict == "registered":
+            break
         for fixed_reading in (fixed, fixed.alternative):
             for moving_reading in (moving, moving.alternative):
                 if fixed_reading is None or moving_reading is None:

@@ -91,7 +91,7 @@ def mutual_matches(
     second = np.minimum(
         np.partition(distance[rows], 1, axis=1)[:, 1], np.partition(distance[:, columns], 1, axis=0)[1]
     )
-    kept = nearest <= ratio * second
+    kept = (nearest < ratio * second) | (ratio >= 1)
     return np.column_stack([rows[kept], columns[kept]]).astype(np.int64)
 
 

@@ -43,6 +43,7 @@ _LEAST_INLIERS = 6
 _NMS_RADIUS_PX = 4
 _NUM_KEYPOINTS = 400
 _NUM_PREVIEWS = 2
+_CLEAR_SCORE = 0.2
 _VALIDATION_SEED = 20_000
 
 
@@ -210,9 +211,10 @@ class SyntheticPairsTask(TrainingTask):
             item = pair.item
             fixed, moving = (grey_picture(pair.channels[side, 0], pair.channels[side, 1]) for side in (0, 1))
             heat = torch.sigmoid(logits[0, 0].float()).cpu().numpy()
+            clear_xy = scored.fixed.points_xy[scored.fixed.scores >= _CLEAR_SCORE]
             warp = None if scored.consensus is None else scored.consensus.fixed_from_moving
             pictures += [
-                PreviewImage("fixed_kps", item, draw_keypoints(fixed, scored.fixed.points_xy, pair.fixed_xy)),
+                PreviewImage("fixed_kps", item, draw_keypoints(fixed, clear_xy, pair.fixed_xy)),
                 PreviewImage("detector", item, (255 * heat).astype(np.uint8)),
                 PreviewImage(
                     "matches",

@@ -1,0 +1,142 @@
+"""Training pairs: exact geometry, seeds, and which items may be used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engines.contract.errors import GeometryError, PreconditionError
+from engines.contract.geometry import apply_homography, invert
+from engines.contract.kinds import Split
+from engines.contract.run_context import RunContext
+from engines.contract.run_folder import RunFolder
+from engines.imaging.images import read_image, write_image
+from engines.imaging.warping import rotate_on_enlarged_canvas
+from engines.registration.config import TrainConfig
+from engines.registration.data import (
+    LabelledView,
+    load_labelled_view,
+    network_view,
+    training_items,
+    warp_range,
+    warped_pair,
+)
+
+MakeRun = Callable[..., RunFolder]
+OpenRun = Callable[[RunFolder], RunContext]
+
+
+@pytest.fixture
+def labelled(training_run: MakeRun, open_run: OpenRun) -> LabelledView:
+    run = open_run(training_run())
+    return load_labelled_view(run, run.manifest.items[0], 128)
+
+
+def _config(**values: object) -> TrainConfig:
+    return TrainConfig.from_values({"image_size_px": 128, **values})
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_homography_maps_fixed_to_moving_points_exactly(labelled: LabelledView, seed: int) -> None:
+    config = _config()
+    pair = warped_pair(labelled, config, warp_range(config), seed)
+    assert len(pair.fixed_xy) >= 5
+    mapped = apply_homography(pair.homography_moving_from_fixed, pair.fixed_xy)
+    assert np.abs(mapped - pair.moving_xy).max() < 1e-3
+
+
+def test_the_pictures_follow_the_same_homography(labelled: LabelledView) -> None:
+    config = _config(photometric_strength=0.0, polarity_inversion_probability=0.0, vesselness_dropout=0.0)
+    for seed in range(4):
+        pair = warped_pair(labelled, config, warp_range(config), seed)
+        columns, rows = np.rint(pair.fixed_xy).astype(int).T
+        fixed = pair.channels[0, 1][rows, columns]
+        columns, rows = np.rint(pair.moving_xy).astype(int).T
+        moving = pair.channels[1, 1][rows, columns]
+        assert np.corrcoef(fixed, moving)[0, 1] > 0.5
+
+
+def test_labels_sit_on_the_points_and_vessels(labelled: LabelledView) -> None:
+    config = _config(photometric_strength=0.0, vesselness_dropout=0.0)
+    pair = warped_pair(labelled, config, warp_range(config), 3)
+    columns, rows = np.rint(pair.moving_xy).astype(int).T
+    assert pair.labels[1][rows, columns].min() > 0.99
+    on_points = pair.channels[1, 1][rows, columns].mean()
+    assert on_points > 3 * pair.channels[1, 1][pair.fields[1] > 0].mean()
+
+
+def test_pairs_follow_their_seed(labelled: LabelledView) -> None:
+    config = _config()
+    first, again, other = (warped_pair(labelled, config, warp_range(config), seed) for seed in (5, 5, 6))
+    np.testing.assert_array_equal(first.channels, again.channels)
+    assert not np.allclose(first.homography_moving_from_fixed, other.homography_moving_from_fixed)
+
+
+def test_turns_start_small() -> None:
+    config = _config(rotation_deg=45.0, rotation_start_deg=15.0, rotation_start_epochs=5)
+    assert [warp_range(config, epoch).rotation_deg for epoch in (0, 4, 5)] == [15.0, 15.0, 45.0]
+    assert warp_range(config).rotation_deg == 45.0
+
+
+def test_an_inverted_image_takes_the_other_first_layers(labelled: LabelledView) -> None:
+    values = {"photometric_strength": 0.0, "vesselness_dropout": 0.0}
+    plain = _config(**values, polarity_inversion_probability=0.0)
+    inverted = _config(**values, polarity_inversion_probability=1.0)
+    first = warped_pair(labelled, plain, warp_range(plain), 1)
+    second = warped_pair(labelled, inverted, warp_range(inverted), 1)
+    np.testing.assert_allclose(first.channels[:, 0], -second.channels[:, 0], atol=1e-5)
+    np.testing.assert_allclose(first.channels[:, 1], second.channels[:, 1], atol=1e-5)
+    assert (first.polarities + second.polarities == 1).all()
+
+
+def test_the_view_does_not_depend_on_canvas_size_turn_or_polarity(eyes: Path) -> None:
+    image = read_image(eyes / "eye_0.png")
+    plain = network_view(image, 128)
+    large = network_view(np.kron(image, np.ones((2, 2, 1), dtype=np.uint8)), 128)
+    assert plain.size == large.size
+    turned_image, turned_from_plain = rotate_on_enlarged_canvas(image, 30.0)
+    turned = network_view(turned_image, 128)
+    scales = [np.sqrt(np.linalg.det(view.view_from_native[:2, :2])) for view in (plain, turned)]
+    assert scales[0] == pytest.approx(scales[1], rel=0.03)
+    assert turned_from_plain.shape == (3, 3)
+    assert plain.polarity == "dark"
+    assert network_view(255 - image, 128).polarity == "bright"
+    corner = apply_homography(invert(plain.view_from_native), [[0.0, 0.0]])
+    assert np.abs(corner).max() < 3
+
+
+def test_only_train_and_val_items_are_used(training_run: MakeRun, open_run: OpenRun) -> None:
+    splits = (Split.TRAIN, Split.EVALUATION, Split.TEST, Split.VAL)
+    train, validation = training_items(open_run(training_run(splits)))
+    assert [item.id for item in train] == ["eye_0"]
+    assert [item.id for item in validation] == ["eye_3"]
+
+
+@pytest.mark.parametrize("missing", [Split.TRAIN, Split.VAL])
+def test_an_empty_split_is_refused_with_advice(
+    training_run: MakeRun, open_run: OpenRun, missing: Split
+) -> None:
+    present = Split.VAL if missing is Split.TRAIN else Split.TRAIN
+    run = open_run(training_run((present, Split.EVALUATION)))
+    with pytest.raises(PreconditionError, match=f"'{missing.value}'.*assign"):
+        training_items(run)
+
+
+def test_masks_that_cannot_be_used_are_refused(
+    training_run: MakeRun, open_run: OpenRun, tmp_path: Path
+) -> None:
+    run = open_run(training_run())
+    item = run.manifest.items[0]
+    for mask, error in (
+        (np.zeros((50, 50), bool), GeometryError),
+        (np.zeros((320, 320), bool), PreconditionError),
+    ):
+        path = tmp_path / "mask.png"
+        write_image(path, mask)
+        record = item.files["vessel_mask"].model_copy(update={"path": str(path)})
+        changed = item.model_copy(update={"files": {**item.files, "vessel_mask": record}})
+        with pytest.raises(error, match="eye_0"):
+            load_labelled_view(run, changed, 128)
