@@ -17,10 +17,11 @@ from workstation.runs.supervisor import POLL_S, Launch, RunSupervisor
 
 
 class _Reporter:
-    """Shows progress, warnings and findings while a run goes on."""
+    """Shows progress and findings while a run goes on, and keeps its warnings for the end."""
 
     def __init__(self, bar: ProgressBar) -> None:
         self._bar = bar
+        self.warnings: list[str] = []
         self._stage = ""
 
     def on_events(self, events: list[Event]) -> None:
@@ -30,7 +31,7 @@ class _Reporter:
             elif isinstance(event, Progress):
                 self._bar.show(event.step, event.steps, self._stage)
             elif isinstance(event, Warned):
-                remark(f"warning: {Message(event.message, event.parameters)}")
+                self.warnings.append(str(Message(event.message, event.parameters)))
             elif isinstance(event, Diagnosis) and event.severity is not Severity.NOTE:
                 remark(f"{event.severity}: {Message(event.cause, event.parameters)}")
 
@@ -55,7 +56,8 @@ def follow(folder: RunFolder, launch: Launch, title: str) -> RunModel:
     Ctrl+C steps on the stop ladder: the run finishes its step, saves, and ends.
     """
     with ProgressBar(title) as bar:
-        supervisor = RunSupervisor(folder, _Reporter(bar), launch)
+        reporter = _Reporter(bar)
+        supervisor = RunSupervisor(folder, reporter, launch)
         try:
             supervisor.start()
         except KeyboardInterrupt:
@@ -66,6 +68,9 @@ def follow(folder: RunFolder, launch: Launch, title: str) -> RunModel:
                 supervisor.look()
             except KeyboardInterrupt:
                 supervisor.request_stop()
+    if supervisor.model.state is not RunState.FAILED:
+        for warning in reporter.warnings:
+            remark(f"warning: {warning}")
     supervisor.model.summary = folder.read_summary() or supervisor.model.summary
     return supervisor.model
 

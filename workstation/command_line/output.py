@@ -20,7 +20,8 @@ def use_utf8() -> None:
     """Have both streams take every character, also on Windows and under ``LANG=C``."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+            # Paths that came in under another encoding go out as the bytes they are.
+            stream.reconfigure(encoding="utf-8", errors="surrogateescape")
 
 
 def say(text: str) -> None:

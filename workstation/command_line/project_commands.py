@@ -181,9 +181,7 @@ def export(options: argparse.Namespace) -> int:
     from workstation.project.exporters import export as export_project
 
     with Project.open(options.project) as project:
-        written = export_project(project, options.format, options.out)
-    for path in [written] if isinstance(written, Path) else written:
-        say(str(path))
+        say(str(export_project(project, options.format, options.out)))
     return 0
 
 
