@@ -19,6 +19,8 @@ from typing import Any, ClassVar
 from psygnal import Signal
 from sqlalchemy import select
 
+# Importing a file of commands makes their kinds known: undo after a restart needs every one of them.
+import workstation.project.commands  # noqa: F401
 from engines.contract.errors import ProjectError
 from engines.contract.kinds import Action, Split
 from engines.contract.manifest import Manifest

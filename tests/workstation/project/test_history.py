@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import text
 
 from engines.contract.errors import GeometryError, InputError, UnknownKeyError
 from engines.contract.manifest import read_keypoint_pairs
@@ -17,7 +17,7 @@ from workstation.project.commands import (
     PlacePoint,
     SetPairState,
 )
-from workstation.project.history import EditNotSavedError, History
+from workstation.project.history import EditNotSavedError
 from workstation.project.project import Project
 
 
@@ -164,25 +164,40 @@ def test_a_mirror_left_behind_is_written_at_opening(project: Project) -> None:
         assert read_keypoint_pairs(again.keypoints.mirror_path("a"))[0] == ["1"]
 
 
-def test_a_refused_write_keeps_the_edit_in_a_second_place(
-    project: Project, data_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full_disk(*_: object) -> None:
-        raise OperationalError("COMMIT", None, Exception("database or disk is full"))
-
-    command = AddPair("a", (1.0, 2.0), (3.0, 4.0))
-    with monkeypatch.context() as patch:
-        patch.setattr(History, "_record", full_disk)
-        with pytest.raises(EditNotSavedError, match="disk is full") as caught:
+def fill_until_refused(project: Project) -> tuple[AddPair, EditNotSavedError]:
+    with project.store.read() as session:
+        session.execute(text("PRAGMA max_page_count = 1"))  # SQLite takes the present size: a full disk
+    for number in range(500):
+        command = AddPair("a", (1.0, 2.0), (3.0, 4.0), label=f"{number} {'long' * 50}")
+        try:
             project.history.execute(command)
-    assert str(data_folder) in str(caught.value.kept)
-    assert caught.value.command == command
-    assert project.keypoints.pairs("a") == []
-    assert project.history.unsaved() == [command]
-    project.history.execute(project.history.unsaved()[0])
-    project.history.forget_unsaved()
-    assert len(project.keypoints.pairs("a")) == 1
-    assert project.history.unsaved() == []
+        except EditNotSavedError as error:
+            return command, error
+    raise AssertionError("the disk never became full")
+
+
+def test_a_full_disk_keeps_the_edit_in_a_second_place(project: Project, data_folder: Path) -> None:
+    command, error = fill_until_refused(project)
+    saved = [pair.label for pair in project.keypoints.pairs("a")]
+    assert command.label not in saved
+    assert "full" in str(error)
+    assert str(data_folder) in str(error.kept)
+    assert error.command == command
+    project.close()
+    with Project.open(project.folder) as again:
+        assert [pair.label for pair in again.keypoints.pairs("a")] == saved
+        assert again.history.unsaved() == [command]
+        again.history.execute(again.history.unsaved()[0])
+        again.history.forget_unsaved()
+        assert again.keypoints.pairs("a")[-1].label == command.label
+        assert again.history.unsaved() == []
+
+
+def test_a_full_disk_and_no_second_place_still_says_so(project: Project, data_folder: Path) -> None:
+    data_folder.write_text("a file where the folder should be", encoding="utf-8")
+    command, error = fill_until_refused(project)
+    assert error.command == command
+    assert str(error.kept) == "The project is as it was before this edit."
 
 
 def test_every_change_is_announced_with_its_item(project: Project) -> None:

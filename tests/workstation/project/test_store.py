@@ -158,6 +158,28 @@ def test_another_process_reads_and_writes_while_this_one_has_it_open(project: Pr
     assert project.history.undo_title("b") is not None
 
 
+UNDO_ONLY = """
+import sys
+from pathlib import Path
+from workstation.project.project import Project
+with Project.open(Path(sys.argv[1])) as project:
+    print(project.history.undo().title)
+"""
+
+
+def test_undo_needs_nothing_but_the_project(project: Project) -> None:
+    project.history.execute(AddPair("a", (1.0, 1.0)))
+    other = subprocess.run(
+        [sys.executable, "-c", UNDO_ONLY, str(project.folder)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert other.stdout.strip() == "add point 1"
+    assert project.keypoints.pairs("a") == []
+
+
 def test_a_reader_is_not_held_up_by_a_writer(project: Project) -> None:
     with project.store.write() as session:
         session.execute(text("UPDATE items SET status = 'x'"))
