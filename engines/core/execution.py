@@ -5,7 +5,6 @@ Imports no torch; the pipeline's function does when it needs a network.
 
 from __future__ import annotations
 
-import importlib
 import logging
 import signal
 import threading
@@ -93,7 +92,7 @@ def execute(path: Path) -> int:
     folder.read_request()
     if process.rank() != 0:
         return _help(folder)
-    if folder.read_summary() is None and process.is_running(folder.read_process()):
+    if folder.read_summary() is None and _is_taken(folder):
         raise RunFolderError(
             "The run {run} is already running.", remedy="Wait for it, or stop it first.", run=folder.id
         )
@@ -117,6 +116,15 @@ def execute(path: Path) -> int:
     finally:
         folder.write_control(None)
         events.close()
+
+
+def _is_taken(folder: RunFolder) -> bool:
+    record = folder.read_process()
+    if record is None or process.is_here(record):
+        return process.is_running(record)
+    # On a shared disk another machine can only be seen by its heartbeat.
+    age_s = folder.heartbeat_age_s()
+    return age_s is not None and age_s < 5 * process.HEARTBEAT_S
 
 
 def _help(folder: RunFolder) -> int:
@@ -224,18 +232,12 @@ def _stop_on_signals(folder: RunFolder) -> Iterator[None]:
         signal.signal(number, signal.SIG_DFL)
         folder.write_control("stop")
 
-    numbers = (signal.SIGTERM, signal.SIGINT)
+    numbers = [signal.SIGTERM, signal.SIGINT]
+    if hasattr(signal, "SIGBREAK"):  # what Windows has for it
+        numbers.append(signal.SIGBREAK)
     before = {number: signal.signal(number, request_stop) for number in numbers}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def rules_of(pipeline: str) -> tuple[Any, ...]:
-    """Return the generic diagnosis rules and those of a pipeline."""
-    diagnosis = importlib.import_module("engines.core.diagnosis")
-    spec = load_spec(pipeline)
-    own = resolve(spec.diagnose) if spec.diagnose else ()
-    return (*diagnosis.generic_rules(spec), *own)

@@ -11,9 +11,10 @@ from engines.contract.events import Diagnosis, read_events
 from engines.contract.failure import cause_of_death
 from engines.contract.kinds import RunState
 from engines.contract.messages import Message
+from engines.contract.registry import load_spec
 from engines.contract.run_folder import RunFolder
 from engines.core.diagnosis import diagnose
-from engines.core.execution import rules_of
+from engines.core.generic_rules import rules_of
 from engines.core.process import is_running
 
 _LOG_TAIL_BYTES = 16_384
@@ -82,7 +83,7 @@ def inspect(path: Path) -> Report:
         state = RunState.FAILED
         cause, remedy = cause_of_death(None, events, _log_tail(folder))
     emitted = {event.name: event for event in events if isinstance(event, Diagnosis)}
-    found = diagnose(events, rules_of(request.pipeline), now=_silent_until(folder, is_alive))
+    found = diagnose(events, rules_of(load_spec(request.pipeline)), now=_silent_until(folder, is_alive))
     for diagnosis in found:
         emitted.setdefault(diagnosis.name, diagnosis)
     return Report(folder.id, state, cause, remedy, tuple(emitted.values()))

@@ -14,7 +14,7 @@ from engines.contract.config import TrainingConfig
 from engines.contract.errors import NonFiniteError
 from engines.contract.run_context import RunContext, StopRequested
 from engines.core.diagnosis import TRAINING_PHASE
-from engines.core.execution import rules_of
+from engines.core.generic_rules import rules_of
 from engines.core.live_diagnosis import LiveDiagnosis
 from engines.core.scalars import TensorBoardScalars
 from engines.core.task import TrainingTask
@@ -48,7 +48,7 @@ def fit(run: RunContext, task: TrainingTask, config: TrainingConfig) -> None:
             resume(training)
         if training.is_main:
             stack.enter_context(TensorBoardScalars(run, training.position.step + 1))
-            diagnosis = stack.enter_context(LiveDiagnosis(run, rules_of(run.request.pipeline)))
+            diagnosis = stack.enter_context(LiveDiagnosis(run, rules_of(run.spec)))
         verify_validation(training)
         try:
             ended_by = train(training, diagnosis)

@@ -74,9 +74,14 @@ def this_process() -> ProcessRecord:
     return ProcessRecord(os.getpid(), psutil.Process().create_time(), socket.gethostname())
 
 
+def is_here(record: ProcessRecord) -> bool:
+    """Tell whether a recorded process was one of this machine."""
+    return record.host == socket.gethostname()
+
+
 def is_running(record: ProcessRecord | None) -> bool:
     """Tell whether a recorded process lives on this machine; its start time tells it from a later one."""
-    if record is None or record.host != socket.gethostname():
+    if record is None or not is_here(record):
         return False
     try:
         process = psutil.Process(record.pid)

@@ -21,7 +21,8 @@ from engines.contract.events import (
 )
 from engines.contract.kinds import Severity
 from engines.contract.registry import load_spec
-from engines.core.diagnosis import History, Rule, diagnose, generic_rules, new_diagnoses
+from engines.core.diagnosis import History, Rule, diagnose, new_diagnoses
+from engines.core.generic_rules import generic_rules
 
 
 @pytest.fixture
@@ -181,5 +182,14 @@ def test_long_series_are_thinned_but_keep_their_ends() -> None:
 
 
 def test_rules_need_no_torch() -> None:
-    code = "import sys, engines.core.diagnosis, engines.core.inspection; sys.exit('torch' in sys.modules)"
+    modules = (
+        "diagnosis",
+        "execution",
+        "generations",
+        "generic_rules",
+        "inspection",
+        "live_diagnosis",
+        "process",
+    )
+    code = f"import sys; from engines.core import {', '.join(modules)}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

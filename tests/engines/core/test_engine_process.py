@@ -13,10 +13,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from engines.contract.errors import RunFolderError
 from engines.contract.events import Failed, Started, read_events
 from engines.contract.kinds import Action, ItemKind
 from engines.contract.manifest import FileRecord, ItemRecord, Manifest
-from engines.contract.run_folder import RunFolder
+from engines.contract.run_folder import ProcessRecord, RunFolder
 
 ROOT = Path(__file__).parents[2]
 
@@ -217,3 +218,30 @@ def test_leftover_stop_does_not_end_a_resumed_run(make_run, execute) -> None:
     summary = folder.read_summary()
     assert summary is not None
     assert (summary["state"], summary["step"]) == ("finished", 4)
+
+
+def test_run_of_another_machine_is_not_started_twice(make_run, execute) -> None:
+    folder = make_run()
+    folder.write_process(ProcessRecord(1, 0.0, "another-machine"))
+    folder.touch_heartbeat()
+    with pytest.raises(RunFolderError, match="already running"):
+        execute(folder)
+    long_ago = time.time() - 60
+    os.utime(folder.heartbeat_path, (long_ago, long_ago))
+    assert execute(folder) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("settings", [{"epochs": 3}, {"epochs": 500, "max_minutes": 0.02}])
+def test_two_processes_train_together(make_run, start_engine, settings: dict[str, float]) -> None:
+    folder = make_run(devices=2, batch_size=4, **settings)
+    code, _, log = finish(start_engine("run", folder.path))
+    assert code == 0, log
+    summary = folder.read_summary()
+    assert summary is not None
+    assert summary["state"] == "finished"
+    steps = [event.step for event in read_events(folder.events_path) if event.event == "progress"]
+    # 14 items, 4 on each of two devices: two steps an epoch; each reported once.
+    assert steps == list(range(1, summary["step"] + 1))
+    ended_by = "time limit" if "max_minutes" in settings else "epochs"
+    assert summary["ended_by"] == ended_by
