@@ -20,7 +20,16 @@ from engines.contract.registry import config_class
 from engines.contract.run_folder import RunFolder, RunRequest
 from engines.contract.spec import PipelineSpec
 from workstation.runs.preconditions import check_model, check_phase
-from workstation.runs.process_watch import Liveness, Rung, StopLadder, is_alive, liveness
+from workstation.runs.process_watch import (
+    DetachedProcess,
+    Liveness,
+    Rung,
+    StopLadder,
+    exit_code_of,
+    is_alive,
+    liveness,
+    remember_child,
+)
 
 if TYPE_CHECKING:
     from workstation.project.project import Project
@@ -36,9 +45,6 @@ __all__ = [
     "resume_run",
     "start_engine",
 ]
-
-_children: dict[int, subprocess.Popen[bytes]] = {}
-"""Engines that this process started and has not seen end; needed to learn their exit codes."""
 
 
 def resolve_config(
@@ -196,7 +202,7 @@ def start_engine(folder: RunFolder) -> int:
 def spawn(command: Sequence[str], folder: RunFolder) -> int:
     """Start a detached engine process whose output goes to the run's log; return its process id."""
     with folder.log_path.open("ab") as log:
-        child = subprocess.Popen(
+        child = DetachedProcess(
             command,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -205,7 +211,7 @@ def spawn(command: Sequence[str], folder: RunFolder) -> int:
             close_fds=True,
             **_detached(),
         )
-    _children[child.pid] = child
+    remember_child(folder, child)
     return child.pid
 
 
@@ -227,17 +233,3 @@ def engine_environment() -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "OMP_WAIT_POLICY": "PASSIVE",
     }
-
-
-def exit_code_of(pid: int) -> int | None:
-    """Return how an engine that this program started ended, or None.
-
-    Negative numbers are signals. Asking also takes a dead child off the system's process table.
-    """
-    child = _children.get(pid)
-    if child is None:
-        return None
-    code = child.poll()
-    if code is not None:
-        _children.pop(pid, None)
-    return code

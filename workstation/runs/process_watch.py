@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import socket
+import subprocess
 import time
 from collections.abc import Callable
 from enum import StrEnum
+from pathlib import Path
 
 import psutil
 
@@ -18,6 +20,17 @@ START_TIME_TOLERANCE_S = 2.0
 """Clock corrections move the start time that the system reports by a little."""
 REMOTE_HEARTBEAT_S = 20.0
 """A run on another machine counts as alive while its heartbeat is younger."""
+
+
+class DetachedProcess(subprocess.Popen[bytes]):
+    """A child that is meant to outlive us."""
+
+    def __del__(self) -> None:
+        """Leave it alone; the base class would warn that it is still running."""
+
+
+_children: dict[int, tuple[Path, DetachedProcess]] = {}
+"""Engines that this program started and has not seen end: run folder and process, by process id."""
 
 
 class Liveness(StrEnum):
@@ -40,11 +53,35 @@ def liveness(folder: RunFolder) -> Liveness:
     except (KeyError, TypeError, ValueError):
         return Liveness.DEAD
     if record is None:
-        return Liveness.NEVER_STARTED
+        # An engine that was just started has not written down who it is.
+        return Liveness.ALIVE if _has_living_child(folder) else Liveness.NEVER_STARTED
     if record.host != socket.gethostname():
         age_s = folder.heartbeat_age_s()
         return Liveness.ALIVE if age_s is not None and age_s < REMOTE_HEARTBEAT_S else Liveness.DEAD
     return Liveness.DEAD if engine_process(record) is None else Liveness.ALIVE
+
+
+def remember_child(folder: RunFolder, child: DetachedProcess) -> None:
+    """Keep an engine that this program started, to learn how it ends."""
+    _children[child.pid] = (folder.path.resolve(), child)
+
+
+def exit_code_of(pid: int) -> int | None:
+    """Return how an engine that this program started ended, or None.
+
+    Negative numbers are signals. Asking also takes a dead child off the system's process table.
+    """
+    if pid not in _children:
+        return None
+    code = _children[pid][1].poll()
+    if code is not None:
+        del _children[pid]
+    return code
+
+
+def _has_living_child(folder: RunFolder) -> bool:
+    path = folder.path.resolve()
+    return any(where == path and child.poll() is None for where, child in list(_children.values()))
 
 
 def is_alive(folder: RunFolder) -> bool:

@@ -16,8 +16,7 @@ from engines.contract.events import Event, EventReader, Failed
 from engines.contract.kinds import RunState
 from engines.contract.run_folder import RunFolder
 from workstation.runs.death import derived_failure, failure_of_summary, write_failure
-from workstation.runs.launch import exit_code_of
-from workstation.runs.process_watch import Liveness, Rung, StopLadder, liveness
+from workstation.runs.process_watch import Liveness, Rung, StopLadder, exit_code_of, liveness
 from workstation.runs.run_model import RunModel
 
 _logger = logging.getLogger(__name__)
