@@ -20,6 +20,9 @@ from workstation.project.annotations import SIDES, PairState, Point, Side, check
 from workstation.project.history import Command, Edit, Outcome
 from workstation.project.schema import ItemRow, PairRow
 
+Titles = tuple[Message, Message]
+"""Templates for one pair and for several; parameters are filled in when executed."""
+
 _CONTENT = (
     "label",
     "fixed_x",
@@ -107,7 +110,7 @@ class PlacePoint(PairCommand):
 
     def apply(self, edit: Edit) -> Outcome:
         """Set the coordinates of one side."""
-        return _set_point(edit, self.pair_id, self.side, self.xy, "place point {label} in {side}")
+        return _set_point(edit, self.pair_id, self.side, self.xy, Message("place point {label} in {side}"))
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,7 @@ class MovePoint(PairCommand):
 
     def apply(self, edit: Edit) -> Outcome:
         """Set the coordinates of one side."""
-        return _set_point(edit, self.pair_id, self.side, self.xy, "move point {label} in {side}")
+        return _set_point(edit, self.pair_id, self.side, self.xy, Message("move point {label} in {side}"))
 
 
 @dataclass(frozen=True)
@@ -133,16 +136,21 @@ class DeletePairs(PairCommand):
 
     def apply(self, edit: Edit) -> Outcome:
         """Mark the rows as deleted."""
-        return _change_all(
-            edit, self.pair_ids, {"is_deleted": True}, "delete point {label}", "delete {count} points"
-        )
+        titles = Message("delete point {label}"), Message("delete {count} points")
+        return _change_all(edit, self.pair_ids, {"is_deleted": True}, titles)
 
 
 _STATE_TITLES = {
-    PairState.PLACED: ("include point {label}", "include {count} points"),
-    PairState.EXCLUDED: ("exclude point {label}", "exclude {count} points"),
-    PairState.NOT_VISIBLE: ("mark point {label} as not visible", "mark {count} points as not visible"),
-    PairState.PREDICTED: ("mark point {label} as predicted", "mark {count} points as predicted"),
+    PairState.PLACED: (Message("include point {label}"), Message("include {count} points")),
+    PairState.EXCLUDED: (Message("exclude point {label}"), Message("exclude {count} points")),
+    PairState.NOT_VISIBLE: (
+        Message("mark point {label} as not visible"),
+        Message("mark {count} points as not visible"),
+    ),
+    PairState.PREDICTED: (
+        Message("mark point {label} as predicted"),
+        Message("mark {count} points as predicted"),
+    ),
 }
 
 
@@ -156,8 +164,7 @@ class SetPairState(PairCommand):
 
     def apply(self, edit: Edit) -> Outcome:
         """Set the state of the rows."""
-        one, many = _STATE_TITLES[self.state]
-        return _change_all(edit, self.pair_ids, {"state": self.state.value}, one, many)
+        return _change_all(edit, self.pair_ids, {"state": self.state.value}, _STATE_TITLES[self.state])
 
 
 @dataclass(frozen=True)
@@ -187,9 +194,10 @@ class ImportPairs(PairCommand):
         for pair in self.pairs:
             _insert(edit, self.item_id, pair.pair_id, pair.label, pair, labels)
             labels.add(pair.label)
+        titles = Message("import point {label}"), Message("import {count} points")
         return Outcome(
             self.item_id,
-            _title([pair.label for pair in self.pairs], "import point {label}", "import {count} points"),
+            _title([pair.label for pair in self.pairs], titles),
             {"pairs": [_added(edit.session, pair.pair_id) for pair in self.pairs]},
         )
 
@@ -226,26 +234,27 @@ def _insert(
     edit.session.flush()
 
 
-def _set_point(edit: Edit, pair_id: str, side: Side, xy: Point, title: str) -> Outcome:
+def _set_point(edit: Edit, pair_id: str, side: Side, xy: Point, title: Message) -> Outcome:
     row = _living(edit.session, pair_id)
     check_point(edit.session, row.item_id, side, xy)
     change = _put(edit, pair_id, content={f"{side}_x": xy[0], f"{side}_y": xy[1]})
-    return Outcome(row.item_id, Message(title, {"label": row.label, "side": side}), {"pairs": [change]})
+    return Outcome(row.item_id, Message(title.text, {"label": row.label, "side": side}), {"pairs": [change]})
 
 
-def _change_all(edit: Edit, pair_ids: Iterable[str], content: dict[str, Any], one: str, many: str) -> Outcome:
+def _change_all(edit: Edit, pair_ids: Iterable[str], content: dict[str, Any], titles: Titles) -> Outcome:
     rows = [_living(edit.session, pair_id) for pair_id in dict.fromkeys(pair_ids)]
     if len({row.item_id for row in rows}) != 1:
         raise InputError("Pairs of one item are changed together, and at least one.")
-    title = _title([row.label for row in rows], one, many)
+    title = _title([row.label for row in rows], titles)
     changes = [_put(edit, row.id, content=content) for row in rows]
     return Outcome(rows[0].item_id, title, {"pairs": changes})
 
 
-def _title(labels: Sequence[str], one: str, many: str) -> Message:
+def _title(labels: Sequence[str], titles: Titles) -> Message:
+    one, many = titles
     if len(labels) == 1:
-        return Message(one, {"label": labels[0]})
-    return Message(many, {"count": len(labels)})
+        return Message(one.text, {"label": labels[0]})
+    return Message(many.text, {"count": len(labels)})
 
 
 def _put(

@@ -10,7 +10,7 @@ A new kind of edit is a new subclass of `Command` in a file of its own: nothing 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeVar
 
@@ -218,7 +218,7 @@ class History:
         with self._store.read() as session:
             return [_stored(row) for row in session.scalars(_within(query, item_id))]
 
-    def unsaved(self) -> list[Command]:  # type: ignore[valid-type]
+    def unsaved(self) -> Sequence[Command]:
         """Return the edits that a disk refused and that were kept in the second place."""
         return [Command.from_payload(kind, payload) for kind, payload in self._emergency.read()]
 
@@ -284,13 +284,13 @@ class History:
         return None if row is None else Message(row.title, row.title_parameters)
 
     def _not_saved(self, error: DatabaseError | OSError, command: Command | None) -> EditNotSavedError:
-        kept = "The project is as it was before this edit."
-        if command is not None and self._emergency.append(command.kind, command.to_payload()):
-            kept = "The edit was kept in {emergency}."
+        is_kept = command is not None and self._emergency.append(command.kind, command.to_payload())
         refused = EditNotSavedError(
             "The edit was not saved in {path}: {reason}.",
             remedy="Free some space or reconnect the disk, then do it again.",
-            kept=kept,
+            kept="The edit was kept in {emergency}."
+            if is_kept
+            else "The project is as it was before this edit.",
             path=self._store.path,
             reason=reason_of(error),
             emergency=self._emergency.path,

@@ -41,7 +41,7 @@ def export(project: Project, format_name: str, out: Path) -> Path:
         near = difflib.get_close_matches(format_name, FORMATS, n=1)
         raise UnknownKeyError(
             "There is no export format '{format}'.",
-            remedy=("Did you mean '{near}'? " if near else "") + "Choose one of: {known}.",
+            remedy="Did you mean '{near}'? Choose one of: {known}." if near else "Choose one of: {known}.",
             format=format_name,
             near=near[0] if near else "",
             known=", ".join(FORMATS),

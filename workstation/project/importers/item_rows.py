@@ -14,12 +14,13 @@ from typing import TypeVar
 
 from engines.contract.errors import GeometryError, InputError, TableError, UnknownKeyError
 from engines.contract.kinds import FileKind, ItemKind, Split
+from engines.contract.messages import Message
 from engines.contract.registry import all_specs
 from engines.contract.spec import RoleSpec
 from engines.imaging.images import content_hash, read_image
 from engines.imaging.modality import guess_modality
 from workstation.project.importers.reading import ITEM_COLUMNS, Row, Table
-from workstation.project.importers.report import ImportReport, Verdict
+from workstation.project.importers.report import ImportReport
 from workstation.project.items import Item, NewFile
 
 _LATERALITIES = {"od": "OD", "r": "OD", "right": "OD", "os": "OS", "l": "OS", "left": "OS", "ou": "OU"}
@@ -173,7 +174,7 @@ def plan_table(
     """
     importer = _TableImporter(table, plan, report, kind)
     for name in table.unknown_columns:
-        report.add(table.path, 1, Verdict.WARNING, "The column '{name}' is not used.", name=name)
+        report.warn_of(table.path, 1, Message("The column '{name}' is not used.", {"name": name}))
     # Masks are compared with their image, which may stand below them.
     for row in sorted(table.rows, key=importer.is_mask):
         tick()
@@ -265,7 +266,7 @@ class _TableImporter:
             near = difflib.get_close_matches(name.lower(), self._roles, n=1)
             raise UnknownKeyError(
                 "There is no role '{role}'.",
-                remedy=("Did you mean '{near}'? " if near else "") + "Known roles: {known}.",
+                remedy="Did you mean '{near}'? Known roles: {known}." if near else "Known roles: {known}.",
                 role=name,
                 near=self._roles[near[0]].name if near else "",
                 known=", ".join(dict.fromkeys(role.name for role in self._roles.values())),
@@ -325,14 +326,9 @@ class _TableImporter:
         if known is None:
             return False
         if known.sha256 == facts.sha256 and known not in self._plan.new_files:
-            self._report.add(
-                self._table.path,
-                row.line,
-                Verdict.NOTE,
-                "'{role}' of {item} was imported already.",
-                role=role.name,
-                item=row["item"],
-            )
+            facts_shown = {"role": role.name, "item": row["item"]}
+            message = Message("'{role}' of {item} was imported already.", facts_shown)
+            self._report.note(self._table.path, row.line, message)
             return True
         raise TableError(
             "Item '{item}' has a file as '{role}' already: {path}.",
@@ -356,15 +352,8 @@ class _TableImporter:
     def _check_content(self, row: Row, draft: Draft, subject: str, split: Split | None, facts: Facts) -> None:
         same = [role for role, file in draft.files.items() if file.sha256 == facts.sha256]
         if same:
-            self._report.add(
-                self._table.path,
-                row.line,
-                Verdict.WARNING,
-                "'{role}' and '{other}' of {item} are the same image.",
-                role=row["role"],
-                other=same[0],
-                item=row["item"],
-            )
+            named = {"role": row["role"], "other": same[0], "item": row["item"]}
+            self._warn(row, Message("'{role}' and '{other}' of {item} are the same image.", named))
         owner = self._plan.owner_of_content(facts.sha256)
         if owner is None or self._plan.drafts[owner].subject == subject:
             return
@@ -380,29 +369,27 @@ class _TableImporter:
                 theirs=theirs.value,
                 mine=mine.value,
             )
-        self._report.add(
-            self._table.path,
-            row.line,
-            Verdict.WARNING,
-            "The same image is item '{owner}' of subject '{other}': both subjects get one split.",
-            remedy="Correct the subject if they are one person.",
-            owner=owner,
-            other=other,
+        self._warn(
+            row,
+            Message(
+                "The same image is item '{owner}' of subject '{other}': both subjects get one split.",
+                {"owner": owner, "other": other},
+            ),
         )
 
     def _agreed(self, row: Row, column: str, known: str | None, value: str | None) -> str | None:
         if known and value and known != value:
-            self._report.add(
-                self._table.path,
-                row.line,
-                Verdict.WARNING,
-                "The {column} of {item} is '{known}' in an earlier row; '{value}' is not used.",
-                column=column,
-                item=row["item"],
-                known=known,
-                value=value,
+            self._warn(
+                row,
+                Message(
+                    "The {column} of {item} is '{known}' in an earlier row; '{value}' is not used.",
+                    {"column": column, "item": row["item"], "known": known, "value": value},
+                ),
             )
         return known or value or None
+
+    def _warn(self, row: Row, message: Message) -> None:
+        self._report.warn_of(self._table.path, row.line, message)
 
 
 def infer_kind(draft: Draft) -> ItemKind:
@@ -456,7 +443,7 @@ def _choice(value: str, kind: type[Choice], title: str) -> Choice | None:
         near = difflib.get_close_matches(value.lower(), known, n=1)
         raise UnknownKeyError(
             "There is no {title} '{value}'.",
-            remedy=("Did you mean '{near}'? " if near else "") + "Choose one of: {known}.",
+            remedy="Did you mean '{near}'? Choose one of: {known}." if near else "Choose one of: {known}.",
             title=title,
             value=value,
             near=near[0] if near else "",

@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 
 from engines.contract.errors import GeometryError, InputError, TableError, UnknownKeyError
 from engines.contract.manifest import KEYPOINT_COLUMNS
+from engines.contract.messages import Message
 from workstation.project.annotations import KeypointPair, Point, is_inside
 from workstation.project.commands import ImportedPair
 from workstation.project.importers.item_rows import Draft
 from workstation.project.importers.reading import Row, Table
-from workstation.project.importers.report import ImportReport, Verdict
+from workstation.project.importers.report import ImportReport
 
 _SAME_PX = 1e-3
 
@@ -64,18 +65,17 @@ def plan_keypoints(
             planned.setdefault(item_id, []).append(pair)
             report.num_pairs += 1
         elif _is_same(old, pair):
-            text = "Point '{point}' of {item} was imported already."
-            report.add(table.path, row.line, Verdict.NOTE, text, point=pair.label, item=item_id)
+            facts = {"point": pair.label, "item": item_id}
+            known_already = Message("Point '{point}' of {item} was imported already.", facts)
+            report.note(table.path, row.line, known_already)
         else:
-            report.add(
-                table.path,
-                row.line,
-                Verdict.REFUSED,
+            elsewhere = TableError(
                 "{item} has a point '{point}' already, at another place.",
                 remedy="Give the point another name, or delete the old one first.",
                 point=pair.label,
                 item=item_id,
             )
+            report.refuse(table.path, row.line, elsewhere)
 
 
 def _read_row(row: Row, drafts: Mapping[str, Draft], shift: float) -> ImportedPair:
@@ -91,7 +91,7 @@ def _read_row(row: Row, drafts: Mapping[str, Draft], shift: float) -> ImportedPa
         near = difflib.get_close_matches(row["item"], list(drafts), n=1)
         raise UnknownKeyError(
             "The project has no item '{item}'.",
-            remedy=("Did you mean '{near}'? " if near else "") + "Import the table of its files first.",
+            remedy="Did you mean '{near}'?" if near else "Import the table of its files first.",
             item=row["item"],
             near=near[0] if near else "",
         )

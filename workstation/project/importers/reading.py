@@ -18,6 +18,7 @@ from pathlib import Path
 
 from engines.contract.errors import TableError
 from engines.contract.manifest import KEYPOINT_COLUMNS
+from engines.contract.messages import Message
 
 ITEM_COLUMNS = ("subject", "item", "role", "path")
 OPTIONAL_ITEM_COLUMNS = ("modality", "visit", "laterality", "kind", "split")
@@ -97,7 +98,9 @@ def _parse(path: Path, text: str) -> Table:
     )
 
 
-_EXPECTED = "A table of files has the columns {item_columns}; one of keypoint pairs {keypoint_columns}."
+_EXPECTED = Message(
+    "A table of files has the columns {item_columns}; one of keypoint pairs {keypoint_columns}."
+).text
 _COLUMNS = {"item_columns": ", ".join(ITEM_COLUMNS), "keypoint_columns": ", ".join(KEYPOINT_COLUMNS)}
 
 
@@ -106,7 +109,7 @@ def _readings(path: Path) -> list[str]:
     if path.is_dir():
         raise TableError(
             "{path} is a folder.",
-            remedy="Give a CSV or TSV table that lists the files. " + _EXPECTED,
+            remedy="Give a CSV or TSV table that lists the files, with the columns {item_columns}.",
             path=path,
             **_COLUMNS,
         )
@@ -138,9 +141,8 @@ def _readings(path: Path) -> list[str]:
         return readings[:1] if is_plain else readings
     raise TableError(
         "{path} is not a text table.",
-        remedy="Save it as CSV (UTF-8), not as a workbook. " + _EXPECTED,
+        remedy="Save it as CSV (UTF-8), not as a workbook.",
         path=path,
-        **_COLUMNS,
     )
 
 
@@ -162,10 +164,12 @@ def _check_header(path: Path, header: Sequence[str], required: Sequence[str]) ->
     twice = [name for name in dict.fromkeys(header) if name and header.count(name) > 1]
     if missing:
         near = [match for name in missing for match in difflib.get_close_matches(name, header, n=1)]
-        hint = "Did you mean them by: {near}? " if near else ""
         raise TableError(
             "{path} lacks the columns: {missing}.",
-            remedy=hint + _EXPECTED,
+            remedy="Did you mean them by: {near}? A table of files has the columns {item_columns}; one of "
+            "keypoint pairs {keypoint_columns}."
+            if near
+            else _EXPECTED,
             path=path,
             missing=", ".join(missing),
             near=", ".join(near),

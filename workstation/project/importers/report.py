@@ -96,12 +96,13 @@ class ImportReport:
             return 1
         return 0 if self.num_imported > 0 or self.notes else 2
 
-    def add(
-        self, table: Path, line: int, verdict: Verdict, text: str, *, remedy: str = "", **parameters: object
-    ) -> None:
-        """Record a finding; text and remedy are templates over the parameters."""
-        finding = Finding(table, line, verdict, Message(text, parameters), Message(remedy, parameters))
-        self.findings.append(finding)
+    def warn_of(self, table: Path, line: int, message: Message) -> None:
+        """Record a remark on an imported row."""
+        self.findings.append(Finding(table, line, Verdict.WARNING, message))
+
+    def note(self, table: Path, line: int, message: Message) -> None:
+        """Record that a row was there already."""
+        self.findings.append(Finding(table, line, Verdict.NOTE, message))
 
     def refuse(self, table: Path, line: int, error: WorkstationError) -> None:
         """Record an error as the reason for refusing a row."""
