@@ -7,7 +7,6 @@ weights that the optimiser works on are in it when they are others. Pickled obje
 
 from __future__ import annotations
 
-import logging
 import os
 import pickle
 import shutil
@@ -24,17 +23,14 @@ from torch import Tensor, nn
 from engines.contract.errors import CheckpointError
 from engines.core.generations import (
     LAST,
-    PREVIOUS,
     STATE_FILE,
     WEIGHTS_FILE,
     Generation,
     newest_intact,
     publish,
-    read_generation,
+    read_usable,
     seal,
 )
-
-_log = logging.getLogger(__name__)
 
 
 def save(
@@ -86,7 +82,7 @@ def _flush_to_disk(path: Path) -> None:
 
 
 def load_weights(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read the weights of a checkpoint folder; where `last` is damaged, those of the generation before.
+    """Read the weights of a checkpoint folder; when it is missing or damaged, those of `read_usable`.
 
     Returns
     -------
@@ -100,7 +96,7 @@ def load_weights(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     CheckpointError
         If it is missing or damaged.
     """
-    generation = _read_or_previous(folder)
+    generation = read_usable(folder)
     try:
         return load_file(generation.path / WEIGHTS_FILE), generation.facts
     except (OSError, SafetensorError) as error:
@@ -110,17 +106,6 @@ def load_weights(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             path=folder,
             reason=str(error),
         ) from error
-
-
-def _read_or_previous(folder: Path) -> Generation:
-    try:
-        return read_generation(folder)
-    except CheckpointError:
-        previous = folder.with_name(PREVIOUS)
-        if folder.name != LAST or not previous.exists():
-            raise
-        _log.warning("%s is damaged; the generation before is used.", folder)
-        return read_generation(previous)
 
 
 def load_state(generation: Generation) -> dict[str, Any]:

@@ -106,6 +106,33 @@ def newest_intact(checkpoints_dir: Path) -> Generation | None:
     return max(found, key=lambda generation: generation.step, default=None)
 
 
+def read_usable(path: Path) -> Generation:
+    """Read a checkpoint, or what comes closest to it when it is missing or damaged.
+
+    For ``best`` that is ``last``, which a run stopped before its first validation has; for ``last`` it is
+    the generation before.
+
+    Raises
+    ------
+    CheckpointError
+        If none is whole; about the one that was asked for.
+    """
+    order = (BEST, LAST, PREVIOUS)
+    names = order[order.index(path.name) :] if path.name in order else ()
+    try:
+        return read_generation(path)
+    except CheckpointError as error:
+        for name in names[1:]:
+            substitute = path.with_name(name)
+            try:
+                generation = read_generation(substitute)
+            except CheckpointError:
+                continue
+            _log.warning("%s %s is used instead.", error, substitute)
+            return generation
+        raise
+
+
 def model_folder(run_path: Path) -> Path:
     """Return the checkpoint of a run to predict with: the best one, else the last.
 
@@ -114,20 +141,14 @@ def model_folder(run_path: Path) -> Path:
     CheckpointError
         If the run has no whole checkpoint.
     """
-    checkpoints_dir = run_path / "checkpoints"
-    for name in (BEST, LAST, PREVIOUS):
-        path = checkpoints_dir / name
-        if not path.exists():
-            continue
-        try:
-            return read_generation(path).path
-        except CheckpointError as error:
-            _log.warning("%s", error)
-    raise CheckpointError(
-        "The run {run} has no usable checkpoint.",
-        remedy="Train until the first checkpoint is written, or choose another run.",
-        run=run_path.name,
-    )
+    try:
+        return read_usable(run_path / "checkpoints" / BEST).path
+    except CheckpointError as error:
+        raise CheckpointError(
+            "The run {run} has no usable checkpoint.",
+            remedy="Train until the first checkpoint is written, or choose another run.",
+            run=run_path.name,
+        ) from error
 
 
 def publish(new: Path, name: str, *, keep_previous: bool) -> Path:

@@ -1,8 +1,9 @@
 """The training loop that every pipeline shares: set up, resume, fit, validate, save.
 
-Order within a step: batches and gradients, optimiser, average, metrics; then, where due, validation,
-previews and checkpoints; then pause and stop. A checkpoint is therefore always written after everything
-that belongs to its step, and a resumed run repeats nothing and leaves nothing out.
+Order within a step: batches and gradients, optimiser, average, metrics; pause and stop; then, where due,
+validation, previews and checkpoint. A checkpoint is written after everything that belongs to its step,
+except when a stop comes between a step and its validation: the resumed run then begins with that
+validation. So a resumed run repeats nothing and leaves nothing out.
 """
 
 from __future__ import annotations
@@ -74,6 +75,7 @@ def fit(run: RunContext, task: TrainingTask, config: TrainingConfig) -> None:
 def train(training: Training, diagnosis: LiveDiagnosis | None) -> str:
     """Train until an end is reached and return which: epochs, max steps, time limit or early stopping."""
     position, sampler = training.position, training.sampler
+    _make_up_for_validation(training)
     ended_by = _end_reached(training)
     clock = time.monotonic()
     while not ended_by:
@@ -89,22 +91,32 @@ def train(training: Training, diagnosis: LiveDiagnosis | None) -> str:
             now = time.monotonic()
             training.metrics.add({**values, "step_seconds": now - clock}, step=position.step, epoch=epoch)
             position.elapsed_s += now - clock
-            clock = now
-            ended_by = _end_reached(training)
+            _stop_when_asked(training)
+            # A pause is no training time, and the step after it is no slower.
+            clock = time.monotonic()
             is_epoch_over = step_in_epoch == sampler.steps_per_epoch - 1
-            validate_when_due(training, epoch, is_epoch_over=is_epoch_over, is_end=bool(ended_by))
-            ended_by = ended_by or _end_reached(training)
-            now = time.monotonic()
-            position.elapsed_s += now - clock
+            is_end = bool(_end_reached(training))
+            validate_when_due(training, epoch, is_epoch_over=is_epoch_over, is_end=is_end)
+            ended_by = _end_reached(training)
+            position.elapsed_s += time.monotonic() - clock
             if diagnosis:
                 diagnosis.update_when_due()
             save_when_due(training)
-            _stop_when_asked(training)
+            clock = time.monotonic()
             if ended_by:
                 break
-            # A pause is no training time, and the step after it is no slower.
-            clock = time.monotonic()
     return ended_by
+
+
+def _make_up_for_validation(training: Training) -> None:
+    """Validate now what a stop between a step and its validation left out."""
+    step = training.position.step
+    if step == 0 or training.position.validated_step == step:
+        return
+    epoch, steps_done = training.sampler.position(step)
+    is_epoch_over = steps_done == 0
+    is_end = bool(_end_reached(training))
+    validate_when_due(training, epoch - is_epoch_over, is_epoch_over=is_epoch_over, is_end=is_end)
 
 
 def _stop_when_asked(training: Training) -> None:

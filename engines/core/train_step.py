@@ -65,7 +65,7 @@ def train_step(
     for group in training.optimiser.param_groups:
         group["lr"] = rate * group["learning_rate_factor"]
     training.optimiser.zero_grad()
-    sums: dict[str, float] = {}
+    values_of: dict[str, list[float]] = {}
     items: list[str] = []
     for number in range(num_batches):
         draws, batch = next(batches)
@@ -77,7 +77,7 @@ def train_step(
             _require_finite(training, {f"loss_{name}": value for name, value in parts.items()}, items)
             fabric.backward(losses["total"] / num_batches)
         for name, value in parts.items():
-            sums[f"loss_{name}"] = sums.get(f"loss_{name}", 0.0) + value / num_batches
+            values_of.setdefault(f"loss_{name}", []).append(value)
     norm = _clip_gradients(training)
     if getattr(fabric.strategy.precision, "scaler", None) is None:
         # With a scaler an overflow is normal: it skips the step and scales less.
@@ -85,7 +85,8 @@ def train_step(
     training.optimiser.step()
     if training.average:
         training.average.update(training.network)
-    return {**sums, "gradient_norm": norm, "learning_rate": rate}
+    means = {name: sum(values) / len(values) for name, values in values_of.items()}
+    return {**means, "gradient_norm": norm, "learning_rate": rate}
 
 
 def _clip_gradients(training: Training) -> float:

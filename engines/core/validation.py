@@ -65,7 +65,7 @@ def validate(training: Training, epoch: int) -> None:
         with _validating(training):
             values = dict(task.validation_metrics(training.network, training.fabric.device))
     values = training.fabric.broadcast(values)
-    for key in (task.best_metric, *task.validation_metric_keys):
+    for key in dict.fromkeys((task.best_metric, *task.validation_metric_keys)):
         if key not in values:
             run.metric(
                 key, None, split="val", step=position.step, epoch=epoch, reason="it was not computed"

@@ -100,6 +100,12 @@ def test_best_is_preferred_for_predicting(folder: Path) -> None:
     assert model_folder(folder.parent).name == "best"
 
 
+def test_last_stands_in_for_a_best_that_was_never_written(folder: Path) -> None:
+    save_last(folder, 9)
+    _, facts = checkpoint.load_weights(folder / "best")
+    assert facts["step"] == 9
+
+
 def test_run_without_checkpoint_says_so(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no usable checkpoint"):
         model_folder(tmp_path)

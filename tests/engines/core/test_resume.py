@@ -117,6 +117,31 @@ def test_run_stopped_by_a_signal_resumes_exactly(make_run, start_engine, execute
     assert points(stopped) == points(whole)
 
 
+def test_stop_between_a_step_and_its_validation_loses_neither(make_run, execute, monkeypatch) -> None:
+    from engines.tiny.train import TinyTask
+
+    whole = make_run("whole", **SETTINGS)
+    execute(whole)
+    stopped = make_run("stopped", **SETTINGS)
+    trained = TinyTask.training_losses
+
+    def stop_in_last_batch_of_second_epoch(task, network, batch):
+        # 14 items in 4 batches, 2 of them a step: the 8th batch ends the second epoch.
+        if task.calls == 7:
+            stopped.write_control("stop")
+        return trained(task, network, batch)
+
+    monkeypatch.setattr(TinyTask, "training_losses", stop_in_last_batch_of_second_epoch)
+    execute(stopped)
+    summary = stopped.read_summary()
+    assert summary is not None
+    assert (summary["state"], summary["step"]) == ("stopped", 4)
+    assert max(step for _, split, step, _ in points(stopped) if split == "val") == 2
+    mark_resumed(stopped)
+    execute(stopped)
+    assert points(stopped) == points(whole)
+
+
 def test_resume_without_checkpoint_starts_again_with_a_warning(make_run, execute) -> None:
     folder = make_run("empty", **SETTINGS)
     mark_resumed(folder)
