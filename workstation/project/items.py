@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,11 +126,14 @@ class ItemStore:
     store : Store
     folder : Path
         The project folder, which recorded paths are relative to.
+    on_change : callable
+        Told the id of a changed item.
     """
 
-    def __init__(self, store: Store, folder: Path) -> None:
+    def __init__(self, store: Store, folder: Path, on_change: Callable[[str | None], None]) -> None:
         self._store = store
         self._folder = folder
+        self._on_change = on_change
 
     def all(self) -> list[Item]:
         """Return every item, in the order of import."""
@@ -193,16 +196,19 @@ class ItemStore:
         with self._store.write() as session:
             row = session.get_one(FileRow, (item_id, role))
             row.path = recorded_path(path, self._folder)
+        self._on_change(item_id)
 
     def set_modality(self, item_id: str, role: str, modality: str | None) -> None:
         """Correct the modality of a file."""
         with self._store.write() as session:
             session.get_one(FileRow, (item_id, role)).modality = modality
+        self._on_change(item_id)
 
     def set_status(self, item_id: str, status: str) -> None:
         """Set how far the work on an item is."""
         with self._store.write() as session:
             session.get_one(ItemRow, item_id).status = status
+        self._on_change(item_id)
 
 
 def recorded_path(path: Path, folder: Path) -> str:

@@ -71,10 +71,10 @@ class Project:
             row = session.scalars(select(ProjectRow)).one()
         self.id, self.name = row.id, row.name
         self.annotator = _user_name()
-        self.items = ItemStore(store, folder)
+        self.items = ItemStore(store, folder, self._announce_one)
         self.keypoints = KeypointStore(store, folder / "keypoints")
-        self.splits = SplitStore(store, folder)
-        self.runs = RunIndex(store, folder)
+        self.splits = SplitStore(store, folder, self._announce_one)
+        self.runs = RunIndex(store, folder, self._announce_one)
         self.history = History(
             store, EmergencyFile(self.id), author=lambda: self.annotator, on_edit=self._on_edit
         )
@@ -239,6 +239,9 @@ class Project:
     def _on_edit(self, item_id: str | None) -> None:
         if item_id is not None:
             self._mirror(item_id)
+        self._announce_one(item_id)
+
+    def _announce_one(self, item_id: str | None) -> None:
         self.changed.emit(Change(item_id))
 
     def _mirror(self, item_id: str) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -26,11 +27,14 @@ class RunIndex:
     store : Store
     folder : Path
         The project folder.
+    on_change : callable
+        Called with None after a change.
     """
 
-    def __init__(self, store: Store, folder: Path) -> None:
+    def __init__(self, store: Store, folder: Path, on_change: Callable[[str | None], None]) -> None:
         self._store = store
         self._folder = folder
+        self._on_change = on_change
 
     @property
     def root(self) -> Path:
@@ -84,6 +88,7 @@ class RunIndex:
                 session.add(RunRow(id=run_id, folder=path, added=now(), is_discarded=False))
             else:
                 row.folder, row.is_discarded = path, False
+        self._on_change(None)
 
     def folders(self) -> list[Path]:
         """Return the folders of all runs that were not discarded, oldest first.
@@ -149,6 +154,7 @@ class RunIndex:
         self.add(run_id, target)
         with self._store.write() as session:
             session.get_one(RunRow, run_id).is_discarded = True
+        self._on_change(None)
         return target
 
     def _absolute(self, recorded: str) -> Path:

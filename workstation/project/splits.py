@@ -7,7 +7,7 @@ two people may well have the same field of view.
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from sqlalchemy import select
@@ -32,11 +32,14 @@ class SplitStore:
     store : Store
     folder : Path
         The project folder.
+    on_change : callable
+        Called with None after a change.
     """
 
-    def __init__(self, store: Store, folder: Path) -> None:
+    def __init__(self, store: Store, folder: Path, on_change: Callable[[str | None], None]) -> None:
         self._store = store
         self._folder = folder
+        self._on_change = on_change
 
     def of_subjects(self) -> dict[str, Split]:
         """Return the split of every subject that has one."""
@@ -63,6 +66,7 @@ class SplitStore:
                 raise SplitError("The project has no subject '{subject}'.", subject=subject)
             for name in group:
                 write_split(session, name, split, origin="person")
+        self._on_change(None)
 
     def assign(self, items: Sequence[Item], *, seed: int = 0) -> dict[str, Split]:
         """Give the subjects of these items that have no split one, 80 % train and 20 % val, and store it.
@@ -88,6 +92,8 @@ class SplitStore:
             assigned = _assign(everything, {item.subject for item in items}, seed)
             for subject, split in assigned.items():
                 write_split(session, subject, split, origin="automatic", seed=seed)
+        if assigned:
+            self._on_change(None)
         return assigned
 
     def check_no_leak(self) -> None:

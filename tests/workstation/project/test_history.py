@@ -205,7 +205,10 @@ def test_every_change_is_announced_with_its_item(project: Project) -> None:
     project.changed.connect(lambda change: seen.append(change.item_id))
     add(project, "b")
     project.history.undo()
-    assert seen == ["b", "b"]
+    project.items.set_status("a", "done")
+    project.splits.assign(project.items.all())
+    project.runs.add("run", project.folder)
+    assert seen == ["b", "b", "a", None, None]
 
 
 def test_the_annotator_is_recorded(project: Project) -> None:
