@@ -6,17 +6,14 @@ it, and a window that asks never loads torch.
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import shutil
-import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
-from importlib import metadata, util
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +21,22 @@ from engines.contract.errors import WorkstationError
 from engines.contract.events import read_events
 from engines.contract.kinds import RunState
 from engines.contract.run_folder import RunFolder
+from workstation.machine_probes import (
+    QT_PROBE,
+    TORCH_PROBE,
+    Probe,
+    debian_package,
+    missing_libraries,
+    probe,
+    probe_command,
+)
 from workstation.project.project import Project
 from workstation.project.store import DATABASE_NAME
-from workstation.runs.launch import engine_environment
 from workstation.runs.run_model import RunModel
 
 SUPPORTED_PYTHON = ((3, 11), (3, 14))
 """From, and below."""
 LOW_DISK_BYTES = 5 * 1024**3
-PROBE_TIMEOUT_S = 60
 SOFTWARE_RENDERERS = ("llvmpipe", "softpipe", "swrast", "swiftshader", "gdi generic")
 QT_VARIABLES = ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR", "QT_PLUGIN_PATH")
 
@@ -75,21 +79,12 @@ class Check:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """What a child process found out; `error` says why it found nothing."""
-
-    facts: dict[str, Any] = field(default_factory=dict)
-    error: str = ""
-    exit_code: int = 0
-
-
 def check_machine(folder: Path | None = None) -> list[Check]:
     """Check Python, Qt, OpenGL, torch, disk and packages; `folder` names the disk, else the home's."""
     return [
         check_python(),
-        *check_qt(probe(_QT_PROBE)),
-        *check_torch(probe(_TORCH_PROBE)),
+        *check_qt(probe(QT_PROBE)),
+        *check_torch(probe(TORCH_PROBE)),
         check_disk(folder or Path.home()),
         check_opencv(),
         check_qt_variables(os.environ),
@@ -346,96 +341,3 @@ def _last_line(probed: Probe) -> str:
     lines = [line for line in probed.error.splitlines() if line.strip()]
     said = lines[-1].strip() if lines else "it said nothing"
     return f"{said} (exit code {probed.exit_code})."
-
-
-_QT_PROBE = """
-import json
-import PySide6
-from PySide6.QtCore import qVersion
-from PySide6.QtGui import QGuiApplication, QOffscreenSurface, QOpenGLContext
-application = QGuiApplication(["probe"])
-facts = {"qt": qVersion(), "pyside": PySide6.__version__, "platform": application.platformName()}
-context = QOpenGLContext()
-surface = QOffscreenSurface()
-surface.create()
-if context.create() and context.makeCurrent(surface):
-    functions = context.functions()
-    facts["renderer"] = functions.glGetString(0x1F01)
-    facts["opengl"] = functions.glGetString(0x1F02)
-    context.doneCurrent()
-print(json.dumps(facts))
-"""
-
-_TORCH_PROBE = """
-import json, warnings
-with warnings.catch_warnings(record=True) as said:
-    warnings.simplefilter("always")
-    import torch
-    devices = []
-    if torch.cuda.is_available():
-        devices += [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-    if torch.backends.mps.is_available():
-        devices.append("mps")
-problems = [str(w.message).splitlines()[0] for w in said if "driver" in str(w.message).lower()]
-print(json.dumps({"version": torch.__version__, "devices": devices,
-                  "driver_problem": "" if devices or not problems else problems[0]}))
-"""
-
-
-def probe(code: str) -> Probe:
-    """Run Python code that prints one JSON object, in a process of its own."""
-    return probe_command([sys.executable, "-c", code])
-
-
-def probe_command(
-    command: list[str], run: Callable[..., subprocess.CompletedProcess[str]] = subprocess.run
-) -> Probe:
-    """Run a command that prints one JSON object on its last line or as its whole output."""
-    try:
-        done = run(
-            command,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=PROBE_TIMEOUT_S,
-            env=engine_environment(),
-            stdin=subprocess.DEVNULL,
-            cwd=tempfile.gettempdir(),
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return Probe(error=f"No answer within {PROBE_TIMEOUT_S} s.", exit_code=1)
-    if done.returncode != 0:
-        return Probe(error=done.stderr or "It said nothing.", exit_code=done.returncode)
-    try:
-        facts = json.loads(done.stdout[done.stdout.index("{") :])
-    except ValueError:
-        return Probe(error=f"No answer: {done.stdout[-200:]}", exit_code=done.returncode)
-    return Probe(facts=facts)
-
-
-def missing_libraries() -> list[str]:
-    """Return the shared libraries that Qt's X11 plugin needs and does not find; Linux only."""
-    found = util.find_spec("PySide6")
-    linker = shutil.which("ldd")
-    if found is None or found.origin is None or linker is None:
-        return []
-    plugin = Path(found.origin).parent / "Qt" / "plugins" / "platforms" / "libqxcb.so"
-    done = subprocess.run(
-        [linker, str(plugin)], capture_output=True, text=True, check=False, timeout=PROBE_TIMEOUT_S
-    )
-    return parse_missing(done.stdout)
-
-
-def parse_missing(ldd_output: str) -> list[str]:
-    """Return the libraries that ``ldd`` lists as not found."""
-    return [line.split()[0] for line in ldd_output.splitlines() if line.rstrip().endswith("not found")]
-
-
-def debian_package(library: str) -> str:
-    """Guess Debian's package of a shared library: ``libxcb-icccm.so.4`` is in ``libxcb-icccm4``."""
-    stem, _, version = library.partition(".so.")
-    known = {"libGL": "libgl1", "libEGL": "libegl1"}
-    separator = "-" if stem[-1:].isdigit() else ""
-    return known.get(stem, f"{stem}{separator}{version.split('.')[0]}".lower())

@@ -10,9 +10,10 @@ from engines.contract.manifest import Manifest
 from engines.contract.registry import all_specs
 from engines.contract.resources import resource_path
 from engines.contract.run_folder import RunFolder, RunRequest
-from workstation import doctor
+from workstation import doctor, machine_probes
 from workstation.cli import main
-from workstation.doctor import Health, Probe
+from workstation.doctor import Health
+from workstation.machine_probes import Probe
 from workstation.project.project import Project
 
 
@@ -55,12 +56,12 @@ def test_missing_libraries_are_named_with_their_packages(monkeypatch):
 
 def test_ldd_is_read():
     listed = "\tlinux-vdso.so.1\n\tlibxcb-icccm.so.4 => not found\n\tlibc.so.6 => /lib/libc.so.6 (0x1)\n"
-    assert doctor.parse_missing(listed) == ["libxcb-icccm.so.4"]
-    assert doctor.debian_package("libGL.so.1") == "libgl1"
+    assert machine_probes.parse_missing(listed) == ["libxcb-icccm.so.4"]
+    assert machine_probes.debian_package("libGL.so.1") == "libgl1"
 
 
 def test_a_probe_that_aborts_takes_nobody_with_it():
-    probed = doctor.probe("import os; os.abort()")
+    probed = machine_probes.probe("import os; os.abort()")
     assert probed.error
     assert probed.exit_code != 0
 
