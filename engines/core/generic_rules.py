@@ -70,9 +70,7 @@ def find_never_computed_metric(history: History) -> Finding | None:
     missing = {
         key: points
         for (key, split), points in history.series.items()
-        if split == "val"
-        and len(points) >= _MIN_VALIDATIONS
-        and all(point.value is None for point in points)
+        if split == "val" and len(points) >= _MIN_VALIDATIONS and all(point.value is None for point in points)
     }
     if not missing:
         return None

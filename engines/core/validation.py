@@ -67,9 +67,7 @@ def validate(training: Training, epoch: int) -> None:
     values = training.fabric.broadcast(values)
     for key in dict.fromkeys((task.best_metric, *task.validation_metric_keys)):
         if key not in values:
-            run.metric(
-                key, None, split="val", step=position.step, epoch=epoch, reason="it was not computed"
-            )
+            run.metric(key, None, split="val", step=position.step, epoch=epoch, reason="it was not computed")
     for key, value in values.items():
         known = run.spec.metric(key)
         reason = known.undefined_when if known and value is None else ""

@@ -117,7 +117,17 @@ def test_run_stopped_by_a_signal_resumes_exactly(make_run, start_engine, execute
     assert points(stopped) == points(whole)
 
 
-def test_stop_between_a_step_and_its_validation_loses_neither(make_run, execute, monkeypatch) -> None:
+@pytest.mark.parametrize(
+    ("batch", "step", "last_validation"),
+    [
+        # 14 items in 4 batches, 2 of them a step: the 8th batch ends the second epoch.
+        pytest.param(8, 4, 2, id="between a step and its validation"),
+        pytest.param(10, 5, 4, id="in the middle of an epoch"),
+    ],
+)
+def test_stopped_and_resumed_run_equals_uninterrupted(
+    make_run, execute, monkeypatch, batch: int, step: int, last_validation: int
+) -> None:
     from engines.tiny.train import TinyTask
 
     whole = make_run("whole", **SETTINGS)
@@ -125,18 +135,17 @@ def test_stop_between_a_step_and_its_validation_loses_neither(make_run, execute,
     stopped = make_run("stopped", **SETTINGS)
     trained = TinyTask.training_losses
 
-    def stop_in_last_batch_of_second_epoch(task, network, batch):
-        # 14 items in 4 batches, 2 of them a step: the 8th batch ends the second epoch.
-        if task.calls == 7:
+    def stop_in_batch(task, network, tensors):
+        if task.calls == batch - 1:
             stopped.write_control("stop")
-        return trained(task, network, batch)
+        return trained(task, network, tensors)
 
-    monkeypatch.setattr(TinyTask, "training_losses", stop_in_last_batch_of_second_epoch)
+    monkeypatch.setattr(TinyTask, "training_losses", stop_in_batch)
     execute(stopped)
     summary = stopped.read_summary()
     assert summary is not None
-    assert (summary["state"], summary["step"]) == ("stopped", 4)
-    assert max(step for _, split, step, _ in points(stopped) if split == "val") == 2
+    assert (summary["state"], summary["step"]) == ("stopped", step)
+    assert max(at for _, split, at, _ in points(stopped) if split == "val") == last_validation
     mark_resumed(stopped)
     execute(stopped)
     assert points(stopped) == points(whole)
