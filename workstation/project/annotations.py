@@ -181,7 +181,7 @@ def load_pairs(session: Session, item_id: str) -> list[KeypointPair]:
     query = (
         select(PairRow)
         .where(PairRow.item_id == item_id, PairRow.is_deleted.is_(False))
-        .order_by(PairRow.created, PairRow.id)
+        .order_by(PairRow.position)
     )
     return [as_pair(row) for row in session.scalars(query)]
 

@@ -11,7 +11,7 @@ from dataclasses import field
 from typing import Any, ClassVar
 
 from pydantic.dataclasses import dataclass
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from engines.contract.errors import InputError, UnknownKeyError
@@ -213,10 +213,12 @@ def _insert(
         if xy is not None:
             check_point(edit.session, item_id, side, xy)
     fixed, moving = pair.fixed_xy or (None, None), pair.moving_xy or (None, None)
+    last = edit.session.scalar(select(func.max(PairRow.position)).where(PairRow.item_id == item_id))
     edit.session.add(
         PairRow(
             id=pair_id,
             item_id=item_id,
+            position=(last or 0) + 1,
             label=label,
             fixed_x=fixed[0],
             fixed_y=fixed[1],

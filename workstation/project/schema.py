@@ -97,6 +97,7 @@ class PairRow(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     item_id: Mapped[str] = mapped_column(ForeignKey("items.id"), index=True)
+    position: Mapped[int]
     label: Mapped[str]
     fixed_x: Mapped[float | None]
     fixed_y: Mapped[float | None]

@@ -194,6 +194,15 @@ def test_unknown_columns_are_a_warning(load: Callable[..., ImportReport]) -> Non
     assert "'comment'" in str(report.warnings[0])
 
 
+def test_masks_may_come_in_a_table_before_their_images(
+    load: Callable[..., ImportReport], images: Path
+) -> None:
+    masks = images / "masks.csv"
+    masks.write_text("subject,item,role,path\ns1,a,Vessel Mask,mask.png\n", encoding="utf-8")
+    report = load(GOOD, masks)
+    assert (report.num_files, report.refused) == (3, [])
+
+
 def test_importing_again_changes_nothing(load: Callable[..., ImportReport], empty_project: Project) -> None:
     load(GOOD)
     again = load(GOOD)

@@ -157,14 +157,18 @@ def known_roles() -> dict[str, RoleSpec]:
     return found
 
 
-def plan_table(
-    table: Table, plan: Plan, report: ImportReport, kind: ItemKind | None, tick: Callable[[], None]
+def plan_tables(
+    tables: Iterable[Table],
+    plan: Plan,
+    report: ImportReport,
+    kind: ItemKind | None,
+    tick: Callable[[], None],
 ) -> None:
-    """Add the good rows of a table to a plan and the others to the report.
+    """Add the good rows of tables to a plan and the others to the report.
 
     Parameters
     ----------
-    table : Table
+    tables : iterable of Table
     plan : Plan
     report : ImportReport
     kind : ItemKind or None
@@ -172,22 +176,25 @@ def plan_table(
     tick : callable
         Called before each row; raises `Cancelled`.
     """
-    importer = _TableImporter(table, plan, report, kind)
-    for name in table.unknown_columns:
-        report.warn_of(table.path, 1, Message("The column '{name}' is not used.", {"name": name}))
-    # Masks are compared with their image, which may stand below them.
-    for row in sorted(table.rows, key=importer.is_mask):
+    rows = []
+    for table in tables:
+        importer = _TableImporter(table, plan, report, kind)
+        rows += [(importer.is_mask(row), importer, row) for row in table.rows]
+        for name in table.unknown_columns:
+            report.warn_of(table.path, 1, Message("The column '{name}' is not used.", {"name": name}))
+    # Masks are compared with their image, which may stand below them or in a later table.
+    for _, importer, row in sorted(rows, key=lambda entry: entry[0]):
         tick()
         report.num_rows += 1
         try:
             importer.plan_row(row)
         except InputError as error:
-            report.refuse(table.path, row.line, error)
+            report.refuse(importer.table.path, row.line, error)
 
 
 class _TableImporter:
     def __init__(self, table: Table, plan: Plan, report: ImportReport, kind: ItemKind | None) -> None:
-        self._table = table
+        self.table = table
         self._plan = plan
         self._report = report
         self._kind = kind
@@ -195,7 +202,7 @@ class _TableImporter:
         self._facts: dict[tuple[Path, bool], Facts] = {}
 
     def is_mask(self, row: Row) -> bool:
-        role = self._roles.get(row["role"].lower())
+        role = self._roles.get(_role_name(row["role"]))
         return role is not None and role.kind in _MASK_KINDS
 
     def plan_row(self, row: Row) -> None:
@@ -261,9 +268,9 @@ class _TableImporter:
             )
 
     def _role(self, name: str) -> RoleSpec:
-        role = self._roles.get(name.lower())
+        role = self._roles.get(_role_name(name))
         if role is None:
-            near = difflib.get_close_matches(name.lower(), self._roles, n=1)
+            near = difflib.get_close_matches(_role_name(name), self._roles, n=1)
             raise UnknownKeyError(
                 "There is no role '{role}'.",
                 remedy="Did you mean '{near}'? Known roles: {known}." if near else "Known roles: {known}.",
@@ -305,7 +312,7 @@ class _TableImporter:
                 )
 
     def _path(self, written: str) -> Path:
-        folder = self._table.path.parent
+        folder = self.table.path.parent
         path = folder / written
         if not path.exists() and "\\" in written:  # a table made on Windows
             path = folder / written.replace("\\", "/")
@@ -328,7 +335,7 @@ class _TableImporter:
         if known.sha256 == facts.sha256 and known not in self._plan.new_files:
             facts_shown = {"role": role.name, "item": row["item"]}
             message = Message("'{role}' of {item} was imported already.", facts_shown)
-            self._report.note(self._table.path, row.line, message)
+            self._report.note(self.table.path, row.line, message)
             return True
         raise TableError(
             "Item '{item}' has a file as '{role}' already: {path}.",
@@ -389,7 +396,7 @@ class _TableImporter:
         return known or value or None
 
     def _warn(self, row: Row, message: Message) -> None:
-        self._report.warn_of(self._table.path, row.line, message)
+        self._report.warn_of(self.table.path, row.line, message)
 
 
 def infer_kind(draft: Draft) -> ItemKind:
@@ -450,6 +457,10 @@ def _choice(value: str, kind: type[Choice], title: str) -> Choice | None:
             known=", ".join(known),
         )
     return kind(value.lower())
+
+
+def _role_name(written: str) -> str:
+    return re.sub(r"[\s\-]+", "_", written.lower())
 
 
 def _laterality(value: str) -> str | None:

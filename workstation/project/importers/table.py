@@ -12,7 +12,7 @@ from engines.contract.errors import ProjectError, TableError
 from engines.contract.kinds import ItemKind
 from workstation.project.annotations import KeypointPair
 from workstation.project.commands import ImportedPair, ImportPairs
-from workstation.project.importers.item_rows import Cancelled, Plan, infer_kind, plan_table
+from workstation.project.importers.item_rows import Cancelled, Plan, infer_kind, plan_tables
 from workstation.project.importers.keypoint_rows import plan_keypoints
 from workstation.project.importers.reading import read_table
 from workstation.project.importers.report import ImportReport
@@ -60,9 +60,7 @@ def import_paths(
     ProjectError
         If the project was changed by another program meanwhile.
     """
-    tables = sorted(
-        (read_table(Path(path).absolute()) for path in paths), key=lambda table: table.is_keypoints
-    )
+    tables = [read_table(Path(path).absolute()) for path in paths]
     if not tables:
         raise TableError("No table was given.", remedy="Name at least one CSV or TSV table.")
     report = ImportReport()
@@ -85,11 +83,10 @@ def import_paths(
         return project.keypoints.pairs(item_id) if item_id in known_ids else []
 
     try:
+        plan_tables([table for table in tables if not table.is_keypoints], plan, report, kind, tick)
         for table in tables:
             if table.is_keypoints:
                 plan_keypoints(table, plan.drafts, present, pairs, report, one_based=one_based, tick=tick)
-            else:
-                plan_table(table, plan, report, kind, tick)
     except Cancelled:
         return ImportReport(is_cancelled=True)
     if progress is not None:
