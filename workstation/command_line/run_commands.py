@@ -17,7 +17,7 @@ from workstation.command_line.following import exit_code_of_run, follow
 from workstation.command_line.output import cell_text, remark, say, say_json, say_table
 from workstation.command_line.project_commands import find_run
 from workstation.project.project import Project
-from workstation.runs.launch import prepare_run, resume_run, start_engine
+from workstation.runs.launch import prepare_resume, prepare_run, start_engine
 from workstation.runs.outputs import evaluation_report
 from workstation.runs.preconditions import newest_finished_run, select_items
 
@@ -70,8 +70,9 @@ def _resume(project: Project, spec: PipelineSpec, options: argparse.Namespace) -
             "A resumed run keeps its settings.",
             remedy="Leave out --set, --preset and --phase, or train anew.",
         )
+    prepare_resume(folder)
     say(str(folder.path))
-    return _finish_training(follow(folder, resume_run, request.phase))
+    return _finish_training(follow(folder, start_engine, request.phase))
 
 
 def _finish_training(model: Any) -> int:

@@ -152,8 +152,15 @@ class StopLadder:
 
     def begin(self) -> None:
         """Step on the first rung: ask. Asking twice changes nothing."""
-        if self.rung is Rung.NONE:
+        if self.rung is not Rung.NONE:
+            return
+        try:
             self.folder.write_control("stop")
+        except OSError as error:
+            # Nothing can be asked on a full disk: go on to the next rung at once.
+            _logger.warning("The run %s cannot be asked to stop: %s", self.folder.id, error)
+            self._step_to(Rung.ASKED, 0.0)
+        else:
             self._step_to(Rung.ASKED, self._ask_s)
 
     def advance(self) -> bool:
@@ -173,6 +180,11 @@ class StopLadder:
             self._step_to(Rung.KILLED, float("inf"))
             return True
         return False
+
+    def sweep(self) -> None:
+        """Kill the children that a terminated engine left behind."""
+        for process in self._tree:
+            _signal(process.kill)
 
     def _step_to(self, rung: Rung, seconds: float) -> None:
         self.rung = rung

@@ -39,7 +39,7 @@ from engines.contract.run_folder import RunFolder, RunRequest
 from workstation.runs.death import derived_failure, failure_of_summary
 from workstation.runs.process_watch import Liveness, liveness
 from workstation.runs.remaining_time import RemainingTime, TimeRange
-from workstation.runs.run_state import may_follow
+from workstation.runs.run_state import may_follow, state_of_summary
 from workstation.runs.series import Series
 
 _logger = logging.getLogger(__name__)
@@ -158,8 +158,9 @@ class RunModel:
     def settle(self) -> None:
         """Make the state agree with the summary and the process, for a run nobody watches."""
         summary = self.folder.read_summary()
-        if summary is not None:
-            self._settle_from_summary(summary)
+        state = state_of_summary(summary)
+        if summary is not None and state is not None:
+            self._settle_from_summary(summary, state)
             return
         alive = liveness(self.folder)
         if alive is Liveness.ALIVE:
@@ -179,12 +180,8 @@ class RunModel:
         process = self.folder.read_process()
         return process is not None and self.ended_at is not None and process.started_at > self.ended_at
 
-    def _settle_from_summary(self, summary: dict[str, Any]) -> None:
+    def _settle_from_summary(self, summary: dict[str, Any], state: RunState) -> None:
         self.summary = summary
-        try:
-            state = RunState(str(summary.get("state")))
-        except ValueError:
-            return
         if state is RunState.FAILED:
             self.set_failure(failure_of_summary(summary))
         elif state is not self.state:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from engines.contract.kinds import RunState
 
 TRANSITIONS: dict[RunState, frozenset[RunState]] = {
@@ -28,3 +31,14 @@ TRANSITIONS: dict[RunState, frozenset[RunState]] = {
 def may_follow(new: RunState, old: RunState) -> bool:
     """Tell whether `new` may come right after `old`."""
     return new in TRANSITIONS[old]
+
+
+def state_of_summary(summary: Mapping[str, Any] | None) -> RunState | None:
+    """Return the final state that a summary tells, or None when there is none or it tells none."""
+    if summary is None:
+        return None
+    try:
+        state = RunState(str(summary.get("state")))
+    except ValueError:
+        return None
+    return state if state.is_over else None

@@ -18,6 +18,7 @@ from engines.contract.run_folder import RunFolder
 from workstation.runs.death import derived_failure, failure_of_summary, write_failure
 from workstation.runs.process_watch import Liveness, Rung, StopLadder, exit_code_of, liveness
 from workstation.runs.run_model import RunModel
+from workstation.runs.run_state import state_of_summary
 
 _logger = logging.getLogger(__name__)
 
@@ -99,7 +100,7 @@ class RunSupervisor:
             self._pid = self._ladder.pid = self._launch(self.folder)
         except (WorkstationError, OSError) as error:
             _logger.warning("The engine of %s did not start: %s", self.folder.id, error)
-            self._fail(_not_started(error), is_kept=False)
+            self._fail(_not_started(error))
             self.is_settled = True
 
     def look(self) -> None:
@@ -107,21 +108,24 @@ class RunSupervisor:
         if self.is_settled:
             return
         self._read_events()
-        if self._ladder.advance():
-            self._listener.on_rung(self._ladder.rung)
         if self.model.state.is_over:
             self._settle()
-            return
-        now = time.monotonic()
-        if now < self._next_look:
-            return
-        self._next_look = now + LIVENESS_EVERY_S
-        if self._is_gone():
+        elif self._is_look_due() and self._is_gone():
             # Its last words are complete now.
             self._read_events()
             if not self.model.state.is_over:
                 self._conclude()
             self._settle()
+        if not self.is_settled and self._ladder.advance():
+            self._listener.on_rung(self._ladder.rung)
+
+    def _is_look_due(self) -> bool:
+        """Tell whether to look at the process: now and then, and always while it is being stopped."""
+        now = time.monotonic()
+        if now < self._next_look and self._ladder.rung is Rung.NONE:
+            return False
+        self._next_look = now + LIVENESS_EVERY_S
+        return True
 
     def request_stop(self) -> None:
         """Step on the stop ladder; asking twice changes nothing."""
@@ -134,16 +138,17 @@ class RunSupervisor:
     def pause(self) -> None:
         """Ask the engine to wait after its step."""
         if self.model.state is RunState.RUNNING:
-            self.folder.write_control("pause")
+            self._keep(lambda: self.folder.write_control("pause"))
 
     def resume(self) -> None:
         """Let a paused engine go on."""
         if self.model.state in (RunState.RUNNING, RunState.PAUSED):
-            self.folder.write_control("resume")
+            self._keep(lambda: self.folder.write_control("resume"))
 
     def _settle(self) -> None:
         if self._is_gone():
             self._read_events()
+            self._ladder.sweep()
             self.is_settled = True
             return
         # The last event is written, the process still ends.
@@ -164,21 +169,28 @@ class RunSupervisor:
     def _conclude(self) -> None:
         """Name the end of a run whose process is gone and whose events do not tell it."""
         summary = self.folder.read_summary()
-        if summary is not None and summary.get("state") == RunState.FAILED:
-            self._fail(failure_of_summary(summary), is_kept=False)
-        elif summary is not None:
-            self._go_to(RunState(str(summary["state"])))
+        state = state_of_summary(summary)
+        if summary is not None and state is RunState.FAILED:
+            self._fail(failure_of_summary(summary))
+        elif state is not None:
+            self._go_to(state)
         elif self._ladder.rung in (Rung.TERMINATED, Rung.KILLED):
             # It was asked to stop and did not obey: stopped, with what the last checkpoint holds.
-            self.folder.write_summary(RunState.STOPPED, {"ended_by": self._ladder.rung.value})
+            self._keep(lambda: self.folder.write_summary(RunState.STOPPED, {"ended_by": self._ladder.rung}))
             self._go_to(RunState.STOPPED)
         else:
             failure = derived_failure(self.folder, tuple(self.model.recent), self._exit_code)
-            self._fail(failure, is_kept=True)
+            self._keep(lambda: write_failure(self.folder, failure))
+            self._fail(failure)
 
-    def _fail(self, failure: Failed, *, is_kept: bool) -> None:
-        if is_kept:
-            write_failure(self.folder, failure)
+    def _keep(self, write: Callable[[], None]) -> None:
+        """Write into the run folder; a full disk must not end the supervision."""
+        try:
+            write()
+        except OSError as error:
+            _logger.warning("%s cannot be written to: %s", self.folder.id, error)
+
+    def _fail(self, failure: Failed) -> None:
         self.model.set_failure(failure)
         self._tell_state()
 
@@ -193,7 +205,12 @@ class RunSupervisor:
 
     def _read_events(self, *, is_past: bool = False) -> None:
         """Tell what was written since the last call; the states of the past are not told again."""
-        events = self._reader.poll()
+        try:
+            events = self._reader.poll()
+        except OSError as error:
+            # A network disk that is away for a moment: the next look reads on.
+            _logger.warning("The events of %s cannot be read: %s", self.folder.id, error)
+            return
         for start in range(0, len(events), PORTION):
             portion = events[start : start + PORTION]
             before = self.model.state
@@ -204,10 +221,9 @@ class RunSupervisor:
 
 
 def _not_started(error: WorkstationError | OSError) -> Failed:
-    remedy = error.remedy.render() if isinstance(error, WorkstationError) else "Try again."
-    return Failed(
-        type=type(error).__name__,
-        message=str(error),
-        cause="The engine could not be started.",
-        remedy=remedy,
-    )
+    if isinstance(error, WorkstationError):
+        cause, remedy = error.message.render(), error.remedy.render()
+    else:
+        cause = f"The engine could not be started: {error}."
+        remedy = "Try again; if it fails again, see: workstation doctor."
+    return Failed(type=type(error).__name__, message=str(error), cause=cause, remedy=remedy)

@@ -57,6 +57,7 @@ child = os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, "-c",
 (run / "child").write_text(str(child))
 time.sleep(60)
 """
+LEAVES_A_CHILD = DEAF.replace("signal.signal(signal.SIGTERM, signal.SIG_IGN)\n", "", 1)
 POLITE_TO_SIGTERM = "time.sleep(60)"
 SHORT = 'tell(event="finished", summary={}); end("finished")'
 HALF_LINES = (
@@ -153,15 +154,18 @@ def test_pause_resume_and_stop(watch, engine, folder, qtbot):
     assert len(model.series["loss", "train"]) == model.step
 
 
-@pytest.mark.parametrize(("body", "last_rung"), [(POLITE_TO_SIGTERM, Rung.TERMINATED), (DEAF, Rung.KILLED)])
+@pytest.mark.parametrize(
+    ("body", "last_rung"),
+    [(POLITE_TO_SIGTERM, Rung.TERMINATED), (LEAVES_A_CHILD, Rung.TERMINATED), (DEAF, Rung.KILLED)],
+)
 @pytest.mark.skipif(sys.platform == "win32", reason="on Windows terminating is killing")
 def test_stop_ladder_ends_a_run_that_does_not_obey(watch, engine, folder, qtbot, body, last_rung):
-    ladder = StopLadder(folder, ask_s=0.4, terminate_s=0.4)
+    ladder = StopLadder(folder, ask_s=0.4, terminate_s=1.5)
     thread, model = watch(folder, engine(body), ladder=ladder)
     rungs = []
     thread.rung_changed.connect(rungs.append)
     qtbot.waitUntil(lambda: model.state is RunState.RUNNING, timeout=10_000)
-    if body == DEAF:
+    if body != POLITE_TO_SIGTERM:
         qtbot.waitUntil((folder.path / "child").exists, timeout=5000)
     began = time.monotonic()
     thread.request_stop()
@@ -169,7 +173,7 @@ def test_stop_ladder_ends_a_run_that_does_not_obey(watch, engine, folder, qtbot,
     assert time.monotonic() - began > 0.35
     qtbot.waitUntil(lambda: rungs[-1:] == [last_rung], timeout=1000)
     assert not is_alive(folder)
-    if body == DEAF:
+    if body != POLITE_TO_SIGTERM:
         child = int((folder.path / "child").read_text())
         qtbot.waitUntil(lambda: not psutil.pid_exists(child) or is_zombie(child), timeout=3000)
     assert RunModel.load(folder).state is RunState.STOPPED
@@ -244,3 +248,22 @@ def test_commands_return_at_once(watch, engine, folder, qtbot):
     thread.request_stop()
     assert time.monotonic() - began < 0.05
     qtbot.waitUntil(lambda: model.state.is_over, timeout=15_000)
+
+
+def test_a_full_disk_hides_neither_the_stop_nor_the_end(watch, engine, folder, qtbot, monkeypatch):
+    thread, model = watch(folder, engine(POLITE_TO_SIGTERM))
+    qtbot.waitUntil(lambda: model.state is RunState.RUNNING, timeout=10_000)
+
+    def refuse(*_arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(RunFolder, "write_control", refuse)
+    monkeypatch.setattr(RunFolder, "write_summary", refuse)
+    thread.request_stop()
+    qtbot.waitUntil(lambda: model.state is RunState.STOPPED, timeout=5000)
+
+
+def test_a_summary_that_tells_no_state_counts_as_none(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.summary_path.write_text('{"state": "dancing"}', encoding="utf-8")
+    assert RunModel.load(folder).state is RunState.QUEUED
