@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from engines.contract.geometry import apply_homography
-from engines.contract.kinds import Action, AnnotationKind, ItemKind, Split
+from engines.contract.kinds import Action, AnnotationKind, ItemKind, RunState, Split
 from engines.contract.manifest import (
     AnnotationRecord,
     FileRecord,
@@ -71,40 +72,65 @@ def eyes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def make_training_run(
+    path: Path,
+    eyes: Path,
+    splits: tuple[Split, ...] = (Split.TRAIN,) * 4 + (Split.VAL,) * 2,
+    **overrides: Any,
+) -> RunFolder:
+    """Create a run folder that trains phase 1 on synthetic eyes with the preset `tiny`."""
+    items = tuple(
+        ItemRecord(
+            id=f"eye_{number}",
+            subject=f"subject_{number}",
+            kind=ItemKind.IMAGE_SET,
+            split=split,
+            files={
+                "image": FileRecord(path=str(eyes / f"eye_{number}.png"), modality="CF"),
+                "vessel_mask": FileRecord(path=str(eyes / f"mask_{number}.png")),
+            },
+        )
+        for number, split in enumerate(splits)
+    )
+    config = training_config(load_spec("registration"), "phase_1", "tiny", overrides)
+    folder = RunFolder(path)
+    request = RunRequest(
+        pipeline="registration",
+        action=Action.TRAIN,
+        phase="phase_1",
+        preset="tiny",
+        settings=config.values(),
+    )
+    folder.create(request, Manifest(items=items))
+    return folder
+
+
 @pytest.fixture
 def training_run(eyes: Path, tmp_path: Path) -> MakeRun:
     """Return a maker of run folders that train phase 1 on synthetic eyes."""
+    return partial(make_training_run, tmp_path / "训练 run", eyes)
 
-    def make(
-        splits: tuple[Split, ...] = (Split.TRAIN,) * 4 + (Split.VAL,) * 2, **overrides: Any
-    ) -> RunFolder:
-        items = tuple(
-            ItemRecord(
-                id=f"eye_{number}",
-                subject=f"subject_{number}",
-                kind=ItemKind.IMAGE_SET,
-                split=split,
-                files={
-                    "image": FileRecord(path=str(eyes / f"eye_{number}.png"), modality="CF"),
-                    "vessel_mask": FileRecord(path=str(eyes / f"mask_{number}.png")),
-                },
-            )
-            for number, split in enumerate(splits)
-        )
-        spec = load_spec("registration")
-        config = training_config(spec, "phase_1", "tiny", overrides)
-        folder = RunFolder(tmp_path / "训练 run")
-        request = RunRequest(
-            pipeline="registration",
-            action=Action.TRAIN,
-            phase="phase_1",
-            preset="tiny",
-            settings=config.values(),
-        )
-        folder.create(request, Manifest(items=items))
-        return folder
 
-    return make
+@pytest.fixture(scope="session")
+def trained_run(eyes: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """Return the run folder of a training of some ten seconds."""
+    from engines.registration.train import train
+
+    folder = make_training_run(
+        tmp_path_factory.mktemp("trained") / "run",
+        eyes,
+        epochs=22,
+        num_threads=1,
+        preview_every_epochs=22,
+        validate_every_epochs=11,
+    )
+    run = RunContext.open(folder)
+    try:
+        train(run)
+    finally:
+        run.events.close()
+    folder.write_summary(RunState.FINISHED, run.summary)
+    return folder
 
 
 TRUE_WARP = np.array([[0.95, 0.12, 4.0], [-0.11, 0.97, 22.0], [1e-5, 2e-5, 1.0]])

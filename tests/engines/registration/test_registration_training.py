@@ -12,8 +12,9 @@ from engines.contract.run_context import RunContext
 from engines.contract.run_folder import RunFolder
 from engines.core.checkpoint import load_weights
 from engines.registration.config import TrainConfig
+from engines.registration.data import load_labelled_view
 from engines.registration.model import build_network
-from engines.registration.train import SyntheticPairsTask, train
+from engines.registration.train import SyntheticPairsTask
 
 MakeRun = Callable[..., RunFolder]
 OpenRun = Callable[[RunFolder], RunContext]
@@ -24,12 +25,8 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def test_a_short_training_learns(training_run: MakeRun, open_run: OpenRun) -> None:
-    folder = training_run(epochs=25, num_threads=1, preview_every_epochs=25, validate_every_epochs=5)
-    run = open_run(folder)
-    train(run)
-    run.events.close()
-    events = read_events(folder.events_path)
+def test_a_short_training_learns(trained_run: RunFolder) -> None:
+    events = read_events(trained_run.events_path)
 
     def series(key: str, split: str) -> list[float]:
         return [
@@ -44,22 +41,21 @@ def test_a_short_training_learns(training_run: MakeRun, open_run: OpenRun) -> No
     for key in ("loss_detector", "loss_moving", "loss_descriptor"):
         values = series(key, "train")
         assert min(values[-3:]) < 0.8 * values[0], key
-    weights, facts = load_weights(folder.checkpoints_dir / "best")
-    config = run.typed_config(TrainConfig)
-    assert facts["image_size_px"] == config.image_size_px
+    weights, facts = load_weights(trained_run.checkpoints_dir / "best")
+    assert facts["image_size_px"] == trained_run.read_request().settings["image_size_px"]
     network = build_network(facts)
     network.load_state_dict(weights)
     # The untrained network tells a bifurcation from some fifty others hardly better than by chance.
     accuracy = series("matching_accuracy", "val")
-    assert run.summary["best_value"] == pytest.approx(max(accuracy))
+    summary = trained_run.read_summary()
+    assert summary is not None
+    assert summary["best_value"] == pytest.approx(max(accuracy))
     assert max(accuracy) > 0.35
     shown = {event.name for event in events if isinstance(event, Preview)}
     assert shown == {"fixed_kps", "detector", "matches", "fix_registered_checkerboard"}
 
 
 def test_an_untrained_network_matches_hardly_anything(training_run: MakeRun, open_run: OpenRun) -> None:
-    from engines.registration.data import load_labelled_view
-
     run = open_run(training_run())
     config = run.typed_config(TrainConfig)
     views = [load_labelled_view(run, item, config.image_size_px) for item in run.manifest.items[:2]]
@@ -76,8 +72,6 @@ def test_an_untrained_network_matches_hardly_anything(training_run: MakeRun, ope
 
 
 def test_samples_and_weights_follow_the_seed(training_run: MakeRun, open_run: OpenRun) -> None:
-    from engines.registration.data import load_labelled_view
-
     run = open_run(training_run())
     config = run.typed_config(TrainConfig)
     views = [load_labelled_view(run, run.manifest.items[0], config.image_size_px)]
@@ -92,8 +86,6 @@ def test_samples_and_weights_follow_the_seed(training_run: MakeRun, open_run: Op
 def test_a_batch_without_common_points_still_has_a_gradient(
     training_run: MakeRun, open_run: OpenRun, loss: str
 ) -> None:
-    from engines.registration.data import load_labelled_view
-
     run = open_run(training_run(descriptor_loss=loss))
     config = run.typed_config(TrainConfig)
     view = load_labelled_view(run, run.manifest.items[0], config.image_size_px)

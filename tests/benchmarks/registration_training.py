@@ -1,0 +1,181 @@
+"""Train phase 1 on a public set of fundus images with vessel masks, and score it on the landmark pairs.
+
+    WORKSTATION_REFERENCE_DATA=DATA python tests/benchmarks/registration_training.py OUT [--preset laptop]
+        [--set key=value ...] [--angles 0 15 30 60] [--stress]
+
+Expects ``retina/drive/training/{images,1st_manual}`` and ``retina/landmark_pairs`` under DATA. The landmark
+pairs have split `evaluation`: they are scored, never trained on and never used to choose a checkpoint.
+OUT receives ordinary run folders, which the workstation can open. An existing training in OUT is reused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from engines.contract.config import parse_overrides
+from engines.contract.evaluation import EvaluationReport
+from engines.contract.kinds import Action, AnnotationKind, ItemKind, RunState, Split
+from engines.contract.manifest import (
+    AnnotationRecord,
+    FileRecord,
+    ItemRecord,
+    Manifest,
+    hash_of_split,
+    write_keypoint_pairs,
+)
+from engines.contract.presets import training_config
+from engines.contract.registry import config_class, load_spec
+from engines.contract.run_folder import RunFolder, RunRequest
+from engines.imaging.stress import STRESS_KINDS
+
+_NUM_VALIDATION = 4
+_SPEC = load_spec("registration")
+_MODALITIES = {"FA": "FA", "CF": "CF", "red-free": "RF"}
+_COLUMNS = (
+    "auc_25",
+    "median_error_px",
+    "success_5px",
+    "success_10px",
+    "success_25px",
+    "acceptable",
+    "failed",
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train if needed, evaluate, and print one line per condition and row."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--preset", default="laptop", choices=_SPEC.presets)
+    parser.add_argument("--set", action="append", default=[], metavar="key=value")
+    parser.add_argument("--angles", type=float, nargs="*", default=[0.0, 15.0, 30.0, 60.0])
+    parser.add_argument("--stress", action="store_true")
+    options = parser.parse_args(arguments)
+    reference = os.environ.get("WORKSTATION_REFERENCE_DATA")
+    if not reference:
+        parser.error("set WORKSTATION_REFERENCE_DATA to the folder of reference data")
+    retina = Path(reference) / "retina"
+    model = RunFolder(options.out.resolve() / "training")
+    if (model.read_summary() or {}).get("state") != RunState.FINISHED:
+        config = training_config(_SPEC, "phase_1", options.preset, parse_overrides(options.set))
+        request = RunRequest(
+            pipeline=_SPEC.key,
+            action=Action.TRAIN,
+            phase="phase_1",
+            preset=options.preset,
+            settings=config.values(),
+        )
+        model.create(request, _manifest(training_items(retina / "drive" / "training")))
+        _run(model)
+    _say(f"training: {model.read_summary()}")
+    conditions: list[dict[str, Any]] = [{"rotation_deg": angle} for angle in options.angles]
+    conditions += [{"stress": kind} for kind in STRESS_KINDS] if options.stress else []
+    _say("condition".ljust(24) + "row".ljust(14) + "  ".join(_COLUMNS))
+    for condition in conditions:
+        name = "_".join(f"{key}_{value}" for key, value in condition.items())
+        report = evaluate(options.out.resolve() / name, retina / "landmark_pairs", model, condition)
+        for row, values in report.rows.items():
+            cells = [_number(values[key]).rjust(len(key)) for key in _COLUMNS]
+            _say(name.ljust(24) + row.ljust(14) + "  ".join(cells))
+    return 0
+
+
+def training_items(folder: Path) -> tuple[ItemRecord, ...]:
+    """Return the images with their vessel masks; the last few validate."""
+    images = sorted((folder / "images").glob("*_training.tif"))
+    items = []
+    for number, path in enumerate(images):
+        name = path.name.removesuffix("_training.tif")
+        is_validation = number >= len(images) - _NUM_VALIDATION
+        files = {
+            "image": FileRecord(path=str(path), modality="CF"),
+            "vessel_mask": FileRecord(path=str(folder / "1st_manual" / f"{name}_manual1.gif")),
+        }
+        items.append(
+            ItemRecord(
+                id=f"drive_{name}",
+                subject=f"drive_{name}",
+                kind=ItemKind.IMAGE_SET,
+                split=Split.VAL if is_validation else Split.TRAIN,
+                files=files,
+            )
+        )
+    return tuple(items)
+
+
+def evaluate(path: Path, pairs: Path, model: RunFolder, settings: dict[str, Any]) -> EvaluationReport:
+    """Score a model on the landmark pairs in a new run folder, or read the report that is there."""
+    folder = RunFolder(path)
+    if folder.evaluation_path.exists():
+        return EvaluationReport.read(folder.evaluation_path)
+    config = config_class(_SPEC, Action.EVALUATE).from_values(settings)
+    request = RunRequest(
+        pipeline=_SPEC.key, action=Action.EVALUATE, base_run=str(model.path), settings=config.values()
+    )
+    folder.create(request, _manifest(landmark_items(pairs, folder)))
+    _run(folder)
+    return EvaluationReport.read(folder.evaluation_path)
+
+
+def landmark_items(pairs: Path, folder: RunFolder) -> tuple[ItemRecord, ...]:
+    """Return the landmark pairs, with their 1-based landmarks frozen as 0-based ones in a run folder."""
+    with (pairs / "landmarks.csv").open(encoding="utf-8", newline="") as stream:
+        points = list(csv.DictReader(stream))
+    with (pairs / "pairs.tsv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream, delimiter="\t"))
+    items = []
+    for row in rows:
+        name = row["pair"]
+        own = [point for point in points if point["pair"] == name]
+        fixed_xy, moving_xy = (
+            [[float(point[f"{side}_{axis}"]) - 1.0 for axis in "xy"] for point in own]
+            for side in ("fix", "mov")
+        )
+        path = folder.annotations_dir / f"pair_{name}.csv"
+        write_keypoint_pairs(path, f"pair_{name}", [point["point"] for point in own], fixed_xy, moving_xy)
+        files = {
+            role: FileRecord(
+                path=str(pairs / f"pair_{role}_{name}.png"), modality=_MODALITIES.get(row[f"{role}_modality"])
+            )
+            for role in ("fixed", "moving")
+        }
+        annotation = AnnotationRecord(path=f"annotations/pair_{name}.csv")
+        items.append(
+            ItemRecord(
+                id=f"pair_{name}",
+                subject=f"pair_{name}",
+                kind=ItemKind.IMAGE_PAIR,
+                split=Split.EVALUATION,
+                files=files,
+                annotations={AnnotationKind.KEYPOINT_PAIRS: annotation},
+            )
+        )
+    return tuple(items)
+
+
+def _manifest(items: tuple[ItemRecord, ...]) -> Manifest:
+    return Manifest(items=items, split_hash=hash_of_split((item.subject, str(item.split)) for item in items))
+
+
+def _run(folder: RunFolder) -> None:
+    subprocess.run([sys.executable, "-m", "engines", "run", str(folder.path)], check=True)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

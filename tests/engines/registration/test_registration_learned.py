@@ -1,0 +1,76 @@
+"""A briefly trained network registers a pair, in every direction it should, and refuses what it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from engines.contract.geometry import apply_homography
+from engines.contract.run_context import RunContext
+from engines.contract.run_folder import RunFolder
+from engines.imaging.images import read_image
+from engines.registration.config import EvaluateConfig
+from engines.registration.learned import LearnedRegistrar
+
+MakeRun = Callable[..., RunFolder]
+OpenRun = Callable[[RunFolder], RunContext]
+
+
+@pytest.fixture
+def registrar(trained_run: RunFolder) -> LearnedRegistrar:
+    return LearnedRegistrar(trained_run.path, EvaluateConfig(), torch.device("cpu"))
+
+
+def test_a_trained_network_registers_across_polarities_and_refuses_an_empty_image(
+    registrar: LearnedRegistrar, pair_run: MakeRun, open_run: OpenRun
+) -> None:
+    run = open_run(pair_run("evaluate"))
+    (item,) = run.manifest.items
+    fixed, moving = (read_image(run.input_path(item, role)) for role in ("fixed", "moving"))
+    model, raw = registrar.register(fixed, moving, fixed_modality="CF", moving_modality="FA")
+    assert (model.method, raw.method) == ("model", "model_raw")
+    assert model.verdict == "registered"
+    assert model.homography_fixed_from_moving is not None
+    truth = np.array([[0.95, 0.12, 4.0], [-0.11, 0.97, 22.0], [1e-5, 2e-5, 1.0]])
+    points = np.array([[100.0, 100.0], [220.0, 120.0], [150.0, 230.0]])
+    gap = apply_homography(model.homography_fixed_from_moving, points) - apply_homography(truth, points)
+    assert np.linalg.norm(gap, axis=1).max() < 3
+    assert raw.keypoints is not None
+    matched = np.array(raw.keypoints["fixed_xy"]), np.array(raw.keypoints["moving_xy"])
+    is_inlier = np.array(raw.keypoints["is_inlier"])
+    assert is_inlier.sum() == raw.inliers
+    error = np.linalg.norm(apply_homography(truth, matched[1]) - matched[0], axis=1)
+    assert np.median(error[is_inlier]) < 8
+
+    empty = np.full((200, 200), 90, dtype=np.uint8)
+    for result in registrar.register(fixed, empty):
+        assert result.homography_fixed_from_moving is None
+        assert result.verdict == "not_registered"
+        assert result.reason
+
+    # The same answer every time.
+    again, _ = registrar.register(fixed, moving, fixed_modality="CF", moving_modality="FA")
+    np.testing.assert_array_equal(again.homography_fixed_from_moving, model.homography_fixed_from_moving)
+
+
+def test_the_sweeps_start_with_the_images_as_they_are() -> None:
+    from engines.registration.learned import _rotation_sweep, _scale_sweep
+
+    assert _rotation_sweep(0) == (0.0,)
+    assert _rotation_sweep(90) == (0.0, -90.0, 90.0, -180.0)
+    assert _scale_sweep(0) == ((1.0, 1.0),)
+    assert _scale_sweep(1) == ((1.0, 1.0), (1.0, 0.6), (0.6, 1.0))
+
+
+def test_weights_of_another_network_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    from engines.contract.errors import CheckpointError
+    from engines.registration import learned
+
+    facts = {"width": 8, "descriptor_size": 32, "num_channels": 2, "image_size_px": 128}
+    monkeypatch.setattr(learned, "load_weights", lambda _: ({"stranger": torch.zeros(1)}, facts))
+    with pytest.raises(CheckpointError, match="do not fit"):
+        LearnedRegistrar(Path("run"), EvaluateConfig(), torch.device("cpu"))
