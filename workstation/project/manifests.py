@@ -104,6 +104,13 @@ def _for_training(
             split=sealed[0].split,
         )
     learning = [item for item in selected if item.split not in (Split.TEST, Split.EVALUATION)]
+    if sealed and not learning:
+        raise PreconditionError(
+            "Every item that could be used is for test or evaluation ({count} in all), and these are never "
+            "trained on.",
+            remedy="Import other subjects for training.",
+            count=len(sealed),
+        )
     if not learning:
         return []
     splits.assign(learning, seed=seed)

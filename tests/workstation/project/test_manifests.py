@@ -118,6 +118,13 @@ def test_asking_to_train_on_sealed_items_is_refused(
         )
 
 
+def test_only_sealed_items_is_said_so(project: Project, run_folder: RunFolder) -> None:
+    give(project, "subject 1", Split.TEST)
+    give(project, "subject 2", Split.EVALUATION)
+    with pytest.raises(PreconditionError, match="never trained on"):
+        project.manifest_for(SPEC, action=Action.TRAIN, phase="images", run_folder=run_folder)
+
+
 @pytest.mark.parametrize("action", list(Action))
 def test_a_leaking_split_is_refused_for_every_action(
     project: Project, run_folder: RunFolder, action: Action
