@@ -6,6 +6,7 @@ look are not read again.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -118,11 +119,21 @@ def _values(folder: RunFolder, request: dict[str, Any], summary: dict[str, Any])
         except RunFolderError:
             return {}
         return dict(rows.get("model") or next(iter(rows.values()), {}))
-    key = summary.get("best_metric")
-    value = summary.get("best_value")
+    # A run that was stopped or failed tells nothing in its summary, but its best checkpoint does.
+    facts = summary if "best_metric" in summary else _best_facts(folder)
+    key = facts.get("best_metric", facts.get("metric"))
+    value = facts.get("best_value")
     if not isinstance(key, str):
         return {}
     return {key: float(value) if isinstance(value, int | float) else None}
+
+
+def _best_facts(folder: RunFolder) -> dict[str, Any]:
+    try:
+        facts = json.loads((folder.checkpoints_dir / "best" / "model.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
 
 
 def _first_lines(path: Path) -> dict[str, Any]:
@@ -148,13 +159,13 @@ def _split_hash(path: Path) -> str:
 
 
 def _started(folder: RunFolder) -> float | None:
+    """Return the first start; `process.json` tells the newest one only."""
     try:
-        record = folder.read_process()
-    except (KeyError, TypeError, ValueError):
-        record = None
-    if record is not None:
-        return record.started_at
-    return _changed(folder.config_path) or None
+        with folder.events_path.open("rb") as stream:
+            first = json.loads(stream.readline())
+        return float(first["time"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return _changed(folder.config_path) or None
 
 
 def _changed(path: Path) -> float:

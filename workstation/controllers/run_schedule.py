@@ -7,6 +7,8 @@ shown.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -44,6 +46,8 @@ class RunSchedule(QObject):
         self._workbench = workbench
         self._queue: RunQueue | None = None
         self._seen_alive: set[str] = set()
+        self.watchers: list[Callable[[str], bool]] = []
+        """Tell whether a screen shows the run already, so that its end needs no card."""
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(STRIP_MS)
@@ -119,13 +123,14 @@ class RunSchedule(QObject):
         live = self._workbench.live_runs.get(run_id)
         if live is not None and run_id in self._seen_alive:
             self._seen_alive.discard(run_id)
-            self._post_end(live)
+            if not any(watches(run_id) for watches in self.watchers):
+                self._post_end(live)
         self._start_next()
         self._tell_strip()
         self.changed.emit()
 
     def _post_end(self, live: LiveRun) -> None:
-        show = CardButton("Show", lambda run_id=live.id: self._workbench.request_run(run_id))
+        show = CardButton("Show", partial(self._workbench.request_run, live.id))
         if live.model.state is RunState.FAILED:
             card = failure_card(live.model)
             if card is not None:

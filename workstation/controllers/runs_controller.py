@@ -121,7 +121,8 @@ def comparison(first: RunHeader, second: RunHeader) -> Message:
             "different subjects and are not ranked. The curves still show how each of them learned.",
             {**runs, "first": first.split_hash[:8] or "–", "second": second.split_hash[:8] or "–"},
         )
-    return Message("A ({a}) and B ({b}) share the split {hash}.", {**runs, "hash": first.split_hash[:8] or "–"})
+    shared = {**runs, "hash": first.split_hash[:8] or "–"}
+    return Message("A ({a}) and B ({b}) share the split {hash}.", shared)
 
 
 class RunsController(QObject):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from engines.contract.errors import ConfigError, WorkstationError
 from engines.contract.kinds import Action, RunState, Split
+from engines.contract.manifest import hash_of_split
 from engines.contract.messages import Message
 from engines.contract.presets import training_config
 from engines.contract.registry import all_specs, config_class
@@ -27,10 +28,13 @@ from workstation.views.protocols import Card
 from workstation.views.run_protocols import DataSummary, GateValue, PhaseCard, PipelineRow, TrainView, Verbs
 
 if TYPE_CHECKING:
+    from workstation.project.items import Item
     from workstation.project.project import Project
     from workstation.runs.preconditions import Readiness
 
 REDRAW_MS = 100
+IMPORT = "import"
+PHASE = "phase:"
 _IDLE_STATES = (RunState.STOPPED, RunState.FAILED)
 
 
@@ -49,34 +53,34 @@ def survey(project: Project, spec: PipelineSpec, headers: RunHeaders) -> _Survey
     from workstation.runs.preconditions import readiness
 
     items = project.items.all()
-    split_hash = project.splits.hash()
     newest: dict[str, RunHeader] = {}
     for header in headers.read(project.runs.folders()):
         if header.pipeline == spec.key and header.action == Action.TRAIN.value:
             newest.setdefault(header.phase, header)
     return _Survey(
         {phase.key: readiness(project, spec, phase) for phase in spec.phases},
-        {phase.key: summarise(items, spec, phase, split_hash) for phase in spec.phases},
+        {phase.key: summarise(items, spec, phase) for phase in spec.phases},
         newest,
     )
 
 
-def summarise(items: Any, spec: PipelineSpec, phase: PhaseSpec, split_hash: str) -> DataSummary:
+def summarise(items: Sequence[Item], spec: PipelineSpec, phase: PhaseSpec) -> DataSummary:
     """Count the items that a phase can learn from, and those that training leaves out."""
     usable = [item for item in items if item.kind in spec.item_kinds and item.has(*phase.needs.roles)]
     sealed = (Split.TEST, Split.EVALUATION)
     counts: Counter[str] = Counter()
     subjects: dict[str, set[str]] = {}
-    for item in usable:
-        if item.split not in sealed:
-            key = item.split.value if item.split else ""
-            counts[key] += 1
-            subjects.setdefault(key, set()).add(item.subject)
+    learned = [item for item in usable if item.split not in sealed]
+    for item in learned:
+        key = item.split.value if item.split else ""
+        counts[key] += 1
+        subjects.setdefault(key, set()).add(item.subject)
     return DataSummary(
         subjects={key: len(names) for key, names in subjects.items()},
         items=dict(counts),
         num_sealed_items=sum(item.split in sealed for item in items if item.kind in spec.item_kinds),
-        split_hash=split_hash if counts else "",
+        # As in the manifest of a run, so that the two can be compared by eye.
+        split_hash=hash_of_split((item.subject, item.split.value) for item in learned if item.split),
     )
 
 
@@ -87,9 +91,12 @@ class TrainController(QObject):
     -------
     verbs_changed
         What can be done now is another.
+    import_requested
+        A lock can be opened by importing files.
     """
 
     verbs_changed = Signal()
+    import_requested = Signal()
 
     def __init__(self, workbench: Workbench, view: TrainView, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -108,6 +115,9 @@ class TrainController(QObject):
         self._panels: dict[str, PanelCache] = {}
         self._shown_revision: tuple[str, int, RunState] | None = None
         self._is_preparing = False
+        self._is_touched = False
+        """Whether a person changed the form since the phase was chosen."""
+        self._is_shown = False
         self.verbs = Verbs()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -117,6 +127,7 @@ class TrainController(QObject):
         workbench.live_runs.changed.connect(self._on_live_changed)
         workbench.live_runs.ended.connect(self._on_live_ended)
         self._schedule.changed.connect(self.look)
+        self._schedule.watchers.append(self._watches)
         self._show_pipelines()
         self._show_form()
         self._draw_cards()
@@ -142,6 +153,7 @@ class TrainController(QObject):
         if spec is None or spec is self._spec:
             return
         self._spec, self._survey, self._preset = spec, None, ""
+        self._is_touched = False
         self._phase = spec.phases[0].key if spec.phases else ""
         self._show_pipelines()
         self._show_form()
@@ -152,7 +164,7 @@ class TrainController(QObject):
         """Choose a phase."""
         if key == self._phase or self._spec is None:
             return
-        self._phase, self._preset = key, ""
+        self._phase, self._preset, self._is_touched = key, "", False
         self._show_form()
         self._load_old_model()
         self._draw_cards()
@@ -160,13 +172,14 @@ class TrainController(QObject):
 
     def choose_preset(self, name: str) -> None:
         """Fill the form with the values of a preset."""
-        self._preset = name
+        self._preset, self._is_touched = name, True
         self._show_form()
         self._draw_cards()
 
     def set_settings(self, values: Mapping[str, Any], problem: str) -> None:
         """Take what the form holds; `problem` says what is wrong with it."""
         self._values, self._problem = dict(values), problem
+        self._is_touched = True
         self._show_command()
         self._judge_verbs()
 
@@ -240,9 +253,19 @@ class TrainController(QObject):
             "train.discard", lambda: discard(project, folder), self._on_discarded, self._on_refused
         )
 
-    def fix(self, screen: str) -> None:
-        """Go where the reason of a lock can be put right."""
-        self._workbench.screen_requested.emit(screen)
+    def apply_remedy(self, patch: Mapping[str, Any]) -> None:
+        """Start again with the settings of the shown run and a remedy's changes to them."""
+        self._adopt_settings(self.model, patch)
+        self.start()
+
+    def fix(self, where: str) -> None:
+        """Go where a lock can be opened: a screen, the import of files, or an earlier phase."""
+        if where == IMPORT:
+            self.import_requested.emit()
+        elif where.startswith(PHASE):
+            self.choose_phase(where.removeprefix(PHASE))
+        else:
+            self._workbench.screen_requested.emit(where)
 
     def overrides(self) -> dict[str, Any]:
         """Return the settings that differ from the preset."""
@@ -250,6 +273,15 @@ class TrainController(QObject):
         return {key: value for key, value in self._values.items() if value != base.get(key)}
 
     # -- looking -------------------------------------------------------------------------------------
+
+    def set_shown(self, is_shown: bool) -> None:
+        """Take note whether the screen is the one on show."""
+        self._is_shown = is_shown
+        if is_shown:
+            self.look()
+
+    def _watches(self, run_id: str) -> bool:
+        return self._is_shown and run_id == self._run_id(self._phase)
 
     def look(self) -> None:
         """Look at the project again, on a thread."""
@@ -263,6 +295,9 @@ class TrainController(QObject):
 
     def _on_survey(self, found: _Survey) -> None:
         self._survey = found
+        live = self._live()
+        if live is not None:
+            self._adopt_once(live.model)
         self._load_old_model()
         self._draw_cards()
         self._draw_run()
@@ -285,6 +320,18 @@ class TrainController(QObject):
         model = self.model
         return self._workbench.live_runs.get(model.id) if model is not None else None
 
+    def _adopt_settings(self, model: RunModel | None, patch: Mapping[str, Any] | None = None) -> None:
+        """Write the settings of a run, and changes to them, into the form."""
+        request = model.request if model is not None else None
+        if request is not None and self._spec is not None and request.preset in self._spec.presets:
+            self._preset = request.preset
+            self._show_form()
+        wanted = {**(request.settings if request is not None else {}), **(patch or {})}
+        base = self._preset_values()
+        changed = {key: value for key, value in wanted.items() if key in base and value != base[key]}
+        if changed:
+            self._view.set_values(changed)
+
     def _load_old_model(self) -> None:
         """Read the newest run of the phase when nobody follows it."""
         run_id = self._run_id(self._phase)
@@ -299,8 +346,15 @@ class TrainController(QObject):
 
     def _on_loaded(self, model: RunModel) -> None:
         self._old_models = {model.id: model}
+        self._adopt_once(model)
         self._draw_cards()
         self._draw_run()
+
+    def _adopt_once(self, model: RunModel) -> None:
+        """Go on with the settings of the newest run, unless the person has begun to choose others."""
+        if not self._is_touched:
+            self._adopt_settings(model)
+            self._is_touched = True
 
     def _on_live_changed(self, run_id: str) -> None:
         if run_id == self._run_id(self._phase) and not self._timer.isActive():
@@ -388,7 +442,7 @@ class TrainController(QObject):
                 locked_because=Message(
                     f"{reason.message.text} {reason.remedy.text}", dict(reason.message.parameters)
                 ),
-                fix="pairs" if phase.needs.annotation and ready.num_ready < ready.num_needed else "",
+                fix=self._way_out(phase, ready),
             )
         header = self._survey.newest.get(phase.key) if self._survey else None
         run_id = self._run_id(phase.key)
@@ -406,6 +460,15 @@ class TrainController(QObject):
         elif header is not None:
             card = replace(card, state=header.state, run_id=header.run_id)
         return replace(card, gate=self._gate(phase, header))
+
+    def _way_out(self, phase: PhaseSpec, ready: Readiness) -> str:
+        """Return where a lock can be opened: see `fix`."""
+        if ready.num_ready < ready.num_needed:
+            return "pairs" if phase.needs.annotation is not None else IMPORT
+        newest = self._survey.newest if self._survey is not None else {}
+        has_model = (RunState.FINISHED, RunState.STOPPED)
+        missing = (key for key in phase.needs.phases if key not in newest or newest[key].state not in has_model)
+        return f"{PHASE}{next(missing, '')}"
 
     def _gate(self, phase: PhaseSpec, header: RunHeader | None) -> GateValue | None:
         if phase.gate is None or self._spec is None or header is None:
@@ -493,6 +556,7 @@ class TrainController(QObject):
         self._workbench.live_runs.changed.disconnect(self._on_live_changed)
         self._workbench.live_runs.ended.disconnect(self._on_live_ended)
         self._schedule.changed.disconnect(self.look)
+        self._schedule.watchers.remove(self._watches)
 
 
 def _reason(state: RunState | None, text: str) -> Message:

@@ -20,13 +20,8 @@ def build(workbench: Workbench, actions: ActionRegistry) -> Screen:
     view.preset_chosen.connect(controller.choose_preset)
     view.settings_changed.connect(controller.set_settings)
     view.fix_requested.connect(controller.fix)
-
-    def apply_remedy(patch: dict[str, object]) -> None:
-        view.set_values(patch)
-        actions.refresh()
-        controller.start()
-
-    view.remedy_requested.connect(apply_remedy)
+    controller.import_requested.connect(actions.action("project.import").trigger)
+    view.remedy_requested.connect(controller.apply_remedy)
     actions.bind("train.start", controller.start, lambda: sentence(controller.verbs.start))
     actions.bind("train.pause", controller.pause, lambda: sentence(controller.verbs.pause))
     actions.bind("train.continue", controller.proceed, lambda: sentence(controller.verbs.proceed))
@@ -39,4 +34,11 @@ def build(workbench: Workbench, actions: ActionRegistry) -> Screen:
     )
     controller.verbs_changed.connect(actions.refresh)
     actions.refresh()
-    return Screen(view, view.panel, controller, shown=controller.look, close=controller.close)
+    return Screen(
+        view,
+        view.panel,
+        controller,
+        shown=lambda: controller.set_shown(True),
+        hidden=lambda: controller.set_shown(False),
+        close=controller.close,
+    )

@@ -22,7 +22,15 @@ from PySide6.QtWidgets import (
 from engines.contract.spec import MetricSpec
 from workstation.views.run_colours import status_colour
 from workstation.views.run_protocols import EvaluationView
-from workstation.views.run_words import key_label, metric_label, number_text, spoken, tr
+from workstation.views.run_words import (
+    items_text,
+    key_label,
+    metric_label,
+    number_text,
+    spoken,
+    subjects_text,
+    tr,
+)
 
 FEW_SUBJECTS = 10
 ROW_PX = 26
@@ -74,9 +82,9 @@ class EvaluationTable(QWidget):
             return
         report = view.report
         self.facts.setText(
-            self.tr("{n} items of {s} subjects · split {split} · hash {hash} · model {run}").format(
-                n=report.items,
-                s=view.num_subjects,
+            self.tr("{items}, {subjects} · split {split} · hash {hash} · model {run}").format(
+                items=items_text(report.items),
+                subjects=subjects_text(view.num_subjects),
                 split=spoken(report.split),
                 hash=report.split_hash or "–",
                 run=report.run or self.tr("none"),
@@ -84,8 +92,8 @@ class EvaluationTable(QWidget):
         )
         self.warning.setText(
             "▲ "
-            + self.tr("Only {n} subjects: a difference between two rows may be chance.").format(
-                n=view.num_subjects
+            + self.tr("Only {subjects}: a difference between two rows may be chance.").format(
+                subjects=subjects_text(view.num_subjects)
             )
         )
         self._fill_rows(view)

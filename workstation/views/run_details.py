@@ -69,6 +69,8 @@ class RunDetails(QWidget):
         self._run = run
         self.title.setVisible(run is not None)
         self.tabs.setVisible(run is not None)
+        if before is None and run is not None:
+            self.splitter.setSizes([560, 440])
         if run is not None:
             words = state_words(run.state)
             self.title.setText(f"{run.run_id}   {words.text}")

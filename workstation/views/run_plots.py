@@ -238,13 +238,14 @@ class CurvePlot(QWidget):
         for key, look in looks.items():
             mark = DASHES[look.dash % len(DASHES)][1]
             colour = colours[look.colour % len(colours)]
-            text = f'<span style="color:{colour}">{mark}</span>&nbsp;'
-            # Two runs share the name of a metric.
+            line = f'<span style="color:{colour}">{mark}</span>&nbsp;'
+            newest = self._newest(curves[key])
+            # Two runs, or two splits, share the name of a metric.
             if look.owner:
-                text = parts.get(look.label, f"{look.label}: ") + f"{text}{look.owner} {self._newest(curves[key])} "
+                before = parts.get(look.label, f"{look.label}: ")
+                parts[look.label] = f"{before}{line}{look.owner} {newest} "
             else:
-                text += f"{look.label} {self._newest(curves[key])}"
-            parts[look.label] = text
+                parts[look.label] = f"{line}{look.label} {newest}"
         self.legend.setText(" &nbsp; ".join(parts.values()))
 
     def _newest(self, curve: Curve) -> str:
@@ -397,7 +398,7 @@ class RunPlots(QWidget):
         looks: dict[SeriesKey, Look] = {}
         known = {metric.key: metric for metric in run.metrics}
         sources = [run] if self._overlay is None else [run, self._overlay]
-        splits = {split for source in sources for key, split in source.curves if key in group.metrics}
+        splits = sorted({split for source in sources for key, split in source.curves if key in group.metrics})
         for colour, metric in enumerate(group.metrics):
             label = metric_label(known[metric]) if metric in known else key_label(metric)
             for number, source in enumerate(sources):
@@ -406,12 +407,12 @@ class RunPlots(QWidget):
                         continue
                     name = (f"{source.run_id}/{key}", split)
                     shown[name] = curve
-                    # A split that all lines share is no news.
-                    where = f" ({spoken(split)})" if split and len(splits) > 1 else ""
-                    if self._overlay is None:
-                        looks[name] = Look(label + where, colour, colour)
-                    else:
-                        looks[name] = Look(label + where, colour, number, "AB"[number])
+                    dash = number * len(splits) + splits.index(split)
+                    owner = " ".join(
+                        [*(["AB"[number]] if self._overlay else []), *([split] if len(splits) > 1 else [])]
+                    )
+                    # One run and one split: the dash is free to tell the metrics apart.
+                    looks[name] = Look(label, colour, dash if owner else colour, spoken(owner))
         plot.show_curves(shown, looks)
         best = run.best
         is_here = best is not None and best[0] in group.metrics

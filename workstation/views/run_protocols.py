@@ -246,6 +246,9 @@ class TrainView(Protocol):
     ) -> None:
         """Build the form of the phase's settings."""
 
+    def set_values(self, values: Mapping[str, Any]) -> None:
+        """Write values into the form, as if they had been typed."""
+
     def show_command(self, command: str) -> None:
         """Print the command line that does the same."""
 

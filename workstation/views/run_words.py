@@ -130,6 +130,16 @@ def key_label(key: str) -> str:
     return spoken(key.replace("_", " ").capitalize())
 
 
+def items_text(count: int) -> str:
+    """Return a number of items."""
+    return tr("1 item") if count == 1 else tr("{n} items").format(n=count)
+
+
+def subjects_text(count: int) -> str:
+    """Return a number of subjects."""
+    return tr("1 subject") if count == 1 else tr("{n} subjects").format(n=count)
+
+
 def moment_text(seconds_since_epoch: float | None) -> str:
     """Return date and time in the user's way of writing."""
     if seconds_since_epoch is None:

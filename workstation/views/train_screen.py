@@ -31,7 +31,7 @@ from workstation.views.run_protocols import (
     RunView,
     Verbs,
 )
-from workstation.views.run_words import sentence, spoken
+from workstation.views.run_words import items_text, sentence, spoken, subjects_text
 from workstation.views.train_panel import TrainPanel
 
 VERBS = ("start", "pause", "continue", "stop", "resume", "discard")
@@ -154,11 +154,9 @@ class TrainScreen(QWidget):
             "": self.tr("not split yet"),
         }
         lines = [
-            self.tr("<b>{n}</b> items of <b>{s}</b> subjects {name}").format(
-                n=summary.items[split], s=summary.subjects.get(split, 0), name=name
-            )
+            f"{name}: <b>{items_text(count)}</b>, {subjects_text(summary.subjects.get(split, 0))}"
             for split, name in names.items()
-            if summary.items.get(split)
+            if (count := summary.items.get(split))
         ]
         if not lines:
             lines.append(self.tr("No item of the project fits this phase."))
@@ -166,7 +164,9 @@ class TrainScreen(QWidget):
             lines.append(self.tr("split <tt>{hash}</tt>").format(hash=summary.split_hash[:8]))
         if summary.num_sealed_items:
             lines.append(
-                self.tr("{n} evaluation and test items are left out").format(n=summary.num_sealed_items)
+                self.tr("left out (evaluation, test): {items}").format(
+                    items=items_text(summary.num_sealed_items)
+                )
             )
         self.data.setText("<br>".join(lines))
         self.data.setToolTip(self.tr("Split by subject; full hash: {hash}").format(hash=summary.split_hash))

@@ -65,8 +65,11 @@ def test_kind_of_editor_follows_the_type(form):
 
 @pytest.mark.parametrize(
     ("key", "text"),
-    [("epochs", "0"), ("epochs", "10"), ("epochs", "2.5"), ("epochs", ""), ("epochs", "x")]
-    + [("rate", "0"), ("rate", "1.01"), ("rate", "nan"), ("rate", "inf"), ("limit", "-1")],
+    [
+        *(("epochs", text) for text in ("0", "10", "2.5", "", "x")),
+        *(("rate", text) for text in ("0", "1.01", "nan", "inf")),
+        ("limit", "-1"),
+    ],
 )
 def test_wrong_value_is_marked_and_named_and_kept_as_typed(form, key, text):
     form.editor(key).setText(text)
@@ -76,7 +79,9 @@ def test_wrong_value_is_marked_and_named_and_kept_as_typed(form, key, text):
     assert form.editor(key).text() == text
 
 
-@pytest.mark.parametrize(("key", "text", "value"), [("rate", "1e-3", 0.001), ("epochs", " 7 ", 7), ("rate", "1", 1)])
+@pytest.mark.parametrize(
+    ("key", "text", "value"), [("rate", "1e-3", 0.001), ("epochs", " 7 ", 7), ("rate", "1", 1)]
+)
 def test_right_value_is_read(form, key, text, value):
     form.editor(key).setText(text)
     assert form.values()[key] == value
