@@ -24,10 +24,10 @@ from engines.imaging.classical_registration import choose, refine, verify
 from engines.imaging.registration_result import RefinedCandidate, RegistrationResult, verdict_for
 from engines.imaging.vessel_features import VesselFeatures, prepare
 from engines.registration.config import GRID_PX, MatcherConfig
-from engines.registration.data import POLARITIES, NetworkView, network_view
 from engines.registration.keypoints import extract_keypoints
 from engines.registration.matching import Consensus, Keypoints, find_consensus, mutual_matches
 from engines.registration.model import KeypointNetwork, build_network
+from engines.registration.network_view import POLARITIES, NetworkView, network_view
 from engines.registration.registrars import Image, PairResult, ShouldStop, from_classical
 from engines.registration.warps import sample_through
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engines.registration.data import POLARITIES
+from engines.registration.network_view import POLARITIES
 
 DESCRIPTOR_STRIDE = 8
 _GROUPS = 4

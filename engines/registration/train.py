@@ -140,9 +140,11 @@ class SyntheticPairsTask(TrainingTask):
 
     def training_losses(self, network: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Return detector losses of both images, the descriptor loss, and their weighted sum."""
+        return self._losses(*_maps(network, batch), batch)
+
+    def _losses(self, logits: Tensor, grids: Tensor, batch: Batch) -> dict[str, Tensor]:
         config = self._config
         num_pairs = len(batch["channels"])
-        logits, grids = network(batch["channels"].flatten(0, 1), batch["polarities"].flatten())
         probability = torch.sigmoid(logits.float()).unflatten(0, (num_pairs, 2))[:, :, 0]
         fixed, moving = _descriptors_at(grids, batch)
         arguments = (fixed, moving, batch["fixed_xy"], batch["moving_xy"], batch["image_index"])
@@ -170,14 +172,23 @@ class SyntheticPairsTask(TrainingTask):
 
     def validation_metrics(self, network: nn.Module, device: torch.device) -> dict[str, float | None]:
         """Score fixed warps of the validation images."""
+        return self._score(self._validation_pairs, network, device)
+
+    def quick_validation(self, network: nn.Module, device: torch.device) -> dict[str, float | None]:
+        """Score one warp only."""
+        return self._score(self._validation_pairs[:1], network, device)
+
+    def _score(
+        self, pairs: Sequence[WarpedPair], network: nn.Module, device: torch.device
+    ) -> dict[str, float | None]:
         losses: dict[str, list[float]] = {}
         num_right, num_points, repeated, num_detected = 0, 0, 0, 0
         errors: list[float] = []
-        for pair in self._validation_pairs:
+        for pair in pairs:
             batch = self._on_device(pair, device)
-            for name, loss in self.training_losses(network, batch).items():
+            logits, grids = _maps(network, batch)
+            for name, loss in self._losses(logits, grids, batch).items():
                 losses.setdefault(name, []).append(float(loss))
-            logits, grids = network(batch["channels"].flatten(0, 1), batch["polarities"].flatten())
             if len(pair.fixed_xy) > 1:
                 fixed, moving = _descriptors_at(grids, batch)
                 nearest = (fixed @ moving.T).argmax(dim=1).cpu().numpy()
@@ -206,7 +217,7 @@ class SyntheticPairsTask(TrainingTask):
         first_of_item = self._validation_pairs[:: self._config.validation_warps]
         for pair in first_of_item[:_NUM_PREVIEWS]:
             batch = self._on_device(pair, device)
-            logits, grids = network(batch["channels"].flatten(0, 1), batch["polarities"].flatten())
+            logits, grids = _maps(network, batch)
             scored = self._register(pair, logits, grids)
             item = pair.item
             fixed, moving = (grey_picture(pair.channels[side, 0], pair.channels[side, 1]) for side in (0, 1))
@@ -272,6 +283,12 @@ def _as_sample(pair: WarpedPair) -> dict[str, Any]:
     names = ("channels", "polarities", "labels", "fixed_xy", "moving_xy")
     tensors = {name: torch.from_numpy(np.ascontiguousarray(getattr(pair, name))) for name in names}
     return {**tensors, "item": pair.item}
+
+
+def _maps(network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Return detector logits and descriptor grids of all images, the fixed one of each pair first."""
+    logits, grids = network(batch["channels"].flatten(0, 1), batch["polarities"].flatten())
+    return logits, grids
 
 
 def _descriptors_at(grids: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:

@@ -149,7 +149,7 @@ def _scene(seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 @dataclass
 class Bench:
-    """A folder with synthetic items that hold every role and annotation of a pipeline."""
+    """A folder with synthetic items that hold every image, needed mask and annotation of a pipeline."""
 
     folder: Path
     spec: PipelineSpec
@@ -177,7 +177,10 @@ class Bench:
         images = self.folder / "images"
         image, mask = _scene(number)
         files = {}
+        needed = {role for phase in self.spec.phases for role in phase.needs.roles}
         for role in self.spec.roles:
+            if role.kind is FileKind.MASK and role.name not in needed:
+                continue
             assert role.kind in (FileKind.IMAGE, FileKind.MASK), "add a synthetic file of this kind here"
             path = images / f"{number}_{role.name}.png"
             if not path.exists():

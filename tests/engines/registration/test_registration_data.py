@@ -19,11 +19,11 @@ from engines.registration.config import TrainConfig
 from engines.registration.data import (
     LabelledView,
     load_labelled_view,
-    network_view,
     training_items,
     warp_range,
     warped_pair,
 )
+from engines.registration.network_view import network_view
 
 MakeRun = Callable[..., RunFolder]
 OpenRun = Callable[[RunFolder], RunContext]
