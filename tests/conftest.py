@@ -76,10 +76,12 @@ def _require_display() -> None:
 
 def _living() -> list[str]:
     """Return a name for each top-level widget, and for each canvas of napari."""
+    import shiboken6
     from PySide6.QtWidgets import QApplication
 
+    # The address in C++: widgets that Qt made itself get a new Python side at every call.
     names = [
-        f"{type(widget).__name__} {widget.objectName()} {id(widget):x}"
+        f"{type(widget).__name__} {widget.objectName()} {shiboken6.getCppPointer(widget)[0]:x}"
         for widget in QApplication.topLevelWidgets()
         # Qt keeps one tool tip label for the whole application.
         if widget.metaObject().className() != "QTipLabel"
@@ -87,5 +89,7 @@ def _living() -> list[str]:
     if "napari.qt" in sys.modules:
         from napari.qt import QtViewer
 
-        names += [f"QtViewer {id(viewer):x}" for viewer in gc.get_objects() if isinstance(viewer, QtViewer)]
+        # pytest itself holds the Python side of what a fixture gave until later.
+        viewers = [thing for thing in gc.get_objects() if isinstance(thing, QtViewer)]
+        names += [f"QtViewer {id(viewer):x}" for viewer in viewers if shiboken6.isValid(viewer)]
     return names

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, QRect, QSize, Qt, QTimer, QUrl
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent
+from PySide6.QtOpenGLWidgets import QOpenGLWidget
 from PySide6.QtWidgets import (
     QApplication,
     QButtonGroup,
@@ -102,6 +103,9 @@ class MainWindow(QMainWindow):
         self.splitter.setSizes([BROWSER_WIDTH_PX, 900, PANEL_WIDTH_PX])
         self.strip = RunStrip()
         root = QWidget()
+        # With the first OpenGL child Qt makes the native window anew, which flickers and drops the focus;
+        # with one from the start it does not.
+        QOpenGLWidget(root).hide()
         layout = QVBoxLayout(root)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -267,7 +271,8 @@ class MainWindow(QMainWindow):
 
     def _on_project_changed(self) -> None:
         project = self.workbench.project
-        for screen in self._screens.values():
+        for key, screen in self._screens.items():
+            self.actions_.unbind_screen(key)
             screen.close()
             self.centre.removeWidget(screen.centre)
             screen.centre.deleteLater()
@@ -341,6 +346,8 @@ class MainWindow(QMainWindow):
             step(self.workbench.item_id or None)
         except WorkstationError as error:
             self.workbench.post(Card.of_error(error))
+        # At once: the next key may come before the screens are told.
+        self.actions_.refresh()
 
     # -- questions to the person ---------------------------------------------------------------------
 

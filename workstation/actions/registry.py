@@ -71,8 +71,8 @@ class ActionRegistry(QObject):
         self._window = parent
         self._specs: dict[str, ActionSpec] = {}
         self._actions: dict[str, QAction] = {}
+        self._handlers: dict[str, Callable[[], None]] = {}
         self._reasons: dict[str, Reason] = {}
-        self._slots: dict[str, Callable[..., None]] = {}
         self._screen = ""
         for spec in specs:
             self.add(spec)
@@ -102,6 +102,8 @@ class ActionRegistry(QObject):
             action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
             self._window.addAction(action)
         action.setEnabled(False)
+        # QAction passes `checked`, which handlers do not want.
+        action.triggered.connect(lambda _checked=False: self._on_triggered(spec.key))
         self._specs[spec.key] = spec
         self._actions[spec.key] = action
         return action
@@ -110,14 +112,22 @@ class ActionRegistry(QObject):
         """Say what an action does, and when it cannot; returns the `QAction`."""
         action = self.action(key)
         # A screen that is built anew for another project takes its actions over.
-        if key in self._slots:
-            action.triggered.disconnect(self._slots.pop(key))
-        # QAction passes `checked`, which handlers do not want.
-        self._slots[key] = lambda _checked=False: triggered()
-        action.triggered.connect(self._slots[key])
+        self._handlers[key] = triggered
         self._reasons[key] = reason if reason is not None else _always
         self.refresh()
         return action
+
+    def unbind_screen(self, screen: str) -> None:
+        """Forget what the actions of a screen did; the screen is about to go."""
+        for key, spec in self._specs.items():
+            if spec.screen == screen:
+                self._handlers.pop(key, None)
+                self._reasons.pop(key, None)
+
+    def _on_triggered(self, key: str) -> None:
+        handler = self._handlers.get(key)
+        if handler is not None:
+            handler()
 
     def action(self, key: str) -> QAction:
         """Return the `QAction` of a key.

@@ -116,6 +116,11 @@ class Background(QObject):
         """Make the answers of a channel worthless."""
         self._generations[channel] = self._generations.get(channel, 0) + 1
 
+    def drop_all(self) -> None:
+        """Make every answer that is still to come worthless."""
+        for channel in self._generations:
+            self.drop(channel)
+
     @property
     def num_waiting(self) -> int:
         """Jobs that have not answered yet."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from engines.contract.kinds import ItemKind
+from engines.contract.messages import Message
+from workstation.project.items import Item
 from workstation.project.project import Project
-from workstation.views.protocols import BrowserRow
+from workstation.views.protocols import NOTHING, BrowserRow
 
 
 def browser_rows(project: Project) -> list[BrowserRow]:
@@ -18,7 +21,17 @@ def browser_rows(project: Project) -> list[BrowserRow]:
                 subject=item.subject,
                 modalities=" + ".join(dict.fromkeys(images)),
                 split=item.split.value if item.split is not None else "",
+                problem=_problem(item),
                 num_pairs=counts.get(item.id, 0),
             )
         )
     return rows
+
+
+def _problem(item: Item) -> Message:
+    """Say what an item lacks."""
+    if item.kind is ItemKind.IMAGE_PAIR:
+        for role in ("fixed", "moving"):
+            if not item.has(role):
+                return Message("the {role} image is missing", {"role": role})
+    return NOTHING

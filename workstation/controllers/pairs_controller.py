@@ -67,6 +67,7 @@ class PairsController(QObject):
         self._model: TransformModel = "homography"
         self._selected = ""
         self._half = ""
+        self._walked = ""
         self._is_adding = False
         self._images: tuple[Any, Any] = (None, None)
         self._registration: Registration | None = None
@@ -203,8 +204,11 @@ class PairsController(QObject):
         """Select the pair with the next smaller residual; after the smallest comes the largest."""
         ranked = [row.id for row in worst_first(self._fit.rows)]
         if ranked:
-            index = ranked.index(self._selected) + 1 if self._selected in ranked else 0
-            self.select(ranked[index % len(ranked)], is_centred=True)
+            # A walk goes on only from where it stands; otherwise it begins at the worst.
+            is_walking = self._walked in ranked and self._walked == self._selected
+            index = ranked.index(self._walked) + 1 if is_walking else 0
+            self._walked = ranked[index % len(ranked)]
+            self.select(self._walked, is_centred=True)
 
     # -- edits ---------------------------------------------------------------------------------------
 
@@ -239,7 +243,7 @@ class PairsController(QObject):
     def drag(self, pair_id: str, side: Side, x: float, y: float) -> None:
         """Show the residuals as they would be with a point elsewhere, without any edit."""
         moved = [_moved(pair, side, (x, y)) if pair.id == pair_id else pair for pair in self._pairs]
-        fit = fit_pairs(moved, self._model, has_left_out=len(moved) <= 30)
+        fit = fit_pairs(moved, self._model, has_left_out=False)
         self._view.show_pairs(fit.rows, pair_id)
         self._view.show_fit(fit.summary)
 

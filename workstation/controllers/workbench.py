@@ -80,6 +80,7 @@ class Workbench(QObject):
         """Make a project the open one; the one before is closed."""
         before, self._project = self._project, project
         self._item_id = ""
+        self.background.drop_all()
         if before is not None:
             self._others.stop()
             before.changed.disconnect(self._on_change)

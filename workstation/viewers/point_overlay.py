@@ -71,6 +71,8 @@ class PointOverlay(QWidget):
 
     def show_marks(self, marks: Sequence[Mark], selected: str) -> None:
         """Draw points."""
+        if list(marks) == self._marks and selected == self._selected:
+            return
         self._marks, self._selected = list(marks), selected
         self.update()
 

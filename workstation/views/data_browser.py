@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from workstation.translation import translate_message
 from workstation.views.protocols import BrowserRow
 from workstation.views.theme import current_theme, palette
 
@@ -143,8 +144,8 @@ class DataBrowser(QWidget):
             self.count.setText(self.tr("{shown} of {total} items").format(shown=len(rows), total=total))
 
     def _state_text(self, row: BrowserRow) -> str:
-        if row.problem:
-            return row.problem
+        if row.problem.text:
+            return translate_message(row.problem)
         if row.num_pairs:
             return self.tr("1 pair") if row.num_pairs == 1 else self.tr("{n} pairs").format(n=row.num_pairs)
         return self.tr("no pairs")
@@ -158,7 +159,7 @@ class DataBrowser(QWidget):
 
 def state_of(row: BrowserRow) -> str:
     """Return the status of an item by name: warning, done or stale."""
-    return "warning" if row.problem else "done" if row.num_pairs else "stale"
+    return "warning" if row.problem.text else "done" if row.num_pairs else "stale"
 
 
 class _ItemDelegate(QStyledItemDelegate):

@@ -9,22 +9,29 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 
-def action_button(action: QAction, role: str = "", parent: QWidget | None = None) -> QPushButton:
-    """Return a button that follows an action: text, tooltip and whether it is enabled."""
-    button = QPushButton(parent)
-    button.setProperty("role", role)
-    button.setCheckable(action.isCheckable())
+class ActionButton(QPushButton):
+    """A button that follows an action: text, tooltip, and whether it is enabled and checked."""
 
-    def follow() -> None:
-        button.setText(action.text().replace("&", ""))
-        button.setToolTip(action.toolTip())
-        button.setEnabled(action.isEnabled())
-        button.setChecked(action.isChecked())
+    def __init__(self, action: QAction, role: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._action = action
+        self.setProperty("role", role)
+        self.setCheckable(action.isCheckable())
+        action.changed.connect(self._follow)
+        self.clicked.connect(action.trigger)
+        self._follow()
 
-    action.changed.connect(follow)
-    button.clicked.connect(action.trigger)
-    follow()
-    return button
+    def _follow(self) -> None:
+        action = self._action
+        self.setText(action.text().replace("&", ""))
+        self.setToolTip(action.toolTip())
+        self.setEnabled(action.isEnabled())
+        self.setChecked(action.isChecked())
+
+
+def action_button(action: QAction, role: str = "", parent: QWidget | None = None) -> ActionButton:
+    """Return a button for an action; the role is one of the style sheet: primary, link..."""
+    return ActionButton(action, role, parent)
 
 
 class EmptyState(QWidget):

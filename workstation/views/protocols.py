@@ -170,7 +170,7 @@ class BrowserRow:
     num_pairs : int
         Complete keypoint pairs.
     problem : Message
-        What is wrong with it, translated; empty when nothing is.
+        What is wrong with it; empty when nothing is.
     """
 
     item_id: str

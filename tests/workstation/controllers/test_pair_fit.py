@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from workstation.controllers.pair_fit import fit_pairs, worst_first
+from workstation.project.annotations import KeypointPair, PairState
+
+MATRIX = np.array([[1.1, 0.05, 12.0], [-0.04, 0.95, -3.0], [0.0, 0.0, 1.0]])
+PLACES = [(10.0, 10.0), (90.0, 12.0), (15.0, 80.0), (85.0, 90.0), (50.0, 40.0), (30.0, 60.0)]
+
+
+def pair(number: int, moving: tuple[float, float], error: tuple[float, float] = (0.0, 0.0)) -> KeypointPair:
+    x, y, _ = MATRIX @ [*moving, 1.0]
+    return KeypointPair(
+        id=f"id{number}",
+        item_id="item",
+        label=str(number),
+        fixed_xy=(x + error[0], y + error[1]),
+        moving_xy=moving,
+        state=PairState.PLACED,
+        annotator="wang",
+        source="manual",
+        revision=1,
+        created="",
+        changed="",
+    )
+
+
+@pytest.fixture
+def pairs() -> list[KeypointPair]:
+    return [pair(number, place) for number, place in enumerate(PLACES)]
+
+
+def test_exact_pairs_give_their_transform_and_no_residual(pairs: list[KeypointPair]) -> None:
+    result = fit_pairs(pairs, "affine")
+    np.testing.assert_allclose(result.homography_fixed_from_moving, MATRIX, atol=1e-9)
+    assert max(row.fit_px for row in result.rows) < 1e-9
+    assert result.summary.num_used == result.summary.num_pairs == 6
+
+
+@pytest.mark.parametrize(("model", "needed"), [("similarity", 2), ("affine", 3), ("homography", 4)])
+def test_too_few_pairs_say_how_many_are_missing(pairs: list[KeypointPair], model: str, needed: int) -> None:
+    result = fit_pairs(pairs[: needed - 1], model)
+    assert result.summary.missing == 1
+    assert result.homography_fixed_from_moving is None
+    assert fit_pairs(pairs[:needed], model).summary.missing == 0
+
+
+def test_half_and_excluded_pairs_do_not_pull(pairs: list[KeypointPair]) -> None:
+    wrong = replace(pair(8, (50.0, 50.0), (400.0, 0.0)), state=PairState.EXCLUDED)
+    half = replace(pair(9, (20.0, 20.0)), moving_xy=None)
+    result = fit_pairs([*pairs, wrong, half], "affine")
+    np.testing.assert_allclose(result.homography_fixed_from_moving, MATRIX, atol=1e-9)
+    assert [row.state for row in result.rows[-2:]] == ["excluded", "half"]
+    assert result.rows[-1].fit_px is None
+    assert result.rows[-2].loo_px is None
+
+
+def test_left_out_residual_is_the_honest_one(pairs: list[KeypointPair]) -> None:
+    wrong = pair(6, (60.0, 20.0), (8.0, 0.0))
+    result = fit_pairs([*pairs, wrong], "affine")
+    row = result.rows[-1]
+    assert row.loo_px == pytest.approx(8.0, abs=1e-6)
+    assert row.fit_px < row.loo_px
+    assert result.summary.worst == "6"
+    assert worst_first(result.rows)[0].label == "6"
+
+
+def test_points_on_a_line_are_a_problem_not_a_crash(pairs: list[KeypointPair]) -> None:
+    line = [pair(number, (10.0 * number, 10.0 * number)) for number in range(5)]
+    result = fit_pairs(line, "homography")
+    assert result.homography_fixed_from_moving is None
+    assert "one line" in result.summary.problem.text
+
+
+def test_smallest_number_of_pairs_has_no_left_out_residual(pairs: list[KeypointPair]) -> None:
+    result = fit_pairs(pairs[:4], "homography")
+    assert result.summary.loo_px is None
+    assert result.summary.mean_px is not None

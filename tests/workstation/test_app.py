@@ -1,0 +1,230 @@
+"""The real window: start, open, place a pair, undo, close."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QCoreApplication, QEvent, Qt, QTimer
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QToolButton
+
+from engines.contract.errors import InputError
+from workstation import app
+from workstation.exception_path import ExceptionPath, card_of_exception
+from workstation.main_window import MIN_SIZE, MainWindow
+from workstation.project.project import Project
+from workstation.settings import Settings
+
+READY_MS = 20_000
+
+
+@pytest.fixture
+def window(qapp: QApplication, tmp_path: Path) -> Iterator[MainWindow]:
+    settings = Settings()
+    app.prepare(qapp, settings)
+    made = app.build(settings, tmp_path / "sample")
+    made.show()
+    QTest.qWaitForWindowExposed(made)
+    made.activateWindow()
+    yield made
+    made.close()
+    made.deleteLater()
+    del made
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    qapp.processEvents()
+    qapp.setStyleSheet("")
+
+
+@pytest.fixture
+def opened(window: MainWindow, pair_project_folder: Path, qtbot) -> MainWindow:
+    window.projects.open(pair_project_folder)
+
+    def is_ready() -> bool:
+        screen = window.screen("pairs")
+        return screen is not None and screen.controller.has_pair_of_images
+
+    qtbot.waitUntil(is_ready, timeout=READY_MS)
+    window.activateWindow()
+    QTest.qWaitForWindowActive(window)
+    return window
+
+
+def click(window: MainWindow, side: str, xy: tuple[float, float]) -> None:
+    canvas = window.screen("pairs").centre.pair_view.canvas(side)
+    place = canvas.canvas_from_image(xy).toPoint()
+    QTest.mouseMove(canvas.native, place)
+    QTest.mouseClick(canvas.native, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
+
+
+def press(
+    window: MainWindow, key: Qt.Key, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier
+) -> None:
+    native = window.screen("pairs").centre.pair_view.fixed.native
+    native.setFocus()
+    QTest.keyClick(native, key, modifier)
+
+
+def pairs(window: MainWindow) -> list[str]:
+    return sorted(pair.label for pair in window.workbench.project.keypoints.pairs("pair_a"))
+
+
+def test_shell_loads_neither_torch_nor_napari() -> None:
+    code = (
+        "import sys, workstation.app; "
+        "print([name for name in ('torch', 'napari', 'vispy', 'pyqtgraph') if name in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_empty_window_offers_the_sample_project(window: MainWindow) -> None:
+    assert window.minimumSize() == MIN_SIZE
+    assert window.empty.isVisible()
+    assert window.empty.primary.text() == "Open sample project"
+    assert window.empty.primary.isEnabled()
+    assert "Open a project first." in window.actions_.action("project.import").toolTip()
+
+
+def test_every_screen_has_a_button_and_opens(opened: MainWindow, qtbot) -> None:
+    buttons = [button for button in opened.findChildren(QToolButton) if button.property("role") == "screen"]
+    assert [button.text().split()[0] for button in buttons] == ["Pairs", "Train", "Runs"]
+    for button in buttons:
+        QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+        assert button.isChecked()
+        assert opened.centre.currentWidget().isVisible()
+
+
+def test_pair_is_placed_undone_and_redone_by_mouse_and_keys(opened: MainWindow, qtbot) -> None:
+    control = Qt.KeyboardModifier.ControlModifier
+    press(opened, Qt.Key.Key_N)
+    click(opened, "fixed", (100.0, 80.0))
+    assert len(pairs(opened)) == 7
+    click(opened, "moving", (95.0, 85.0))
+    pair = next(pair for pair in opened.workbench.project.keypoints.pairs("pair_a") if pair.label == "7")
+    assert pair.fixed_xy == pytest.approx((100.0, 80.0), abs=1.0)
+    assert pair.moving_xy == pytest.approx((95.0, 85.0), abs=1.0)
+    undo = opened.actions_.action("edit.undo")
+    qtbot.waitUntil(lambda: "place point 7 in moving" in undo.text())
+    press(opened, Qt.Key.Key_Z, control)
+    press(opened, Qt.Key.Key_Z, control)
+    assert len(pairs(opened)) == 6
+    press(opened, Qt.Key.Key_Y, control)
+    press(opened, Qt.Key.Key_Z, control | Qt.KeyboardModifier.ShiftModifier)
+    assert len(pairs(opened)) == 7
+    table = opened.screen("pairs").centre.table
+    qtbot.waitUntil(lambda: table.pairs.rowCount() == 7)
+
+
+def test_keys_select_exclude_and_delete(opened: MainWindow) -> None:
+    controller = opened.screen("pairs").controller
+    press(opened, Qt.Key.Key_Tab)
+    first = controller.selected
+    press(opened, Qt.Key.Key_Tab)
+    assert controller.selected not in ("", first)
+    press(opened, Qt.Key.Key_Backtab, Qt.KeyboardModifier.ShiftModifier)
+    assert controller.selected == first
+    press(opened, Qt.Key.Key_U)
+    assert controller.pair_fit.rows[0].state == "excluded"
+    press(opened, Qt.Key.Key_Delete)
+    assert len(pairs(opened)) == 5
+
+
+def test_letters_typed_into_the_filter_are_no_shortcuts(opened: MainWindow) -> None:
+    opened.browser.filter.setFocus()
+    QTest.keyClicks(opened.browser.filter, "nu")
+    assert opened.browser.filter.text() == "nu"
+    assert not opened.screen("pairs").controller.is_adding
+
+
+def test_another_project_takes_the_screens_over(opened: MainWindow, tmp_path: Path, qtbot) -> None:
+    Project.create(tmp_path / "second", "Second").close()
+    opened.projects.open(tmp_path / "second")
+    qtbot.waitUntil(lambda: opened.project_label.text() == "Second", timeout=READY_MS)
+    qtbot.waitUntil(lambda: opened.screen("pairs") is not None, timeout=READY_MS)
+    assert opened.browser.shown_ids() == []
+    assert not opened.actions_.action("pairs.add").isEnabled()
+
+
+def test_table_is_imported_on_a_thread_and_reported(opened: MainWindow, tmp_path: Path, qtbot) -> None:
+    image = next(iter(opened.workbench.project.items.get("pair_a").files.values())).path
+    table = tmp_path / "表.csv"
+    table.write_text(
+        f"subject,item,role,path\nS9,new,image,{image}\nS9,bad,image,missing.png\n", encoding="utf-8"
+    )
+    opened.projects.import_paths([table])
+    qtbot.waitUntil(lambda: "new" in opened.browser.shown_ids(), timeout=READY_MS)
+    card = opened.cards.cards()[-1].card
+    assert "1 rows were refused" in str(card.what)
+    assert "missing.png" in card.details
+
+
+def test_refused_project_is_a_card_and_the_window_stays(window: MainWindow, tmp_path: Path, qtbot) -> None:
+    window.projects.open(tmp_path / "nothing")
+    qtbot.waitUntil(lambda: bool(window.cards.cards()), timeout=READY_MS)
+    card = window.cards.cards()[0].card
+    assert "is not a project" in str(card.what)
+    assert str(card.remedy)
+    assert window.empty.isVisible()
+    assert window.empty.primary.isEnabled()
+
+
+def test_uncaught_exception_becomes_a_card_and_a_log_entry(
+    window: MainWindow, tmp_path: Path, qtbot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "日志" / "workstation.log"
+    errors = ExceptionPath(log)
+    errors.caught.connect(window.workbench.post)
+    errors.install()
+
+    def boom() -> None:
+        raise ValueError("the layers do not fit")
+
+    try:
+        with qtbot.captureExceptions():
+            # pytest-qt takes the hook over; the program has its own.
+            monkeypatch.setattr(sys, "excepthook", errors.handle)
+            QTimer.singleShot(0, boom)
+            qtbot.waitUntil(lambda: bool(window.cards.cards()))
+    finally:
+        errors.remove()
+    card = window.cards.cards()[0].card
+    assert "the layers do not fit" in str(card.why)
+    assert "in boom" in card.details
+    assert "the layers do not fit" in log.read_text(encoding="utf-8")
+
+
+def test_error_that_advises_speaks_for_itself() -> None:
+    card = card_of_exception(InputError("No image.", remedy="Add one."), "Traceback", Path("log"))
+    assert (str(card.what), str(card.remedy), card.details) == ("No image.", "Add one.", "Traceback")
+
+
+def test_window_closes_at_once_and_lets_go_of_the_project(opened: MainWindow) -> None:
+    project = opened.workbench.project
+    began = time.monotonic()
+    opened.close()
+    assert time.monotonic() - began < 3
+    assert opened.workbench.project is None
+    Project.open(project.folder).close()
+
+
+def test_theme_can_be_switched_while_open(opened: MainWindow, qapp: QApplication) -> None:
+    dark = qapp.styleSheet()
+    opened.actions_.action("window.light").trigger()
+    assert qapp.styleSheet() != dark
+    assert opened.settings.theme == "light"
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (1600, 1000)])
+def test_no_control_is_pushed_out_of_the_window(opened: MainWindow, qtbot, size: tuple[int, int]) -> None:
+    opened.resize(*size)
+    qtbot.wait(50)
+    assert (opened.width(), opened.height()) == size
+    bar = opened.screen("pairs").centre.findChildren(QToolButton)
+    right = opened.centre.mapTo(opened, opened.centre.rect().bottomRight()).x()
+    assert bar
+    assert all(button.mapTo(opened, button.rect().bottomRight()).x() <= right for button in bar)

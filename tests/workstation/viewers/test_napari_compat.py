@@ -1,0 +1,33 @@
+"""napari is touched in one folder, and in public."""
+
+from __future__ import annotations
+
+import ast
+from importlib.metadata import version
+from pathlib import Path
+
+from workstation.viewers.napari_compat import NAPARI_SERIES
+
+ROOT = Path(__file__).resolve().parents[3] / "workstation"
+# Attributes that hand out objects of napari; an underscore right after them is private to it.
+NAPARI_OBJECTS = {"viewer", "model", "canvas", "camera", "layer", "_layer", "layers", "scene"}
+
+
+def test_no_private_attribute_of_napari_is_used() -> None:
+    found = []
+    for path in sorted((ROOT / "viewers").glob("*.py")):
+        if path.name == "napari_compat.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("napari"):
+                assert "._" not in (node.module or ""), path
+            if not isinstance(node, ast.Attribute) or not node.attr.startswith("_"):
+                continue
+            owner = node.value.attr if isinstance(node.value, ast.Attribute) else ""
+            if owner in NAPARI_OBJECTS:
+                found.append(f"{path.name}:{node.lineno} {owner}.{node.attr}")
+    assert not found
+
+
+def test_installed_napari_is_of_the_series_that_was_tried() -> None:
+    assert version("napari").startswith(f"{NAPARI_SERIES}.")
