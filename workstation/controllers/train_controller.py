@@ -467,7 +467,9 @@ class TrainController(QObject):
             return "pairs" if phase.needs.annotation is not None else IMPORT
         newest = self._survey.newest if self._survey is not None else {}
         has_model = (RunState.FINISHED, RunState.STOPPED)
-        missing = (key for key in phase.needs.phases if key not in newest or newest[key].state not in has_model)
+        missing = (
+            key for key in phase.needs.phases if key not in newest or newest[key].state not in has_model
+        )
         return f"{PHASE}{next(missing, '')}"
 
     def _gate(self, phase: PhaseSpec, header: RunHeader | None) -> GateValue | None:

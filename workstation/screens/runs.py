@@ -32,9 +32,7 @@ def build(workbench: Workbench, actions: ActionRegistry) -> Screen:
         "discard": lambda: ask_discard(view, controller.discard),
     }
     for verb, triggered in does.items():
-        actions.bind(
-            f"runs.{verb}", triggered, lambda verb=verb: sentence(getattr(controller.verbs, verb))
-        )
+        actions.bind(f"runs.{verb}", triggered, lambda verb=verb: sentence(getattr(controller.verbs, verb)))
     controller.verbs_changed.connect(actions.refresh)
     actions.refresh()
     return Screen(view, None, controller, shown=controller.look, close=controller.close)

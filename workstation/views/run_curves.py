@@ -1,4 +1,4 @@
-"""Arithmetic behind the live plots: a debiased running mean that only ever appends."""
+"""Arithmetic behind the live plots: a debiased running mean that only ever appends, and thinning."""
 
 from __future__ import annotations
 
@@ -53,3 +53,47 @@ class DebiasedMean:
         self._mean = float(raw[-1])
         self._count += defined.size
         return means
+
+
+MAX_STRETCHES = 700
+"""About the width of a plot in pixels: finer detail cannot be seen without a closer look."""
+
+
+def sample(
+    steps: FloatArray, values: FloatArray, num_points: int = MAX_STRETCHES
+) -> tuple[FloatArray, FloatArray]:
+    """Return points of a smooth series at equal distances, about `num_points`, and its last one."""
+    stride = steps.size // num_points
+    if stride < 2:
+        return steps, values
+    return np.append(steps[::stride], steps[-1]), np.append(values[::stride], values[-1])
+
+
+def thin(
+    steps: FloatArray, values: FloatArray, num_stretches: int = MAX_STRETCHES
+) -> tuple[FloatArray, FloatArray]:
+    """Return the least and the greatest value of each stretch of a long series, and its end as it is.
+
+    Parameters
+    ----------
+    steps, values : ndarray of float64, (N,)
+
+    Returns
+    -------
+    steps, values : ndarray of float64, (M,)
+        M is below ``4 * num_stretches``; a stretch without any defined value is NaN.
+    """
+    length = steps.size // num_stretches
+    if length < 3:
+        return steps, values
+    num = steps.size // length * length
+    stretches = values[:num].reshape(-1, length)
+    thinned = np.empty((stretches.shape[0], 2))
+    # fmin and fmax pass over NaN.
+    np.fmin.reduce(stretches, axis=1, out=thinned[:, 0])
+    np.fmax.reduce(stretches, axis=1, out=thinned[:, 1])
+    starts = steps[:num:length]
+    return (
+        np.concatenate([np.repeat(starts, 2), steps[num:]]),
+        np.concatenate([thinned.ravel(), values[num:]]),
+    )

@@ -1,7 +1,7 @@
 """Live curves of a run: two groups of metrics side by side, raw values always visible.
 
-Redraws happen at most ten times a second and only for what changed; pyqtgraph thins the lines to the
-width of the view.
+Redraws happen at most ten times a second and only for what changed. Long lines are thinned to what the
+screen can show: the least and the greatest value of each stretch stay.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from PySide6.QtWidgets import (
 
 from engines.contract.kinds import PanelKind
 from workstation.views.run_colours import series_colours, status_colour
-from workstation.views.run_curves import FEW_POINTS_SMOOTHING, SMOOTHING, DebiasedMean
+from workstation.views.run_curves import FEW_POINTS_SMOOTHING, SMOOTHING, DebiasedMean, sample, thin
 from workstation.views.run_protocols import Curve, FloatArray, RunView, SeriesKey
 from workstation.views.run_words import key_label, metric_label, number_text, spoken, tr
 
@@ -61,35 +61,39 @@ class _Line:
     mean: DebiasedMean
     means: FloatArray
     steps: FloatArray
+    values: FloatArray
     look: Look | None = None
+    is_whole: bool = True
 
-    def update(self, curve: Curve) -> bool:
-        """Append what is new; return whether anything was."""
+    def update(self, curve: Curve, *, is_whole: bool) -> None:
+        """Append what is new and draw it; `is_whole` says that the whole run is in view."""
         drawn = self.steps.size
-        is_same = (
-            curve.steps.size >= drawn
-            and (drawn == 0 or (curve.steps[0] == self.steps[0] and curve.steps[drawn - 1] == self.steps[-1]))
-        )
-        if not is_same:
+        if not self._is_continued_by(curve):
             # A resume took points back: the mean starts over.
             self.mean, self.means, drawn = self.mean.restarted(), np.empty(0), 0
-        elif curve.steps.size == drawn:
-            return False
+        elif curve.steps.size == drawn and self.is_whole == is_whole:
+            return
         self.means = np.concatenate([self.means, self.mean.extend(curve.values[drawn:])])
-        self.steps = curve.steps
-        is_finite = bool(np.isfinite(curve.values).all())
+        self.steps, self.values, self.is_whole = curve.steps, curve.values, is_whole
         has_marks = curve.steps.size <= MAX_MARKED_POINTS
-        self.raw.setData(
-            curve.steps,
-            curve.values,
-            skipFiniteCheck=is_finite,
-            connect="all" if is_finite else "finite",
-            symbol="o" if has_marks else None,
-        )
-        self.smooth.setData(
-            curve.steps, self.means, skipFiniteCheck=is_finite, connect="all" if is_finite else "finite"
-        )
-        return True
+        for item, values, fewer in ((self.raw, curve.values, thin), (self.smooth, self.means, sample)):
+            xs, ys = fewer(curve.steps, values) if is_whole else (curve.steps, values)
+            is_finite = bool(np.isfinite(ys).all())
+            item.setData(
+                xs,
+                ys,
+                skipFiniteCheck=is_finite,
+                connect="all" if is_finite else "finite",
+                symbol="o" if has_marks and item is self.raw else None,
+            )
+
+    def _is_continued_by(self, curve: Curve) -> bool:
+        last = self.steps.size - 1
+        if last < 0:
+            return True
+        if curve.steps.size <= last or curve.steps[last] != self.steps[last]:
+            return False
+        return bool(np.array_equal(curve.values[[0, last]], self.values[[0, last]], equal_nan=True))
 
     def remove_from(self, plot: pg.PlotItem) -> None:
         plot.removeItem(self.raw)
@@ -116,7 +120,10 @@ class CurvePlot(QWidget):
         menu = self.plot.getPlotItem().ctrlMenu
         menu.setParent(self.plot, menu.windowFlags())
         self.plot.setMinimumHeight(112)
-        self.plot.hideButtons()
+        # A closer look needs every point; the button in the corner leads back to the whole run.
+        self._is_zoomed = False
+        self.plot.getViewBox().sigRangeChangedManually.connect(self._on_zoomed)
+        self.plot.getPlotItem().autoBtn.clicked.connect(self._on_whole)
         self.plot.showGrid(x=True, y=True, alpha=0.15)
         self.plot.getAxis("left").enableAutoSIPrefix(False)
         self.plot.getAxis("bottom").enableAutoSIPrefix(False)
@@ -162,9 +169,22 @@ class CurvePlot(QWidget):
         for key, curve in curves.items():
             if key not in self._lines:
                 self._lines[key] = self._make_line(key[1])
-            self._lines[key].update(curve)
+            self._lines[key].update(curve, is_whole=self._is_thinned and not self._is_zoomed)
         self._restyle(looks)
         self._write_legend(curves, looks)
+
+    def _on_zoomed(self) -> None:
+        self._set_zoomed(is_zoomed=True)
+
+    def _on_whole(self) -> None:
+        self._set_zoomed(is_zoomed=False)
+
+    def _set_zoomed(self, *, is_zoomed: bool) -> None:
+        if is_zoomed == self._is_zoomed:
+            return
+        self._is_zoomed = is_zoomed
+        for line in self._lines.values():
+            line.update(Curve(line.steps, line.values), is_whole=self._is_thinned and not is_zoomed)
 
     def drawn(self, key: SeriesKey) -> tuple[FloatArray, FloatArray]:
         """Return steps and smoothed values on the screen."""
@@ -213,7 +233,7 @@ class CurvePlot(QWidget):
                 item.setClipToView(True)
         smoothing = SMOOTHING.get(split, FEW_POINTS_SMOOTHING) if self._is_smoothed else 0.0
         mean = DebiasedMean(smoothing)
-        return _Line(raw, smooth, mean, np.empty(0), np.empty(0))
+        return _Line(raw, smooth, mean, np.empty(0), np.empty(0), np.empty(0))
 
     def _restyle(self, looks: Mapping[SeriesKey, Look]) -> None:
         """Give every line its colour and dash; the dash tells lines apart without colour."""

@@ -294,4 +294,3 @@ class RunVerbs:
     repeat: Message | None = None
     discard: Message | None = None
     open_folder: Message | None = None
-

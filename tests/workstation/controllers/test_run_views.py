@@ -29,9 +29,7 @@ METRIC = SPEC.metric("matching_accuracy") or SPEC.metrics[-1]
 @pytest.fixture
 def folder(tmp_path) -> RunFolder:
     made = RunFolder(tmp_path / "run_1")
-    request = RunRequest(
-        pipeline=SPEC.key, action=Action.TRAIN, settings={"early_stopping_patience": 5}
-    )
+    request = RunRequest(pipeline=SPEC.key, action=Action.TRAIN, settings={"early_stopping_patience": 5})
     made.create(request, Manifest(items=()))
     return made
 
@@ -99,7 +97,9 @@ def test_progress_is_unknown_without_an_end(folder):
 def test_failure_says_what_why_kept_and_what_to_do(folder):
     model = RunModel(folder)
     model.apply([Started(pipeline="p", action="train"), Checkpoint(path="c", step=20)])
-    model.apply([Failed(type="E", message="m", cause="Too hot {x}.", remedy="Cool it.", traceback="T", step=31)])
+    model.apply(
+        [Failed(type="E", message="m", cause="Too hot {x}.", remedy="Cool it.", traceback="T", step=31)]
+    )
     card = failure_card(model)
     assert [str(part) for part in (card.what, card.why, card.kept, card.remedy)] == [
         "The run run_1 failed after step 31.",

@@ -10,7 +10,16 @@ import psutil
 import pytest
 
 from engines.contract.errors import PreconditionError
-from engines.contract.events import Checkpoint, EventWriter, Failed, Finished, Metric, Progress, Started, Stopped
+from engines.contract.events import (
+    Checkpoint,
+    EventWriter,
+    Failed,
+    Finished,
+    Metric,
+    Progress,
+    Started,
+    Stopped,
+)
 from engines.contract.kinds import Action, RunState
 from engines.contract.manifest import Manifest
 from engines.contract.presets import training_config

@@ -20,7 +20,13 @@ def evaluation(num_subjects=3) -> EvaluationView:
     }
     per_item = [
         {"item": "good", "row": "model", "median_error_px": 1.0, "verdict": "registered"},
-        {"item": "lost", "row": "model", "median_error_px": None, "verdict": "not_registered", "reason": "no"},
+        {
+            "item": "lost",
+            "row": "model",
+            "median_error_px": None,
+            "verdict": "not_registered",
+            "reason": "no",
+        },
         {"item": "bad", "row": "model", "median_error_px": 7.5, "verdict": "uncertain"},
         {"item": "good", "row": "identity", "median_error_px": 90.0, "verdict": "registered"},
     ]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from workstation.views.run_curves import DebiasedMean
+from workstation.views.run_curves import DebiasedMean, thin
 
 
 def test_first_mean_is_the_first_value_and_not_pulled_to_zero():
@@ -30,3 +30,17 @@ def test_undefined_values_stay_undefined_and_do_not_enter_the_mean():
 def test_no_smoothing_returns_the_values():
     values = np.array([1.0, 5.0, 2.0])
     np.testing.assert_allclose(DebiasedMean(0.0).extend(values), values)
+
+
+def test_short_series_are_not_thinned():
+    values = np.arange(50.0)
+    assert thin(values, values, 20)[1] is values
+
+
+def test_thinned_series_has_gaps_only_where_a_whole_stretch_is_undefined():
+    values = np.arange(100.0)
+    values[10:20], values[33] = np.nan, np.nan
+    steps, thinned = thin(np.arange(100.0), values, 10)
+    assert np.isnan(thinned[2:4]).all()
+    assert np.isfinite(np.delete(thinned, [2, 3])).all()
+    assert (np.diff(steps) >= 0).all()

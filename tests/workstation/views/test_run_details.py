@@ -24,7 +24,9 @@ FAILURE = Card(
 
 def view(run_id="run_1", **more) -> RunView:
     steps = np.arange(4.0)
-    return RunView(run_id, more.pop("state", RunState.RUNNING), {("loss", "train"): Curve(steps, steps)}, **more)
+    return RunView(
+        run_id, more.pop("state", RunState.RUNNING), {("loss", "train"): Curve(steps, steps)}, **more
+    )
 
 
 @pytest.fixture

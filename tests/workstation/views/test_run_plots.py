@@ -166,3 +166,37 @@ def test_a_curve_with_gaps_keeps_its_gaps(qtbot):
     values = np.array([1.0, np.nan, 3.0])
     plot.show_curves({("a", ""): Curve(np.arange(3.0), values)}, {("a", ""): Look("a", 0, 0)})
     np.testing.assert_array_equal(plot.drawn(("a", ""))[1], values)
+
+
+def test_long_series_keep_their_extremes_when_thinned(plots):
+    values = np.ones(60_000)
+    values[31_234], values[45_678] = 50.0, -50.0
+    steps = np.arange(values.size, dtype=float)
+    show(plots, RunView("r", RunState.RUNNING, {("loss", "train"): Curve(steps, values)}))
+    line = plots.left.curves._lines[("r/loss", "train")]
+    shown = line.raw.getOriginalDataset()[1]
+    assert shown.size < 10_000
+    assert (shown.max(), shown.min()) == (50.0, -50.0)
+    assert line.raw.getOriginalDataset()[0][-1] == steps[-1]
+
+
+def test_a_closer_look_has_every_point_and_the_way_back_is_thinned(plots):
+    steps = np.arange(60_000, dtype=float)
+    show(plots, RunView("r", RunState.RUNNING, {("loss", "train"): Curve(steps, steps)}))
+    plot = plots.left.curves
+    line = plot._lines[("r/loss", "train")]
+    plot.plot.getViewBox().sigRangeChangedManually.emit([True, True])
+    assert line.raw.getOriginalDataset()[0].size == steps.size
+    plot.plot.getPlotItem().autoBtn.clicked.emit(plot.plot.getPlotItem().autoBtn)
+    assert line.raw.getOriginalDataset()[0].size < 10_000
+
+
+def test_values_that_a_resume_replaced_are_drawn_anew(plots):
+    show(plots, view(error=np.array([4.0, 3.0, 2.0])))
+    show(plots, view(error=np.array([4.0, 3.0, 2.5, 2.25])))
+    _steps, means = plots.right.curves.drawn(("run_1/error_px", "val"))
+    fresh = CurvePlot()
+    key = ("a", "val")
+    fresh.show_curves({key: Curve(np.arange(4.0), np.array([4.0, 3.0, 2.5, 2.25]))}, {key: Look("a", 0, 0)})
+    np.testing.assert_allclose(means, fresh.drawn(key)[1])
+    fresh.deleteLater()

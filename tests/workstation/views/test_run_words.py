@@ -16,7 +16,14 @@ from workstation.views.run_words import (
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0, "0 s"), (59.6, "1 min 00 s"), (61, "1 min 01 s"), (7260, "2 h 01 min"), (None, "–"), (float("nan"), "–")],
+    [
+        (0, "0 s"),
+        (59.6, "1 min 00 s"),
+        (61, "1 min 01 s"),
+        (7260, "2 h 01 min"),
+        (None, "–"),
+        (float("nan"), "–"),
+    ],
 )
 def test_durations(seconds, text):
     assert duration_text(seconds) == text
@@ -36,7 +43,9 @@ def test_time_left_is_a_range_or_an_honest_blank(eta, text):
     assert eta_text(eta) == text
 
 
-@pytest.mark.parametrize(("value", "text"), [(0.0, "0 px"), (1 / 3, "0.3333 px"), (1234567.0, "1.235e+06 px")])
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.0, "0 px"), (1 / 3, "0.3333 px"), (1234567.0, "1.235e+06 px")]
+)
 def test_numbers(value, text):
     assert number_text(value, "px") == text
 
