@@ -38,10 +38,9 @@ def label_kernel(side: int = _KERNEL_SIDE) -> npt.NDArray[np.float32]:
     knots = np.linspace(-_NUM_SIGMAS - half_interval, _NUM_SIGMAS + half_interval, side + 1)
     profile = np.diff(ndtr(knots))
     kernel = np.sqrt(np.outer(profile, profile))
-    kernel = (kernel - kernel.min()) / (kernel.max() - kernel.min())
-    kernel = kernel.astype(np.float32)
+    kernel = np.asarray((kernel - kernel.min()) / (kernel.max() - kernel.min()), dtype=np.float32)
     kernel.flags.writeable = False
-    return kernel
+    return np.asarray(kernel)
 
 
 def kernel_side(image_size_px: int) -> int:
@@ -72,4 +71,4 @@ def label_map(points_xy: FloatArray, size: Size, side: int) -> npt.NDArray[np.fl
     one_hot[rows[is_on_image], columns[is_on_image]] = 1.0
     soft = cv2.filter2D(one_hot, -1, label_kernel(side), borderType=cv2.BORDER_CONSTANT)
     # OpenCV filters by Fourier transform, which leaves a dust of rounding errors.
-    return np.where(soft < _DUST, 0.0, np.minimum(soft, 1.0)).astype(np.float32)
+    return np.asarray(np.where(soft < _DUST, 0.0, np.minimum(soft, 1.0)), dtype=np.float32)

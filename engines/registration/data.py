@@ -186,7 +186,7 @@ def warped_pair(labelled: LabelledView, config: TrainConfig, bounds: WarpRange, 
     generator = np.random.default_rng(seed)
     view, size = labelled.view, labelled.view.size
     rows, columns = np.nonzero(view.field[::8, ::8])
-    field_xy = np.column_stack([columns, rows]) * 8.0
+    field_xy = np.column_stack([columns, rows]).astype(np.float64) * 8.0
     warp = random_homography(generator, size, field_xy, bounds)
     identity = np.eye(3)
     to_fixed, to_moving = (warp, identity) if generator.random() < 0.5 else (identity, warp)
@@ -272,4 +272,5 @@ def _blob(generator: np.random.Generator, size: Size) -> FloatImage:
     x, y = generator.uniform(0, 1, 2) * size
     radius = generator.uniform(0.05, 0.2) * size[0]
     rows, columns = np.mgrid[0 : size[1], 0 : size[0]]
-    return np.exp(-(np.square(columns - x) + np.square(rows - y)) / (2 * radius**2)).astype(np.float32)
+    distance_squared = np.square(columns - x) + np.square(rows - y)
+    return np.asarray(np.exp(-distance_squared / (2 * radius**2)), dtype=np.float32)

@@ -58,6 +58,7 @@ class KeypointNetwork(nn.Module):
         self.merge2 = nn.Conv2d(2 * width, 2 * width, 3, padding=1)
         self.detector = nn.Conv2d(2 * width, 1, 1)
         # Bifurcations cover a few hundredths of an image: start from there.
+        assert self.detector.bias is not None
         nn.init.constant_(self.detector.bias, -3.0)
         self.local = nn.Conv2d(4 * width, 4 * width, 3, padding=1)
         self.context = nn.Conv2d(4 * width, 4 * width, 4, stride=2, padding=1)

@@ -109,7 +109,7 @@ def network_view(
         shift = (0, 0)
         canvas = (_round_up(size[0], GRID_PX), _round_up(size[1], GRID_PX))
     field = erode_field_of_view(mask)
-    flat = flatten_field(channel_for_vessels(scaled), field)
+    flat = flatten_field(to_uint8(channel_for_vessels(scaled)), field)
     dark, bright = line_maps(flat)
     ratios = {"dark": dark.polarity_ratio(field), "bright": bright.polarity_ratio(field)}
     polarity = _polarity(ratios, modality)

@@ -8,13 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from engines.contract.errors import InputError, PreconditionError
 from engines.contract.files import write_text_atomically
 from engines.contract.manifest import ItemRecord
 from engines.contract.run_context import RunContext
-from engines.imaging.images import read_image, write_image
+from engines.imaging.images import ImageArray, read_image, write_image
 from engines.imaging.warping import blend, warp_to_fixed
 from engines.registration.config import MatcherConfig, PredictConfig
 from engines.registration.registrars import ClassicalRegistrar, PairResult, Registrar
@@ -110,11 +108,14 @@ def _register_item(
     matrix = result.homography_fixed_from_moving
     if config.write_images and matrix is not None:
         size = (fixed.shape[1], fixed.shape[0])
-        pictures = {"registered": warp_to_fixed(moving, matrix, size), "blend": blend(fixed, moving, matrix)}
+        pictures: dict[str, ImageArray] = {
+            "registered": warp_to_fixed(moving, matrix, size),
+            "blend": blend(fixed, moving, matrix),
+        }
         for role, picture in pictures.items():
             path = outputs / role / f"{item.id}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_image(path, np.ascontiguousarray(picture))
+            write_image(path, picture)
             run.output(item.id, role, path)
     return replace(result, keypoints=None)
 

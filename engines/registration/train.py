@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engines.contract.geometry import FloatArray, apply_homography
+from engines.contract.geometry import apply_homography, invert
 from engines.contract.run_context import RunContext
 from engines.core.loop import fit
 from engines.core.task import Batch, PreviewImage, TrainingTask
@@ -145,7 +145,7 @@ class SyntheticPairsTask(TrainingTask):
     def _losses(self, logits: Tensor, grids: Tensor, batch: Batch) -> dict[str, Tensor]:
         config = self._config
         num_pairs = len(batch["channels"])
-        probability = torch.sigmoid(logits.float()).unflatten(0, (num_pairs, 2))[:, :, 0]
+        probability = torch.sigmoid(logits.float()).reshape(num_pairs, 2, *logits.shape[2:])
         fixed, moving = _descriptors_at(grids, batch)
         arguments = (fixed, moving, batch["fixed_xy"], batch["moving_xy"], batch["image_index"])
         if config.descriptor_loss == "infonce":
@@ -304,7 +304,7 @@ def _descriptors_at(grids: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
 def _corner_error(scored: _Scored, pair: WarpedPair) -> float:
     if scored.consensus is None:
         return float("inf")
-    true: FloatArray = np.linalg.inv(pair.homography_moving_from_fixed)
+    true = invert(pair.homography_moving_from_fixed)
     size = (pair.fields.shape[2], pair.fields.shape[1])
     return corner_error_px(scored.consensus.fixed_from_moving, true, size)
 
