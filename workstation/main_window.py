@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, QRect, QSize, Qt, QTimer, QUrl
-from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QShowEvent
 from PySide6.QtOpenGLWidgets import QOpenGLWidget
 from PySide6.QtWidgets import (
     QApplication,
@@ -30,6 +30,7 @@ from engines.contract.messages import Message
 from workstation.actions.application import MENUS
 from workstation.actions.registry import ActionRegistry
 from workstation.actions.tables import ALL_ACTIONS
+from workstation.controllers.background import Background
 from workstation.controllers.browser_controller import browser_rows
 from workstation.controllers.project_controller import ProjectController
 from workstation.controllers.run_schedule import schedule_of
@@ -69,6 +70,8 @@ class MainWindow(QMainWindow):
         self.settings = settings
         self._sample_folder = sample_folder
         self._screens: dict[str, Screen] = {}
+        self._loader = Background(self, num_threads=1)
+        self._is_loaded = False
         self._screen = ""
         self.projects = ProjectController(workbench, self)
         self.actions_ = ActionRegistry(ALL_ACTIONS, self)
@@ -226,6 +229,14 @@ class MainWindow(QMainWindow):
         self.actions_.set_screen(key)
         screen.shown()
 
+    def _show_first_screen(self) -> None:
+        if self._is_loaded and not self._screen:
+            self.show_screen(SCREENS[0].key)
+
+    def _on_loaded(self, _answer: object) -> None:
+        self._is_loaded = True
+        self._show_first_screen()
+
     def screen(self, key: str) -> Screen | None:
         """Return a screen that was built already."""
         return self._screens.get(key)
@@ -297,8 +308,8 @@ class MainWindow(QMainWindow):
             return
         self.browser.show_rows(browser_rows(project))
         self._note_saved()
-        # The frame is painted before napari is imported with the first screen.
-        QTimer.singleShot(0, lambda: self.show_screen(self._screen or SCREENS[0].key))
+        # The frame is painted before the first screen is built.
+        QTimer.singleShot(0, self._show_first_screen)
         ids = self.browser.shown_ids()
         if ids:
             self.browser.set_current(ids[0])
@@ -390,6 +401,12 @@ class MainWindow(QMainWindow):
 
     # -- Qt ------------------------------------------------------------------------------------------
 
+    def showEvent(self, event: QShowEvent) -> None:
+        """Import what the screens need on a thread, once the window is there."""
+        super().showEvent(event)
+        if not self._is_loaded:
+            self._loader.submit("screens", lambda: [spec.load() for spec in SCREENS], self._on_loaded)
+
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Accept files and folders."""
         if event.mimeData().hasUrls():
@@ -421,6 +438,7 @@ class MainWindow(QMainWindow):
         for screen in self._screens.values():
             screen.close()
         self._screens.clear()
+        self._loader.close()
         self.workbench.close()
         super().closeEvent(event)
 

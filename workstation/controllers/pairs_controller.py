@@ -13,7 +13,7 @@ from PySide6.QtCore import QObject, Signal
 
 from engines.contract.errors import WorkstationError
 from engines.contract.geometry import FloatArray, Size
-from engines.contract.kinds import FileKind
+from engines.contract.kinds import FileKind, RunState
 from engines.contract.messages import Message
 from engines.contract.run_folder import RunFolder
 from engines.imaging.images import read_image
@@ -39,6 +39,8 @@ from workstation.views.protocols import Card, PairRow, PairsView, RegistrationSu
 _LOG = logging.getLogger(__name__)
 
 SIDES = ("fixed", "moving")
+MAX_FITS_AT_ONCE = 16
+"""Pairs up to which the left-out residuals are computed at once; beyond, on a thread."""
 
 
 class PairsController(QObject):
@@ -76,12 +78,14 @@ class PairsController(QObject):
         self._run_id = ""
         self._run_item = ""
         self._run_failure = ""
+        self._own_runs: set[str] = set()
         self._method = ""
         self._has_blend = False
         self._is_peeking = False
         workbench.item_changed.connect(self.show_item)
         workbench.data_changed.connect(self.refresh)
         workbench.live_runs.ended.connect(self._on_run_ended)
+        schedule_of(workbench).watchers.append(self._shows)
 
     # -- state ---------------------------------------------------------------------------------------
 
@@ -167,7 +171,15 @@ class PairsController(QObject):
             self._selected = ""
         halves = [pair for pair in self._pairs if pair.state is PairState.PLACED and not pair.is_complete]
         self._half = halves[-1].id if halves else ""
-        self._fit = fit_pairs(self._pairs, self._model)
+        pairs, model = self._pairs, self._model
+        is_quick = len(pairs) <= MAX_FITS_AT_ONCE
+        self._fit = fit_pairs(pairs, model, has_left_out=is_quick)
+        self._bench.background.drop("pairs.left_out")
+        if not is_quick:
+            # One fit for every pair: seconds for hundreds of them.
+            self._bench.background.submit(
+                "pairs.left_out", lambda: fit_pairs(pairs, model), self._on_left_out, self._on_failed
+            )
         self._show()
 
     # -- tools ---------------------------------------------------------------------------------------
@@ -356,6 +368,7 @@ class PairsController(QObject):
 
     def _on_prepared(self, folder: RunFolder) -> None:
         self._run_id = folder.id
+        self._own_runs.add(folder.id)
         schedule_of(self._bench).start(folder)
         self.state_changed.emit()
 
@@ -431,6 +444,22 @@ class PairsController(QObject):
             is_confirmed=self._is_confirmed,
             is_used=self._uses_registration and self._is_confirmed,
         )
+
+    def _on_left_out(self, fit: PairFit) -> None:
+        self._fit = fit
+        self._view.show_pairs(fit.rows, self._selected)
+        self._view.show_fit(fit.summary)
+        self.state_changed.emit()
+
+    def _shows(self, run_id: str) -> bool:
+        """Tell whether the screen itself says how a run went."""
+        run = self._bench.live_runs.get(run_id)
+        is_fine = run is not None and run.model.state is RunState.FINISHED
+        return is_fine and run_id in self._own_runs
+
+    def close(self) -> None:
+        """Stop speaking for runs; the screen goes."""
+        schedule_of(self._bench).watchers.remove(self._shows)
 
     # -- answers -------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 A module ``workstation/screens/<key>.py`` has one function ``build(workbench, actions) -> Screen`` that
 makes the widgets and the controller of the screen, connects them, and binds the screen's actions. It is
-imported when the screen is first shown, so that the window paints before napari and pyqtgraph load.
+imported by a thread after the window has painted: napari and pyqtgraph take seconds.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import ModuleType
 
 from PySide6.QtCore import QT_TRANSLATE_NOOP
 from PySide6.QtWidgets import QWidget
@@ -66,10 +67,13 @@ class ScreenSpec:
     title: str
     shows_items: bool = True
 
+    def load(self) -> ModuleType:
+        """Import the module; it makes nothing yet, so a thread may do it."""
+        return importlib.import_module(f"workstation.screens.{self.key}")
+
     def build(self, workbench: Workbench, actions: ActionRegistry) -> Screen:
         """Import the module and make the screen."""
-        module = importlib.import_module(f"workstation.screens.{self.key}")
-        screen = module.build(workbench, actions)
+        screen = self.load().build(workbench, actions)
         assert isinstance(screen, Screen)
         return screen
 

@@ -37,7 +37,12 @@ def build(workbench: Workbench, actions: ActionRegistry) -> Screen:
     _bind(actions, centre, controller)
     controller.state_changed.connect(actions.refresh)
     controller.show_item(workbench.item_id)
-    return Screen(centre, panel, controller, close=view.shut)
+
+    def close() -> None:
+        controller.close()
+        view.shut()
+
+    return Screen(centre, panel, controller, close=close)
 
 
 def _bind(actions: ActionRegistry, centre: PairsScreen, controller: PairsController) -> None:

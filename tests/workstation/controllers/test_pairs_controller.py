@@ -273,3 +273,13 @@ def test_edit_by_another_window_is_shown(
         other.history.execute(AddPair("pair_a", (1.0, 2.0), (3.0, 4.0), label="other"))
     bench.project.notice_external_changes()
     qtbot.waitUntil(lambda: "other" in labels(controller))
+
+
+def test_many_pairs_get_their_left_out_residuals_later(
+    controller: PairsController, bench: Workbench, qtbot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workstation.controllers.pairs_controller.MAX_FITS_AT_ONCE", 5)
+    controller.refresh()
+    assert row(controller, "1").fit_px is not None
+    assert row(controller, "1").loo_px is None
+    qtbot.waitUntil(lambda: row(controller, "1").loo_px is not None)
