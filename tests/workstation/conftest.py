@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QCoreApplication, QEvent
 
 from engines.contract.kinds import FileKind, ItemKind
 from engines.imaging.images import write_image
@@ -60,17 +59,3 @@ def pair_project(pair_project_folder: Path) -> Iterator[Project]:
     """The project of `pair_project_folder`, open."""
     with Project.open(pair_project_folder) as project:
         yield project
-
-
-@pytest.fixture
-def delete_later() -> Iterator[Callable[..., None]]:
-    """Close and delete widgets at the end, so that nothing of napari stays alive."""
-    widgets = []
-    yield lambda *new: widgets.extend(new)
-    while widgets:
-        widget = widgets.pop()
-        widget.close()
-        widget.deleteLater()
-        del widget
-        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    QCoreApplication.processEvents()
