@@ -27,8 +27,8 @@ from PySide6.QtWidgets import (
 from workstation.views.run_protocols import CheckSettings
 from workstation.views.run_words import key_label, sentence, spoken
 
-EDITOR_WIDTH_PX = 96
-UNIT_WIDTH_PX = 64
+EDITOR_WIDTH_PX = 88
+UNIT_WIDTH_PX = 74
 
 
 @dataclass(frozen=True, slots=True)

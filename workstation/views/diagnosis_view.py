@@ -33,7 +33,9 @@ class DiagnosisCard(QFrame):
 
     remedy_requested = Signal(dict)
 
-    def __init__(self, diagnosis: Diagnosis, *, can_apply: bool, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, diagnosis: Diagnosis, *, can_apply: bool | None, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.setObjectName("card")
         self.setProperty("severity", diagnosis.severity.value)
@@ -57,6 +59,7 @@ class DiagnosisCard(QFrame):
         self.apply_button: QPushButton | None = None
         if diagnosis.config_patch:
             layout.addWidget(_muted(patch_text(diagnosis.config_patch), self))
+        if diagnosis.config_patch and can_apply is not None:
             self.apply_button = QPushButton(self.tr("Apply and start again"), self)
             self.apply_button.setEnabled(can_apply)
             self.apply_button.setToolTip(
@@ -91,9 +94,14 @@ class DiagnosisView(QWidget):
         self.show_findings((), (), has_run=False, can_apply=False)
 
     def show_findings(
-        self, diagnoses: Sequence[Diagnosis], warnings: Sequence[Message], *, has_run: bool, can_apply: bool
+        self,
+        diagnoses: Sequence[Diagnosis],
+        warnings: Sequence[Message],
+        *,
+        has_run: bool,
+        can_apply: bool | None,
     ) -> None:
-        """Draw the findings; the newest of each name counts."""
+        """Draw the findings, the newest of each name; `can_apply` None: no remedy can be applied here."""
         newest = list({diagnosis.name: diagnosis for diagnosis in diagnoses}.values())[::-1]
         lines = list(dict.fromkeys(sentence(warning) for warning in warnings))
         wanted = (tuple(newest), tuple(lines), has_run, can_apply)

@@ -132,7 +132,8 @@ class RunTableModel(QAbstractTableModel):
                 if row.headline is None:
                     return "–"
                 metric, value = row.headline
-                return f"{spoken(metric.label)}: {metric_text(metric, value)}"
+                # The value first: a long name may be cut off, a number may not.
+                return f"{metric_text(metric, value)} · {spoken(metric.label)}"
             case "split":
                 return row.split_hash[:8] or "–"
             case _:

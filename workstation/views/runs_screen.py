@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -71,6 +71,8 @@ class RunsScreen(QWidget):
         self.tabs = QTabWidget(self)
         self.tabs.setDocumentMode(True)
         self.tabs.tabBar().setDrawBase(False)
+        self._tab = 0
+        self.tabs.currentChanged.connect(self._on_tab)
         self.tabs.addTab(self.details, self.tr("Curves and pictures"))
         self.tabs.addTab(self.evaluation, self.tr("Evaluation"))
         self.tabs.addTab(_scrolled(self.diagnosis), self.tr("Diagnosis"))
@@ -109,7 +111,7 @@ class RunsScreen(QWidget):
             run.diagnoses if run else (),
             run.warnings if run else (),
             has_run=run is not None,
-            can_apply=False,
+            can_apply=None,
         )
         self.tabs.setVisible(run is not None)
         if run is not None:
@@ -117,7 +119,7 @@ class RunsScreen(QWidget):
             title = self.tr("Diagnosis")
             self.tabs.setTabText(2, f"{title} ({count})" if count else title)
             has_pictures = bool(run.curves or run.frames or run.panels)
-            self.tabs.setTabVisible(0, has_pictures or run.state is RunState.FAILED)
+            self._offer_tab(0, has_pictures or run.state is RunState.FAILED)
 
     def show_overlay(self, run: RunView | None) -> None:
         """Draw a second run's curves over the first."""
@@ -132,7 +134,17 @@ class RunsScreen(QWidget):
     def show_evaluation(self, evaluation: EvaluationView | None) -> None:
         """Draw the chosen run's evaluation, or its absence."""
         self.evaluation.show_evaluation(evaluation)
-        self.tabs.setTabVisible(1, evaluation is not None)
+        self._offer_tab(1, evaluation is not None)
+
+    def _offer_tab(self, index: int, is_offered: bool) -> None:
+        """Show or hide a tab, and go to the one that was chosen by hand, or else to the first."""
+        with QSignalBlocker(self.tabs):
+            self.tabs.setTabVisible(index, is_offered)
+            visible = [place for place in range(self.tabs.count()) if self.tabs.isTabVisible(place)]
+            self.tabs.setCurrentIndex(self._tab if self._tab in visible else visible[0])
+
+    def _on_tab(self, index: int) -> None:
+        self._tab = index
 
     def show_log(self, text: str) -> None:
         """Show the end of the log."""

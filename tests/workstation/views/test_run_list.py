@@ -58,7 +58,7 @@ def test_state_is_a_symbol_and_a_word(runs):
 
 def test_undefined_result_is_not_measured_and_says_why(runs):
     runs.show_runs(rows(1))
-    assert text(runs, 0, "result") == "Error: not measured"
+    assert text(runs, 0, "result") == "not measured · Error"
     index = runs.proxy.index(0, COLUMNS.index("result"))
     assert index.data(Qt.ItemDataRole.ToolTipRole) == "No pair was found."
 

@@ -63,3 +63,22 @@ def test_log_is_shown_from_its_end(screen):
     screen.show_log("\n".join(f"line {number}" for number in range(500)))
     bar = screen.log.verticalScrollBar()
     assert bar.value() == bar.maximum()
+
+
+def test_tab_that_was_chosen_comes_back_with_the_next_run_that_has_it(screen):
+    curves = {("loss", "train"): Curve(np.arange(3.0), np.arange(3.0))}
+    report = EvaluationReport(
+        pipeline="p", run=None, split="all", split_hash="", items=0, rows={"identity": {}}, per_item=[]
+    )
+    screen.show_run(RunView("a", RunState.FINISHED, curves))
+    screen.show_evaluation(None)
+    assert screen.tabs.currentIndex() == 0
+    screen.show_run(RunView("b", RunState.FINISHED))
+    screen.show_evaluation(EvaluationView(report, (), 0))
+    assert screen.tabs.currentWidget() is screen.evaluation
+    screen.show_run(RunView("a", RunState.FINISHED, curves))
+    screen.show_evaluation(None)
+    assert screen.tabs.currentIndex() == 0
+    screen.tabs.setCurrentWidget(screen.log)
+    screen.show_run(RunView("b", RunState.FINISHED))
+    assert screen.tabs.currentWidget() is screen.log
