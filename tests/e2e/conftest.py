@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,7 +15,6 @@ from PySide6.QtCore import QCoreApplication, QEvent, QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QComboBox, QPushButton, QWidget
 
-from engines.contract.kinds import RunState
 from engines.contract.run_folder import RunFolder
 from workstation.app import build, prepare
 from workstation.main_window import MainWindow
@@ -160,25 +157,10 @@ def open_window(qapp: QApplication, tmp_path: Path) -> Iterator[Callable[[Path |
 
 
 @pytest.fixture
-def kill_engines() -> Iterator[None]:
-    """Kill engine processes that a test leaves behind."""
-    before = {process.pid for process in psutil.process_iter()}
+def kill_engines(tmp_path: Path) -> Iterator[None]:
+    """Kill the engine processes of this test's runs that it leaves behind."""
     yield
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or []
-        if process.pid not in before and "engines" in words:
+        if "engines" in words and any(str(tmp_path) in word for word in words):
             process.kill()
-
-
-def kill(pid: int) -> None:
-    """Kill a process without warning."""
-    if hasattr(signal, "SIGKILL"):
-        os.kill(pid, signal.SIGKILL)
-    else:
-        psutil.Process(pid).kill()
-
-
-def state_of(folder: RunFolder) -> RunState | None:
-    """Return how a run ended, or None while it has not."""
-    summary = folder.read_summary()
-    return None if summary is None else RunState(summary["state"])

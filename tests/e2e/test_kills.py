@@ -1,4 +1,4 @@
-"""Killing the window, killing the engine, closing while a run lives: nothing is lost and everything is said."""
+"""Kill the window, kill the engine, close while a run lives: nothing is lost and everything is said."""
 
 from __future__ import annotations
 

@@ -36,26 +36,24 @@ def open_window(folder: Path | None, commands: Iterable[str] = ()) -> int:
             )
         # What is wrong with a project is said here, where the command was typed.
         Project.open(folder).close()
-    require_display()
+    if not has_display():
+        raise _no_display()
     from workstation import app
 
     return app.run(folder.absolute() if folder is not None else None)
 
 
-def require_display() -> None:
-    """Refuse to open a window where there is no display.
-
-    Raises
-    ------
-    InputError
-        On Linux without X or Wayland.
-    """
+def has_display() -> bool:
+    """Tell whether a window can be opened: always, but on Linux without X or Wayland."""
     is_shown = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
-    if sys.platform.startswith("linux") and not is_shown:
-        raise InputError(
-            "There is no display to open a window on.",
-            remedy="Start it in a graphical session, or under: xvfb-run -a workstation.",
-        )
+    return is_shown or not sys.platform.startswith("linux")
+
+
+def _no_display() -> InputError:
+    return InputError(
+        "There is no display to open a window on.",
+        remedy="Start it in a graphical session, or under: xvfb-run -a workstation.",
+    )
 
 
 def demo(options: argparse.Namespace) -> int:
@@ -66,7 +64,13 @@ def demo(options: argparse.Namespace) -> int:
     with create_sample(folder) as project:
         say(str(project.folder))
         made = project.folder
-    return 0 if options.no_window else open_window(made)
+    if options.no_window:
+        return 0
+    if not has_display():
+        # The project is made, which is what a script on a server wants.
+        remark(str(_no_display()))
+        return 0
+    return open_window(made)
 
 
 def default_sample_folder() -> Path:

@@ -134,6 +134,17 @@ def test_a_window_needs_a_display(cli, sample, monkeypatch):
     assert "no display" in refused.err
 
 
+def test_the_sample_project_is_made_where_there_is_no_display(cli, tmp_path, monkeypatch):
+    if not sys.platform.startswith("linux"):
+        pytest.skip("other systems always have a display")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    made = cli("demo", tmp_path / "sample")
+    assert made.code == 0
+    assert "no display" in made.err
+    assert (tmp_path / "sample" / "project.db").is_file()
+
+
 def run_process(*words: str, **variables: str) -> subprocess.CompletedProcess[bytes]:
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3]), **variables}
     return subprocess.run([sys.executable, *words], capture_output=True, env=environment, check=False)

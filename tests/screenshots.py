@@ -1,0 +1,154 @@
+"""Render every screen into ``resources/screenshots``: the real window on the sample project.
+
+Run it with a display: ``python tests/screenshots.py [--light] [--size 1280x720] [FOLDER]``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+
+def main() -> int:
+    """Open the window, walk through its screens, and grab each."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "resources" / "screenshots")
+    parser.add_argument("--light", action="store_true", help="the light theme")
+    parser.add_argument("--size", default="1600x960", help="WIDTHxHEIGHT in px")
+    arguments = parser.parse_args()
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    width, height = (int(part) for part in arguments.size.split("x"))
+    with tempfile.TemporaryDirectory() as home:
+        for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "APPDATA"):
+            os.environ[name] = home
+        Walk(Path(home), arguments.folder, (width, height), is_light=arguments.light).run()
+    return 0
+
+
+class Walk:
+    """The window, and a person who walks through it.
+
+    Parameters
+    ----------
+    home : Path
+        Where the sample project is made.
+    out : Path
+        Where the pictures go.
+    size : (width, height), px
+    is_light : bool
+        The light theme.
+    """
+
+    def __init__(self, home: Path, out: Path, size: tuple[int, int], *, is_light: bool) -> None:
+        from PySide6.QtWidgets import QApplication
+
+        from workstation.app import build, prepare
+        from workstation.settings import Settings
+
+        self.application = QApplication(sys.argv[:1])
+        settings = Settings.read()
+        if is_light:
+            settings.theme = "light"
+        prepare(self.application, settings)
+        self.window = build(settings, sample_folder=home / "sample")
+        self.window.resize(*size)
+        self.out = out
+        self.window.show()
+        self.window.activateWindow()
+
+    def run(self) -> None:
+        """Walk."""
+        window = self.window
+        self.settle(1.0)
+        self.grab("empty")
+        window.actions_.action("project.sample").trigger()
+        self.wait(lambda: window.workbench.project is not None)
+        window.show_screen("pairs")
+        window.workbench.set_item("known-2")
+        controller = window.screen("pairs").controller
+        self.wait(lambda: controller.has_pair_of_images)
+        self.settle(1.5)
+        controller.step(1)
+        window.actions_.action("pairs.reset_view").trigger()
+        self.settle(1.0)
+        self.grab("pairs")
+        controller.register()
+        self.wait(lambda: controller.is_registering, 20)
+        self.wait(lambda: not controller.is_registering)
+        self.wait(lambda: controller.link is not None)
+        window.actions_.action("pairs.blend").trigger()
+        self.settle(1.5)
+        self.grab("registered")
+        self._train()
+        self._evaluate()
+        window.close()
+
+    def _train(self) -> None:
+        window = self.window
+        window.show_screen("train")
+        train = window.screen("train")
+        start = window.actions_.action("train.start")
+        train.centre.preset_chosen.emit("tiny")
+        self.wait(start.isEnabled)
+        self.settle(0.5)
+        start.trigger()
+        self.wait(lambda: bool(window.workbench.live_runs.live()))
+        live = window.workbench.live_runs.live()[0]
+        self.wait(lambda: live.is_over or live.model.step >= 18)
+        self.settle(0.5)
+        self.grab("train")
+        self.wait(lambda: live.is_over)
+        self.settle(1.5)
+        self.grab("trained")
+
+    def _evaluate(self) -> None:
+        window = self.window
+        window.show_screen("runs")
+        runs = window.screen("runs")
+        self.wait(lambda: runs.centre.list.model.rowCount() > 0)
+        rows = [runs.centre.list.model.at(index) for index in range(runs.centre.list.model.rowCount())]
+        trained = next(row for row in rows if row.phase)
+        runs.centre.list.select(trained.run_id)
+        self.settle(1.0)
+        runs.controller.evaluate()
+        self.wait(lambda: bool(window.workbench.live_runs.live()), 30)
+        live = window.workbench.live_runs.live()[0]
+        self.wait(lambda: live.is_over)
+        self.settle(2.0)
+        runs.centre.list.select(live.id)
+        self.settle(2.0)
+        self.grab("runs")
+
+    def wait(self, condition: Callable[[], object], seconds: float = 180.0) -> None:
+        """Let the window work until a condition holds."""
+        start = time.monotonic()
+        while not condition():
+            self.application.processEvents()
+            time.sleep(0.01)
+            if time.monotonic() - start > seconds:
+                self.grab("stuck")
+                raise TimeoutError("The window did not get there; see stuck.png.")
+
+    def settle(self, seconds: float) -> None:
+        """Let the window work for a while."""
+        end = time.monotonic() + seconds
+        self.wait(lambda: time.monotonic() > end)
+
+    def grab(self, name: str) -> None:
+        """Write a picture of the window."""
+        self.application.processEvents()
+        path = self.out / f"{name}.png"
+        if not self.window.grab().save(str(path)):
+            raise OSError(f"{path} cannot be written.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
