@@ -52,7 +52,6 @@ class RunDetails(QWidget):
         self.splitter.setChildrenCollapsible(False)
         self.splitter.addWidget(self.plots)
         self.splitter.addWidget(self.tabs)
-        self.plots.setMinimumHeight(196)
         self.splitter.setStretchFactor(0, 3)
         self.splitter.setStretchFactor(1, 2)
         layout = QVBoxLayout(self)
@@ -70,7 +69,7 @@ class RunDetails(QWidget):
         self.title.setVisible(run is not None)
         self.tabs.setVisible(run is not None)
         if before is None and run is not None:
-            self.splitter.setSizes([560, 440])
+            self.splitter.setSizes([600, 400])
         if run is not None:
             words = state_words(run.state)
             self.title.setText(f"{run.run_id}   {words.text}")

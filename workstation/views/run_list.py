@@ -216,7 +216,7 @@ class RunList(QWidget):
         layout.addWidget(self.filter)
         layout.addWidget(self.table, 1)
         layout.addWidget(self.empty, 1)
-        self.setMinimumHeight(150)
+        self.setMinimumHeight(130)
         self.show_runs(())
 
     def show_runs(self, rows: Sequence[RunRow]) -> None:

@@ -119,7 +119,7 @@ class CurvePlot(QWidget):
         # pyqtgraph makes this menu without a parent, and nobody would delete it.
         menu = self.plot.getPlotItem().ctrlMenu
         menu.setParent(self.plot, menu.windowFlags())
-        self.plot.setMinimumHeight(112)
+        self.plot.setMinimumHeight(84)
         # A closer look needs every point; the button in the corner leads back to the whole run.
         self._is_zoomed = False
         self.plot.getViewBox().sigRangeChangedManually.connect(self._on_zoomed)
