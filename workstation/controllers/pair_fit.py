@@ -16,7 +16,7 @@ from engines.imaging.transform_fits import (
     leave_one_out_residuals,
     residuals,
 )
-from workstation.project.annotations import KeypointPair
+from workstation.project.annotations import KeypointPair, Point, Side
 from workstation.views.protocols import FitSummary, PairRow
 
 
@@ -87,6 +87,11 @@ def worst_first(rows: Sequence[PairRow]) -> list[PairRow]:
     """Return the rows that have a residual, the largest first: the left-out one where there is one."""
     ranked = [row for row in rows if row.fit_px is not None]
     return sorted(ranked, key=lambda row: -(row.loo_px if row.loo_px is not None else row.fit_px or 0.0))
+
+
+def moved(pair: KeypointPair, side: Side, xy: Point) -> KeypointPair:
+    """Return a pair with one point elsewhere."""
+    return replace(pair, fixed_xy=xy) if side == "fixed" else replace(pair, moving_xy=xy)
 
 
 def _row(pair: KeypointPair) -> PairRow:

@@ -1,4 +1,4 @@
-"""Keypoint pairs of the current item: edits are commands, the fit follows, registrations are runs.
+"""Keypoint pairs of the current item: edits are commands, the fit and the overlay follow.
 
 The controller knows the view as a `PairsView` only. Every edit is on the disk before the view shows it.
 """
@@ -6,39 +6,27 @@ The controller knows the view as a `PairsView` only. Every edit is on the disk b
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
 from engines.contract.errors import WorkstationError
 from engines.contract.geometry import FloatArray, Size
-from engines.contract.kinds import FileKind, RunState
 from engines.contract.messages import Message
-from engines.contract.run_folder import RunFolder
-from engines.imaging.images import read_image
 from engines.imaging.transform_fits import TransformModel
-from engines.imaging.warping import blend
-from workstation.controllers.pair_fit import PairFit, fit_pairs, worst_first
-from workstation.controllers.registrations import (
-    Registration,
-    methods,
-    newest_registration,
-    prepare_registration,
-    read_registration,
-    registering_spec,
-)
-from workstation.controllers.run_schedule import schedule_of
+from workstation.controllers.overlay_controller import OverlayController
+from workstation.controllers.pair_fit import PairFit, fit_pairs, moved, worst_first
+from workstation.controllers.pair_images import caption, files_of, read_images
+from workstation.controllers.registration_controller import RegistrationController
 from workstation.controllers.workbench import Workbench
-from workstation.project.annotations import KeypointPair, PairState, Point, Side
+from workstation.project.annotations import KeypointPair, PairState, Side
 from workstation.project.commands import AddPair, DeletePairs, MovePoint, PlacePoint, SetPairState
 from workstation.project.history import Command
 from workstation.project.items import Item
-from workstation.views.protocols import Card, PairRow, PairsView, RegistrationSummary
+from workstation.views.protocols import Card, PairRow, PairsView
 
 _LOG = logging.getLogger(__name__)
 
-SIDES = ("fixed", "moving")
 MAX_FITS_AT_ONCE = 16
 """Pairs up to which the left-out residuals are computed at once; beyond, on a thread."""
 
@@ -50,6 +38,11 @@ class PairsController(QObject):
     ----------
     workbench : Workbench
     view : PairsView
+
+    Attributes
+    ----------
+    overlay : OverlayController
+    registration : RegistrationController
 
     Signals
     -------
@@ -72,20 +65,11 @@ class PairsController(QObject):
         self._walked = ""
         self._is_adding = False
         self._images: tuple[Any, Any] = (None, None)
-        self._registration: Registration | None = None
-        self._is_confirmed = False
-        self._uses_registration = False
-        self._run_id = ""
-        self._run_item = ""
-        self._run_failure = ""
-        self._own_runs: set[str] = set()
-        self._method = ""
-        self._has_blend = False
-        self._is_peeking = False
         workbench.item_changed.connect(self.show_item)
         workbench.data_changed.connect(self.refresh)
-        workbench.live_runs.ended.connect(self._on_run_ended)
-        schedule_of(workbench).watchers.append(self._shows)
+        self.overlay = OverlayController(workbench, view)
+        self.registration = RegistrationController(workbench, view, self)
+        self.registration.changed.connect(self._show_link)
 
     # -- state ---------------------------------------------------------------------------------------
 
@@ -117,14 +101,14 @@ class PairsController(QObject):
     @property
     def link(self) -> FloatArray | None:
         """The transform that links views and overlay now: homography_fixed_from_moving, or None."""
-        if self._uses_registration and self._registration is not None and self._is_confirmed:
-            return self._registration.transform.homography_fixed_from_moving
+        if self.registration.is_linked:
+            return self.registration.homography_fixed_from_moving
         return self._fit.homography_fixed_from_moving
 
     @property
     def is_registering(self) -> bool:
         """Whether a registration of the current item is under way."""
-        return bool(self._run_id) and self._item is not None and self._run_item == self._item.id
+        return self.registration.is_running
 
     # -- item ----------------------------------------------------------------------------------------
 
@@ -132,31 +116,21 @@ class PairsController(QObject):
         """Show an item: its pairs at once, its images when they are read."""
         project = self._bench.project
         self._item = project.items.get(item_id) if project is not None and item_id else None
-        self._selected = self._half = self._run_failure = ""
+        self._selected = self._half = ""
         self._images = (None, None)
-        self._registration, self._is_confirmed, self._uses_registration = None, False, False
+        self.registration.show_item(self._item)
         self._view.show_images(None, None)
         self._bench.background.drop("pairs.images")
-        self._bench.background.drop("pairs.blend")
         if self._item is None:
             self._view.show_message(Message("Choose an item on the left."))
             self.refresh()
             return
-        item = self._item
-        files = [item.files.get(role) for role in SIDES]
-        if files[0] is None:
-            # A single image: it stands on the left, and there is nothing to pair it with.
-            files[0] = next((file for file in item.files.values() if file.kind is FileKind.IMAGE), None)
-        captions = ["" if file is None else _caption(file) for file in files]
-        self._view.show_captions(captions[0], captions[1])
+        files = files_of(self._item)
+        self._view.show_captions(caption(files[0]), caption(files[1]))
         self._view.show_message(Message("Reading the images…"))
-
-        def read() -> tuple[Any, Any]:
-            fixed, moving = (None if file is None else read_image(file.require()) for file in files)
-            return fixed, moving
-
-        self._bench.background.submit("pairs.images", read, self._on_images, self._on_images_failed)
-        self._load_registration()
+        self._bench.background.submit(
+            "pairs.images", lambda: read_images(files), self._on_images, self._on_images_failed
+        )
         self.refresh()
 
     def refresh(self) -> None:
@@ -254,8 +228,8 @@ class PairsController(QObject):
 
     def drag(self, pair_id: str, side: Side, x: float, y: float) -> None:
         """Show the residuals as they would be with a point elsewhere, without any edit."""
-        moved = [_moved(pair, side, (x, y)) if pair.id == pair_id else pair for pair in self._pairs]
-        fit = fit_pairs(moved, self._model, has_left_out=False)
+        shown = [moved(pair, side, (x, y)) if pair.id == pair_id else pair for pair in self._pairs]
+        fit = fit_pairs(shown, self._model, has_left_out=False)
         self._view.show_pairs(fit.rows, pair_id)
         self._view.show_fit(fit.summary)
 
@@ -299,169 +273,23 @@ class PairsController(QObject):
             return False
         return True
 
-    # -- overlay -------------------------------------------------------------------------------------
-
-    def set_blend(self, is_shown: bool) -> None:
-        """Lay the warped moving image over the fixed one, or stop."""
-        self._has_blend = is_shown
-        self._show_blend()
-
-    def peek(self, is_held: bool) -> None:
-        """Swap between overlay and fixed image for as long as a key is held."""
-        self._is_peeking = is_held
-        self._show_blend()
-
-    def choose_link(self, link: str) -> None:
-        """Link views and overlay through the pairs or the registration."""
-        self._uses_registration = link == "result"
-        self._show_link()
-
-    def _show_link(self) -> None:
-        sizes = self._sizes()
-        if sizes is not None:
-            self._view.set_link(self.link, sizes)
-        self._view.show_registration(self._registration_summary())
-        self._show_blend()
-        self.state_changed.emit()
-
-    def _show_blend(self) -> None:
-        link = self.link
-        self._bench.background.drop("pairs.blend")
-        if self._has_blend == self._is_peeking or link is None or not self.has_pair_of_images:
-            self._view.show_blend(None)
-            return
-        fixed, moving = self._images
-        self._bench.background.submit(
-            "pairs.blend", lambda: blend(fixed, moving, link), self._view.show_blend, self._on_failed
-        )
-
-    # -- registration --------------------------------------------------------------------------------
-
-    def choose_method(self, method: str) -> None:
-        """Register by another method from now on."""
-        self._method = method
+    # -- link and registration -----------------------------------------------------------------------
 
     def register(self) -> None:
         """Start a run that registers the item."""
-        project, item = self._bench.project, self._item
-        if project is None or item is None:
-            return
-        spec = registering_spec(item.kind)
-        if spec is None:
-            return
-        self._run_id, self._run_item, self._run_failure = "…", item.id, ""
-        self._show_link()
-        method = self._method
-        self._bench.background.submit(
-            "pairs.register",
-            lambda: prepare_registration(project, spec, item.id, method),
-            self._on_prepared,
-            self._on_register_failed,
-        )
+        self.registration.register()
 
-    def use_registration(self) -> None:
-        """Trust a registration that the verification did not confirm."""
-        if self._registration is not None:
-            self._is_confirmed = True
-            self._uses_registration = True
-            self._show_link()
+    def close(self) -> None:
+        """Stop speaking for runs; the screen goes."""
+        self.registration.close()
 
-    def _on_prepared(self, folder: RunFolder) -> None:
-        self._run_id = folder.id
-        self._own_runs.add(folder.id)
-        schedule_of(self._bench).start(folder)
-        self.state_changed.emit()
-
-    def _on_register_failed(self, error: BaseException) -> None:
-        self._run_id = ""
-        self._on_failed(error)
-        self._show_link()
-
-    def _on_run_ended(self, run_id: str) -> None:
-        if run_id != self._run_id:
-            self._load_methods()
-            return
-        run, item = self._bench.live_runs.get(run_id), self._item
-        self._run_id = ""
-        if item is None or item.id != self._run_item or run is None:
-            return
-        spec = registering_spec(item.kind)
-        assert spec is not None
-        if run.model.failure is not None:
-            self._run_failure = run.model.failure.cause
-            self._show_link()
-            return
-        try:
-            self._on_registration(read_registration(run.model.folder, spec, item.id))
-        except WorkstationError as error:
-            self._on_failed(error)
-            self._show_link()
-
-    def _load_registration(self) -> None:
-        project, item = self._bench.project, self._item
-        spec = registering_spec(item.kind) if item is not None else None
-        if project is None or item is None or spec is None:
-            return
-        self._bench.background.submit(
-            "pairs.registration",
-            lambda: newest_registration(project, spec, item.id),
-            self._on_registration,
-            self._on_failed,
-        )
-        self._load_methods()
-
-    def _load_methods(self) -> None:
-        project, item = self._bench.project, self._item
-        spec = registering_spec(item.kind) if item is not None else None
-        if project is not None and spec is not None:
-            self._bench.background.submit(
-                "pairs.methods",
-                lambda: methods(project, spec),
-                lambda rows: self._view.show_methods(rows, self._method),
-            )
-
-    def _on_registration(self, registration: Registration | None) -> None:
-        self._registration = registration
-        # Only a verified transform is laid over the images without being asked.
-        self._is_confirmed = registration is not None and registration.transform.verdict == "registered"
-        self._uses_registration = self._is_confirmed
-        self._show_link()
-
-    def _registration_summary(self) -> RegistrationSummary:
-        if self.is_registering:
-            return RegistrationSummary("running")
-        if self._run_failure:
-            return RegistrationSummary("failed", reason=self._run_failure)
-        if self._registration is None:
-            return RegistrationSummary()
-        transform = self._registration.transform
-        return RegistrationSummary(
-            verdict=transform.verdict,
-            method=transform.method,
-            z=transform.z,
-            reason=transform.reason,
-            has_transform=transform.matrix is not None,
-            is_confirmed=self._is_confirmed,
-            is_used=self._uses_registration and self._is_confirmed,
-        )
+    # -- answers -------------------------------------------------------------------------------------
 
     def _on_left_out(self, fit: PairFit) -> None:
         self._fit = fit
         self._view.show_pairs(fit.rows, self._selected)
         self._view.show_fit(fit.summary)
         self.state_changed.emit()
-
-    def _shows(self, run_id: str) -> bool:
-        """Tell whether the screen itself says how a run went."""
-        run = self._bench.live_runs.get(run_id)
-        is_fine = run is not None and run.model.state is RunState.FINISHED
-        return is_fine and run_id in self._own_runs
-
-    def close(self) -> None:
-        """Stop speaking for runs; the screen goes."""
-        schedule_of(self._bench).watchers.remove(self._shows)
-
-    # -- answers -------------------------------------------------------------------------------------
 
     def _on_images(self, images: tuple[Any, Any]) -> None:
         self._images = images
@@ -485,6 +313,14 @@ class PairsController(QObject):
         self._show_tool()
         self._show_link()
 
+    def _show_link(self) -> None:
+        link, sizes = self.link, self._sizes()
+        if sizes is not None:
+            self._view.set_link(link, sizes)
+        self._view.show_registration(self.registration.summary)
+        self.overlay.update(self._images, link)
+        self.state_changed.emit()
+
     def _show_tool(self) -> None:
         half = self._pair(self._half)
         self._view.show_tool(is_adding=self._is_adding, half_label=half.label if half is not None else "")
@@ -500,12 +336,3 @@ class PairsController(QObject):
 
     def _row(self, pair_id: str) -> PairRow | None:
         return next((row for row in self._fit.rows if row.id == pair_id), None)
-
-
-def _moved(pair: KeypointPair, side: Side, xy: Point) -> KeypointPair:
-    return replace(pair, fixed_xy=xy) if side == "fixed" else replace(pair, moving_xy=xy)
-
-
-def _caption(file: Any) -> str:
-    size = f"{file.width} × {file.height} px" if file.width else ""
-    return "   ".join(part for part in (file.modality or "", size) if part)

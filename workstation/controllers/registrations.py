@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from engines.contract.errors import WorkstationError
 from engines.contract.kinds import Action, ItemKind, OutputKind, RunState
 from engines.contract.registry import all_specs
 from engines.contract.run_folder import RunFolder
 from engines.contract.spec import PipelineSpec
 from engines.contract.transform_file import TransformFile
+from workstation.controllers.run_headers import RunHeader, read_header
+from workstation.controllers.runs_controller import model_in_use
 from workstation.project.project import Project
 from workstation.views.protocols import MethodRow
 
@@ -23,6 +24,14 @@ class Registration:
     transform: TransformFile
 
 
+@dataclass(frozen=True)
+class Methods:
+    """The ways to register, and the run that the project says to use; empty when none was chosen."""
+
+    rows: tuple[MethodRow, ...]
+    in_use: str
+
+
 def registering_spec(kind: ItemKind) -> PipelineSpec | None:
     """Return the pipeline that produces transforms for a kind of item, or None."""
     return next((spec for spec in all_specs() if kind in spec.item_kinds and transform_role(spec)), None)
@@ -33,24 +42,28 @@ def transform_role(spec: PipelineSpec) -> str:
     return next((output.role for output in spec.outputs if output.kind is OutputKind.TRANSFORM), "")
 
 
-def methods(project: Project, spec: PipelineSpec) -> list[MethodRow]:
-    """Return the ways to register: without training, then every finished training run, newest first."""
+def methods(project: Project, spec: PipelineSpec) -> Methods:
+    """Return the ways to register: without training, then every training run with a model, newest first."""
+    chosen = model_in_use(project, spec.key)
     rows = []
     if spec.can_predict_untrained:
         rows.append(MethodRow("", "Classical (needs no training)", "Vessels, oriented search, verification."))
     for path in reversed(project.runs.folders()):
         folder = RunFolder(path)
-        try:
-            request = folder.read_request()
-        except WorkstationError:
-            continue  # the run list shows what is wrong with it
-        summary = folder.read_summary()
-        is_usable = summary is not None and summary.get("state") in (RunState.FINISHED, RunState.STOPPED)
-        has_model = any((folder.checkpoints_dir / name).is_dir() for name in ("best", "last"))
-        is_of_spec = request.pipeline == spec.key and request.action is Action.TRAIN
-        if is_of_spec and is_usable and has_model:
-            rows.append(MethodRow(folder.id, folder.id, str(path)))
-    return rows
+        if not any((folder.checkpoints_dir / name).is_dir() for name in ("best", "last")):
+            continue
+        header = read_header(folder)
+        is_of_spec = header.pipeline == spec.key and header.action == Action.TRAIN
+        if is_of_spec and header.state in (RunState.FINISHED, RunState.STOPPED):
+            rows.append(_trained(header, spec, is_in_use=header.run_id == chosen))
+    return Methods(tuple(rows), chosen)
+
+
+def _trained(header: RunHeader, spec: PipelineSpec, *, is_in_use: bool) -> MethodRow:
+    title = next((phase.title for phase in spec.phases if phase.key == header.phase), header.phase)
+    key, value = next(iter(header.values.items()), ("", None))
+    metric = next((metric for metric in spec.metrics if metric.key == key), None)
+    return MethodRow(header.run_id, title, header.run_id, header.started, metric, value, is_in_use)
 
 
 def newest_registration(project: Project, spec: PipelineSpec, item_id: str) -> Registration | None:

@@ -25,15 +25,15 @@ def build(workbench: Workbench, actions: ActionRegistry) -> Screen:
     view.pointMoved.connect(controller.move)
     view.pointDragged.connect(controller.drag)
     view.pairSelected.connect(controller.select)
-    view.peekHeld.connect(controller.peek)
+    view.peekHeld.connect(controller.overlay.peek)
     view.cursorMoved.connect(
         lambda side, x, y: workbench.cursor_moved.emit(f"{side}   x {x:.1f}   y {y:.1f} px")
     )
     view.nudged.connect(controller.nudge)
     centre.table.pairChosen.connect(lambda pair_id: controller.select(pair_id, is_centred=True))
     panel.modelChosen.connect(controller.choose_model)
-    panel.methodChosen.connect(controller.choose_method)
-    panel.linkChosen.connect(controller.choose_link)
+    panel.methodChosen.connect(controller.registration.choose_method)
+    panel.linkChosen.connect(controller.registration.choose_link)
     _bind(actions, centre, controller)
     controller.state_changed.connect(actions.refresh)
     controller.show_item(workbench.item_id)
@@ -90,10 +90,10 @@ def _bind(actions: ActionRegistry, centre: PairsScreen, controller: PairsControl
         "exclude": (controller.toggle_excluded, no_selection),
         "delete": (controller.delete, no_selection),
         "lock": (lambda: view.set_locked(lock.isChecked()), no_images),
-        "blend": (lambda: controller.set_blend(blend.isChecked()), no_link),
+        "blend": (lambda: controller.overlay.set_blend(blend.isChecked()), no_link),
         "reset_view": (view.show_whole, no_images),
         "register": (controller.register, cannot_register),
-        "use_registration": (controller.use_registration, no_images),
+        "use_registration": (controller.registration.use_anyway, no_images),
     }
     for verb, (triggered, reason) in handlers.items():
         actions.bind(f"pairs.{verb}", triggered, reason)

@@ -21,6 +21,7 @@ from workstation.actions.registry import ActionRegistry
 from workstation.translation import translate_message
 from workstation.views.empty_state import action_button
 from workstation.views.protocols import FitSummary, MethodRow, RegistrationSummary
+from workstation.views.run_words import metric_text, moment_text, spoken
 
 MODELS = ("similarity", "affine", "homography")
 
@@ -100,6 +101,7 @@ class PairsPanel(QScrollArea):
         self.method = QComboBox()
         self.method.setAccessibleName(self.tr("Method of registration"))
         self.method.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.method.currentIndexChanged.connect(self._show_method_tip)
         self.method.currentIndexChanged.connect(
             lambda _index: self.methodChosen.emit(str(self.method.currentData() or ""))
         )
@@ -159,9 +161,18 @@ class PairsPanel(QScrollArea):
         with QSignalBlocker(self.method):
             self.method.clear()
             for method in methods:
-                self.method.addItem(method.title, method.id)
-                self.method.setItemData(self.method.count() - 1, method.help, Qt.ItemDataRole.ToolTipRole)
+                self.method.addItem(_method_text(method), method.id)
+                tip = spoken(method.help)
+                if method.is_in_use:
+                    tip = self.tr("{run}\nThe model of this run is in use.").format(run=tip)
+                self.method.setItemData(self.method.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
             self.method.setCurrentIndex(max(0, self.method.findData(chosen)))
+        # The list is wider than the narrow panel: its lines are read whole.
+        self.method.view().setMinimumWidth(self.method.view().sizeHintForColumn(0) + 24)
+        self._show_method_tip()
+
+    def _show_method_tip(self) -> None:
+        self.method.setToolTip(str(self.method.currentData(Qt.ItemDataRole.ToolTipRole) or ""))
 
     def show_registration(self, registration: RegistrationSummary) -> None:
         """Show verdict, score and method of the last registration, in words first."""
@@ -211,6 +222,16 @@ def _text(role: str, text: str = "") -> QLabel:
     if role:
         label.setProperty("role", role)
     return label
+
+
+def _method_text(method: MethodRow) -> str:
+    """Return what a run is for a person: phase, date and the value that chose its model."""
+    parts = [f"★ {spoken(method.title)}" if method.is_in_use else spoken(method.title)]
+    if method.started is not None:
+        parts.append(moment_text(method.started))
+    if method.metric is not None:
+        parts.append(f"{spoken(method.metric.label)} {metric_text(method.metric, method.value)}")
+    return ", ".join(parts)
 
 
 def _pixels(value: float | None) -> str:

@@ -12,6 +12,7 @@ from engines.contract.errors import WorkstationError
 from engines.contract.geometry import FloatArray, Size
 from engines.contract.kinds import Severity
 from engines.contract.messages import Message
+from engines.contract.spec import MetricSpec
 
 Image: TypeAlias = npt.NDArray[Any]
 """Pixels as (H, W) or (H, W, 3)."""
@@ -152,11 +153,29 @@ class RegistrationSummary:
 
 @dataclass(frozen=True, slots=True)
 class MethodRow:
-    """A way to register; `id` is empty for the one that needs no training, else a run."""
+    """A way to register.
+
+    Parameters
+    ----------
+    id : str
+        A run; empty for the way that needs no training.
+    title, help : str
+        In English.
+    started : float or None
+        Start of the run, in seconds since the epoch of 1970.
+    metric : MetricSpec or None
+        By which its best checkpoint was chosen, with its `value`.
+    is_in_use : bool
+        Whether this model was chosen for new results.
+    """
 
     id: str
     title: str
     help: str = ""
+    started: float | None = None
+    metric: MetricSpec | None = None
+    value: float | None = None
+    is_in_use: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -205,42 +205,42 @@ def test_simpler_model_needs_fewer_pairs(controller: PairsController, bench: Wor
 def test_verified_registration_links_the_views_by_itself(
     controller: PairsController, view: MagicMock
 ) -> None:
-    controller._on_registration(registration("registered"))
+    controller.registration.take(registration("registered"))
     np.testing.assert_allclose(controller.link[:2, 2], [5, 6])
     assert last_registration(view).is_used
-    controller.choose_link("pairs")
+    controller.registration.choose_link("pairs")
     assert controller.link is controller.pair_fit.homography_fixed_from_moving
 
 
 def test_uncertain_registration_waits_for_a_click(controller: PairsController, view: MagicMock) -> None:
     fitted = controller.pair_fit.homography_fixed_from_moving
-    controller._on_registration(registration("uncertain"))
+    controller.registration.take(registration("uncertain"))
     assert controller.link is fitted
     assert not last_registration(view).is_used
-    controller.choose_link("result")
+    controller.registration.choose_link("result")
     assert controller.link is fitted
-    controller.use_registration()
+    controller.registration.use_anyway()
     np.testing.assert_allclose(controller.link[:2, 2], [5, 6])
     assert last_registration(view).is_used
 
 
 def test_failed_registration_is_never_overlaid(controller: PairsController, view: MagicMock) -> None:
-    controller._on_registration(registration("not_registered"))
-    controller.use_registration()
+    controller.registration.take(registration("not_registered"))
+    controller.registration.use_anyway()
     assert controller.link is None
-    controller.set_blend(True)
+    controller.overlay.set_blend(True)
     assert view.show_blend.call_args.args == (None,)
 
 
 def test_blend_is_made_in_the_background_and_peek_swaps_it(
     controller: PairsController, view: MagicMock, qtbot
 ) -> None:
-    controller.set_blend(True)
+    controller.overlay.set_blend(True)
     qtbot.waitUntil(lambda: view.show_blend.call_args.args[0] is not None)
     assert view.show_blend.call_args.args[0].shape == (160, 200, 3)
-    controller.peek(True)
+    controller.overlay.peek(True)
     assert view.show_blend.call_args.args == (None,)
-    controller.peek(False)
+    controller.overlay.peek(False)
     qtbot.waitUntil(lambda: view.show_blend.call_args.args[0] is not None)
 
 
