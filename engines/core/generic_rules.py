@@ -94,9 +94,15 @@ _OVERFITTING_SHARE = 0.02
 
 
 def overfitting_finder(spec: PipelineSpec) -> Callable[[History], Finding | None]:
-    """Return a rule's function: validation gets worse for five validations while the training loss falls."""
+    """Return a rule's function: validation gets worse for five validations while the training loss falls.
+
+    The loss on validation items decides where a pipeline reports it: single metrics of few items go up
+    and down by chance.
+    """
 
     def find(history: History) -> Finding | None:
+        if history.points("loss_total", "val"):
+            return _find_overfitting(history, "loss_total", higher_is_better=False)
         for metric in spec.metrics:
             finding = _find_overfitting(history, metric.key, higher_is_better=metric.higher_is_better)
             if finding is not None:

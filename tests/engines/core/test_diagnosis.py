@@ -166,6 +166,16 @@ def test_noise_around_the_best_is_no_overfitting(rules) -> None:
     assert diagnose(events, rules) == []
 
 
+def test_one_noisy_metric_is_no_overfitting_while_the_validation_loss_falls(rules) -> None:
+    events = healthy(4)
+    for number in range(1, 7):
+        step = 40 + number * 10
+        events.append(metric("loss_total", "train", step, 3 + number, 1.0 / step, 3000.0))
+        events.append(metric("loss_total", "val", step, 3 + number, 2.0 / step, 3000.0))
+        events.append(metric("error", "val", step, 3 + number, 0.25 + 0.05 * number, 3000.0))
+    assert diagnose(events, rules) == []
+
+
 def test_a_name_is_shown_once(rules) -> None:
     history = History.of([*healthy(2), metric("loss_total", "train", 21, 2, None, 2000.0)])
     known: set[str] = set()
