@@ -140,11 +140,16 @@ def test_ctrl_c_stops_and_keeps(sample):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+        # A shell that starts the tests in the background makes them, and their children, deaf to Ctrl+C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     folder = RunFolder(Path(child.stdout.readline().decode("utf-8").strip()))
     wait_for(lambda: steps_of(folder))
     child.send_signal(signal.SIGINT)
-    out, error = child.communicate(timeout=60)
+    try:
+        out, error = child.communicate(timeout=60)
+    finally:
+        child.kill()
     assert child.returncode == 0, error
     assert b"Traceback" not in error
     assert b"state: stopped" in out
