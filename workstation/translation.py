@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -26,16 +26,26 @@ CONTEXT = "messages"
 # Calls whose words are for people: the positions and keywords that hold a template.
 _CALLS: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {
     "Message": ((0,), ("text",)),
+    "note": ((0,), ()),
     "warn": ((0,), ("message",)),
     "phase": ((0,), ("name",)),
+    "enter": ((0,), ()),
+    "metric": ((), ("reason",)),
+    "Phase": ((), ("name",)),
     "Warned": ((), ("message",)),
     "Failed": ((), ("cause", "remedy")),
+    "Failure": ((0, 1), ("cause", "remedy")),
     "Diagnosis": ((), ("cause", "remedy")),
-    "Rule": ((), ("cause", "remedy", "title")),
-    "Finding": ((), ("message", "remedy")),
+    # A rule's finding; that of an importer holds messages, which are found by themselves.
+    "Finding": ((0, 3), ("cause", "remedy")),
+    "CardButton": ((0,), ("text",)),
+    "MethodRow": ((1, 2), ("title", "help")),
+    "PairResult": ((), ("reason",)),
     "PanelFile": ((), ("title",)),
 }
 _ERROR_KEYWORDS = ("remedy", "kept")
+_AXIS_KEYS = ("x_label", "y_label")
+"""Keys of a panel's data that hold words."""
 
 
 def translate(text: str) -> str:
@@ -49,27 +59,53 @@ def translate_message(message: Message) -> str:
 
 
 def ids_in_source(source: str) -> Iterator[str]:
-    """Yield the templates in one file: of errors, messages, warnings, stages and rules."""
-    for node in ast.walk(ast.parse(source)):
-        if not isinstance(node, ast.Call):
-            continue
-        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        positions, keywords = _CALLS.get(name, ((), ()))
-        if name.endswith("Error"):
-            positions, keywords = (0,), _ERROR_KEYWORDS
-        found = [node.args[position] for position in positions if position < len(node.args)]
-        found += [word.value for word in node.keywords if word.arg in keywords]
-        for expression in found:
-            yield from _strings(expression)
+    """Yield the templates in one file: of errors, messages, warnings, stages, failures and findings."""
+    tree = ast.parse(source)
+    named = _assigned(tree)
+    for node in ast.walk(tree):
+        for expression in _expressions(node):
+            yield from _strings(expression, named)
 
 
-def _strings(expression: ast.expr) -> Iterator[str]:
-    """Yield the string constants an expression can become: itself, or the arms of a choice."""
+def _expressions(node: ast.AST) -> Iterator[ast.expr]:
+    """Yield the parts of a node that hold words for people."""
+    if isinstance(node, ast.Dict):
+        pairs = zip(node.keys, node.values, strict=True)
+        yield from (
+            value for key, value in pairs if isinstance(key, ast.Constant) and key.value in _AXIS_KEYS
+        )
+    if not isinstance(node, ast.Call):
+        return
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    positions, keywords = _CALLS.get(name, ((), ()))
+    if name.endswith("Error"):
+        positions, keywords = (0,), _ERROR_KEYWORDS
+    yield from (node.args[position] for position in positions if position < len(node.args))
+    yield from (word.value for word in node.keywords if word.arg in keywords)
+
+
+def _assigned(tree: ast.AST) -> dict[str, list[ast.expr]]:
+    """Return what the names of a file stand for; a stage's name is used by other files than its own."""
+    named: dict[str, list[ast.expr]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                if isinstance(target, ast.Name):
+                    named.setdefault(target.id, []).append(node.value)
+    return named
+
+
+def _strings(expression: ast.expr, named: Mapping[str, list[ast.expr]]) -> Iterator[str]:
+    """Yield the strings an expression can become: itself, the arms of a choice, what a name stands for."""
     if isinstance(expression, ast.Constant) and isinstance(expression.value, str) and expression.value:
         yield expression.value
     elif isinstance(expression, ast.IfExp):
-        yield from _strings(expression.body)
-        yield from _strings(expression.orelse)
+        yield from _strings(expression.body, named)
+        yield from _strings(expression.orelse, named)
+    elif isinstance(expression, ast.Name):
+        for value in named.get(expression.id, ()):
+            # A name may be made from itself; one step is enough.
+            yield from _strings(value, {})
 
 
 def ids_in_specs() -> Iterator[str]:
@@ -88,7 +124,13 @@ def ids_in_specs() -> Iterator[str]:
 
 
 def _config_ids(config: type[RunConfig]) -> Iterator[str]:
-    yield from (field.description or "" for field in config.model_fields.values())
+    for key, field in config.model_fields.items():
+        yield from (field.title or readable(key), field.description or "")
+
+
+def readable(key: str) -> str:
+    """Return the English words of a lower_snake_case key that no spec gives a label."""
+    return key.replace("_", " ").capitalize()
 
 
 def collect_ids(root: Path) -> list[str]:

@@ -45,6 +45,11 @@ class WorkstationError(Exception):
         parts = (self.message.render(translate), self.remedy.render(translate))
         return " ".join(part for part in parts if part)
 
+    @property
+    def advice(self) -> Message:
+        """Message and remedy as one message."""
+        return Message("{what} {remedy}", {"what": self.message, "remedy": self.remedy})
+
     def __reduce__(self) -> tuple[object, ...]:
         # Exceptions cross process pools; the default reduction loses keyword arguments.
         return (_rebuild, (type(self), self.message, self.remedy, self.kept))

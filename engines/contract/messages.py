@@ -23,7 +23,7 @@ class Message:
     text : str
         Template with ``{name}`` fields, for example ``"{path} is truncated."``. It is the translation id.
     parameters : mapping of str to object
-        Values of the fields.
+        Values of the fields; a message among them is translated with the sentence that holds it.
     """
 
     text: str
@@ -32,7 +32,13 @@ class Message:
     def render(self, translate: Callable[[str], str] = _same) -> str:
         """Return the sentence, translated and with its parameters filled in."""
         template = translate(self.text)
-        return template.format(**self.parameters) if self.parameters else template
+        if not self.parameters:
+            return template
+        values = {
+            name: value.render(translate) if isinstance(value, Message) else value
+            for name, value in self.parameters.items()
+        }
+        return template.format(**values)
 
     def __str__(self) -> str:
         return self.render()

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import pytest
 from PySide6.QtCore import QCoreApplication, QTranslator
 
+from engines.contract.errors import ConfigError
 from engines.contract.messages import Message
 from workstation.translation import (
     CONTEXT,
@@ -27,6 +28,11 @@ class Shouting(QTranslator):
 
     def isEmpty(self) -> bool:
         return False
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> set[str]:
+    return set(collect_ids(ROOT))
 
 
 @pytest.fixture
@@ -63,3 +69,47 @@ def test_catalogue_holds_errors_settings_phases_and_metrics(tmp_path: Path) -> N
     write_catalogue(ids, path)
     sources = [node.text for node in ElementTree.parse(path).iter("source")]
     assert sources == ids
+
+
+def test_message_within_a_message_is_translated_too(translator: None) -> None:
+    error = ConfigError("{path} is missing.", remedy="Look for what is missing.", path="a.png")
+    assert translate_message(error.advice) == "a.png FEHLT. Look for what FEHLT."
+
+
+def test_names_and_choices_are_followed_to_their_words() -> None:
+    source = (
+        '_REMEDY = "A."\n'
+        'Failure("B.", _REMEDY)\n'
+        'text = "C." if a else "D."\n'
+        "post(Message(text, {}))\n"
+        'Finding("E.", {"F": 1}, [], "G.", {})\n'
+        'PanelFile(title="H.", data={"x_label": "I.", "points": "J."})\n'
+    )
+    assert set(ids_in_source(source)) == {"A.", "B.", "C.", "D.", "E.", "G.", "H.", "I."}
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        pytest.param("'{key}' stopped being a finite number at step {step}.", id="rule of every pipeline"),
+        pytest.param("Start with smaller turns and weaker changes of appearance.", id="rule of a pipeline"),
+        pytest.param("The graphics card ran out of memory.", id="failure"),
+        pytest.param("Free some space on that disk, then resume the run.", id="remedy shared by failures"),
+        pytest.param("{item} was left out: {reason}", id="warning of an engine"),
+        pytest.param("it was not computed", id="reason of a value that is not there"),
+        pytest.param("Checking validation", id="stage"),
+        pytest.param("Training", id="stage with a name of its own"),
+        pytest.param("add point {label}", id="title in the history"),
+        pytest.param("The run {run} has finished.", id="card"),
+        pytest.param("Show", id="button of a card"),
+        pytest.param("The run {run} lies in the trash folder of the project.", id="note"),
+        pytest.param("Only a running run can be paused.", id="reason why an action is off"),
+        pytest.param(
+            "The {column} of {item} is '{known}' in an earlier row; '{value}' is not used.", id="import"
+        ),
+        pytest.param("Early stopping patience", id="name of a setting"),
+        pytest.param("{what} {remedy}", id="two sentences in one"),
+    ],
+)
+def test_every_kind_of_sentence_is_collected(catalogue: set[str], sentence: str) -> None:
+    assert sentence in catalogue

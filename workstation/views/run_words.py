@@ -10,7 +10,7 @@ from PySide6.QtCore import QCoreApplication, QDateTime, QLocale
 from engines.contract.kinds import RunState, Severity
 from engines.contract.messages import Message
 from engines.contract.spec import MetricSpec
-from workstation.translation import translate, translate_message
+from workstation.translation import readable, translate, translate_message
 
 
 def tr(text: str) -> str:
@@ -127,7 +127,7 @@ def metric_label(metric: MetricSpec) -> str:
 
 def key_label(key: str) -> str:
     """Return a readable name for a series or setting that no spec describes."""
-    return spoken(key.replace("_", " ").capitalize())
+    return translate(readable(key))
 
 
 def items_text(count: int) -> str:
