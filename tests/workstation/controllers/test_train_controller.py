@@ -27,7 +27,8 @@ from engines.contract.registry import all_specs
 from engines.contract.run_folder import ProcessRecord, RunFolder, RunRequest
 from engines.imaging.images import write_image
 from workstation.controllers.run_schedule import schedule_of
-from workstation.controllers.train_controller import IMPORT, TrainController
+from workstation.controllers.train_cards import IMPORT
+from workstation.controllers.train_controller import TrainController
 from workstation.controllers.workbench import Workbench
 from workstation.project.importers.table import import_paths
 from workstation.project.project import Project

@@ -1,0 +1,74 @@
+"""The cards of the phases: what each is for, how its run goes, what locks it and what opens the lock."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from engines.contract.kinds import RunState
+from engines.contract.spec import PhaseSpec, PipelineSpec
+from workstation.controllers.run_headers import RunHeader
+from workstation.controllers.run_views import eta_of, progress_of
+from workstation.controllers.train_survey import Survey
+from workstation.runs.run_model import RunModel
+from workstation.views.run_protocols import GateValue, PhaseCard
+
+if TYPE_CHECKING:
+    from workstation.runs.preconditions import Readiness
+
+IMPORT = "import"
+"""Way out of a lock: import files."""
+PHASE = "phase:"
+"""Way out of a lock: train the phase whose key follows."""
+_HAS_MODEL = (RunState.FINISHED, RunState.STOPPED)
+
+
+def phase_card(
+    spec: PipelineSpec, phase: PhaseSpec, survey: Survey | None, live: RunModel | None
+) -> PhaseCard:
+    """Return the card of a phase.
+
+    Parameters
+    ----------
+    spec : PipelineSpec
+    phase : PhaseSpec
+    survey : Survey or None
+        None until the project was looked at.
+    live : RunModel or None
+        A followed run of the phase.
+    """
+    card = PhaseCard(phase.key, phase.title, phase.purpose)
+    ready = survey.readiness.get(phase.key) if survey else None
+    if survey is not None and ready is not None and ready.problem is not None:
+        card = replace(card, locked_because=ready.problem.advice, fix=_way_out(phase, ready, survey))
+    header = survey.newest.get(phase.key) if survey else None
+    if live is not None:
+        card = replace(
+            card,
+            state=live.state,
+            progress=progress_of(live),
+            eta_s=eta_of(live),
+            stage=live.stage,
+            run_id=live.id,
+        )
+    elif header is not None:
+        card = replace(card, state=header.state, run_id=header.run_id)
+    return replace(card, gate=_gate(spec, phase, header))
+
+
+def _way_out(phase: PhaseSpec, ready: Readiness, survey: Survey) -> str:
+    """Return where a lock can be opened: a screen, `IMPORT`, or `PHASE` with a key."""
+    if ready.num_ready < ready.num_needed:
+        return "pairs" if phase.needs.annotation is not None else IMPORT
+    newest = survey.newest
+    missing = (key for key in phase.needs.phases if key not in newest or newest[key].state not in _HAS_MODEL)
+    return f"{PHASE}{next(missing, '')}"
+
+
+def _gate(spec: PipelineSpec, phase: PhaseSpec, header: RunHeader | None) -> GateValue | None:
+    if phase.gate is None or header is None:
+        return None
+    metric = spec.metric(phase.gate.metric)
+    if metric is None:
+        return None
+    return GateValue(metric, phase.gate.value, header.values.get(metric.key))
