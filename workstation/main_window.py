@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication, QRect, QSize, Qt, QTimer, QUrl
-from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QShowEvent
+from PySide6.QtCore import QCoreApplication, QRect, QSize, Qt, QTimer
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
 from PySide6.QtOpenGLWidgets import QOpenGLWidget
 from PySide6.QtWidgets import (
     QApplication,
-    QButtonGroup,
-    QFileDialog,
-    QHBoxLayout,
     QLabel,
     QMainWindow,
     QSplitter,
     QStackedWidget,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
-from engines.contract.errors import WorkstationError
-from engines.contract.messages import Message
 from workstation.actions.application import MENUS
 from workstation.actions.registry import ActionRegistry
 from workstation.actions.tables import ALL_ACTIONS
@@ -36,21 +29,22 @@ from workstation.controllers.project_controller import ProjectController
 from workstation.controllers.run_schedule import schedule_of
 from workstation.controllers.workbench import Workbench
 from workstation.screens import SCREENS, Screen, ScreenSpec
-from workstation.settings import Settings, log_path
-from workstation.translation import translate_message
+from workstation.settings import Settings
+from workstation.translation import translate
 from workstation.views.cards import CardStack
 from workstation.views.data_browser import DataBrowser
-from workstation.views.empty_state import EmptyState
-from workstation.views.protocols import Card
+from workstation.views.empty_state import first_steps
+from workstation.views.project_dialogs import ask_new_folder
 from workstation.views.run_strip import RunStrip
-from workstation.views.shortcut_list import ShortcutList
 from workstation.views.theme import apply_theme
+from workstation.views.top_bar import TopBar
+from workstation.window_actions import WindowActions
 
 _LOG = logging.getLogger(__name__)
 
 MIN_SIZE = QSize(1280, 720)
 BROWSER_WIDTH_PX = 244
-PANEL_WIDTH_PX = 268
+PANEL_WIDTH_PX = 288
 
 
 class MainWindow(QMainWindow):
@@ -68,7 +62,6 @@ class MainWindow(QMainWindow):
         super().__init__()
         self.workbench = workbench
         self.settings = settings
-        self._sample_folder = sample_folder
         self._screens: dict[str, Screen] = {}
         self._loader = Background(self, num_threads=1)
         self._is_loaded = False
@@ -79,7 +72,7 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(MIN_SIZE)
         self.setAcceptDrops(True)
         self._build()
-        self._bind_actions()
+        self._commands = WindowActions(self, sample_folder)
         self._build_menus()
         self._connect()
         self._restore_geometry()
@@ -93,7 +86,7 @@ class MainWindow(QMainWindow):
         self.panels = QStackedWidget()
         self.panels.setObjectName("task_panel")
         self.panels.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.empty = self._empty_state()
+        self.empty = first_steps(self.actions_)
         self.centre.addWidget(self.empty)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
         self.splitter.setChildrenCollapsible(False)
@@ -112,7 +105,8 @@ class MainWindow(QMainWindow):
         layout = QVBoxLayout(root)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(self._top_bar())
+        self.top_bar = TopBar(self.actions_, [spec.key for spec in SCREENS])
+        layout.addWidget(self.top_bar)
         layout.addWidget(self.splitter, 1)
         layout.addWidget(self.strip)
         self.setCentralWidget(root)
@@ -121,46 +115,8 @@ class MainWindow(QMainWindow):
         self.statusBar().setSizeGripEnabled(False)
         self.statusBar().addWidget(self.cursor_label)
         self.statusBar().addPermanentWidget(self.saved_label)
-        self.cards = CardStack(root)
+        self.cards = CardStack(root, self.panels)
         self.cards.bottom_margin_px = self.strip.height()
-
-    def _top_bar(self) -> QWidget:
-        bar = QWidget()
-        bar.setObjectName("top_bar")
-        bar.setFixedHeight(40)
-        bar.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        layout = QHBoxLayout(bar)
-        layout.setContentsMargins(12, 0, 12, 0)
-        layout.setSpacing(2)
-        self.project_label = QLabel()
-        self.project_label.setProperty("role", "title")
-        layout.addWidget(self.project_label)
-        layout.addSpacing(18)
-        self._screen_group = QButtonGroup(self)
-        self._screen_buttons: dict[str, QToolButton] = {}
-        for spec in SCREENS:
-            button = QToolButton()
-            button.setProperty("role", "screen")
-            button.setCheckable(True)
-            action = self.actions_.action(f"screen.{spec.key}")
-            button.setText(f"{action.text()}  {action.shortcut().toString()}")
-            button.clicked.connect(action.trigger)
-            self._screen_group.addButton(button)
-            self._screen_buttons[spec.key] = button
-            layout.addWidget(button)
-        layout.addStretch(1)
-        return bar
-
-    def _empty_state(self) -> EmptyState:
-        return EmptyState(
-            self.tr("Drop a table, or open the sample project"),
-            self.tr(
-                "A table is a CSV or TSV file with one row per image: subject, item, role, path. "
-                "The sample project holds a few retina images and is built in seconds."
-            ),
-            self.actions_.action("project.sample"),
-            [self.actions_.action(f"project.{verb}") for verb in ("open", "new", "import")],
-        )
 
     def _build_menus(self) -> None:
         for title in MENUS:
@@ -170,26 +126,6 @@ class MainWindow(QMainWindow):
                 menu.setToolTipsVisible(True)
                 menu.addActions(list(actions))
         self.menuBar().setNativeMenuBar(False)
-
-    def _bind_actions(self) -> None:
-        bind, projects = self.actions_.bind, self.projects
-        bind("project.sample", lambda: projects.open_sample(self._sample_folder), self._busy_reason)
-        bind("project.open", self._ask_open, self._busy_reason)
-        bind("project.new", self._ask_new, self._busy_reason)
-        bind("project.import", self._ask_import, lambda: self._no_project_reason() or self._busy_reason())
-        bind("project.close", projects.close, self._no_project_reason)
-        bind("window.quit", self.close)
-        bind("edit.undo", self._undo, lambda: self._history_reason(is_undo=True))
-        bind("edit.redo", self._redo, lambda: self._history_reason(is_undo=False))
-        for spec in SCREENS:
-            bind(f"screen.{spec.key}", lambda key=spec.key: self.show_screen(key), self._no_project_reason)
-        bind("item.next", lambda: self.browser.step(1), self._no_item_reason)
-        bind("item.previous", lambda: self.browser.step(-1), self._no_item_reason)
-        bind("item.find", self.browser.filter.setFocus, self._no_item_reason)
-        bind("window.light", self._toggle_theme)
-        self.actions_.action("window.light").setChecked(self.settings.theme == "light")
-        bind("help.log", lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(log_path().parent))))
-        bind("help.keys", self._show_shortcuts)
 
     def _connect(self) -> None:
         bench = self.workbench
@@ -224,7 +160,7 @@ class MainWindow(QMainWindow):
             self.panels.setMinimumWidth(max(220, screen.panel.minimumWidth()))
         self.panels.setVisible(screen.panel is not None)
         self.browser.setVisible(spec.shows_items)
-        self._screen_buttons[key].setChecked(True)
+        self.top_bar.show_screen(key)
         self.cursor_label.clear()
         self.actions_.set_screen(key)
         screen.shown()
@@ -251,33 +187,6 @@ class MainWindow(QMainWindow):
         _LOG.info("Screen %s was built in %.2f s.", spec.key, time.monotonic() - began)
         return screen
 
-    # -- reasons -------------------------------------------------------------------------------------
-
-    def _no_project_reason(self) -> str:
-        return "" if self.workbench.project is not None else self.tr("Open a project first.")
-
-    def _busy_reason(self) -> str:
-        work = self.projects.work
-        return self.tr("Wait until this is done: {work}.").format(work=_work_text(work)) if work else ""
-
-    def _no_item_reason(self) -> str:
-        if self.workbench.project is None:
-            return self._no_project_reason()
-        return "" if self.browser.shown_ids() else self.tr("The list holds no items.")
-
-    def _history_reason(self, *, is_undo: bool) -> str:
-        project = self.workbench.project
-        if project is None:
-            return self._no_project_reason()
-        item_id = self.workbench.item_id or None
-        title = project.history.undo_title(item_id) if is_undo else project.history.redo_title(item_id)
-        action = self.actions_.action("edit.undo" if is_undo else "edit.redo")
-        verb = self.tr("&Undo") if is_undo else self.tr("&Redo")
-        action.setText(f"{verb}: {translate_message(title)}" if title is not None else verb)
-        if title is None:
-            return self.tr("There is nothing to undo.") if is_undo else self.tr("There is nothing to redo.")
-        return ""
-
     # -- answers -------------------------------------------------------------------------------------
 
     def _on_project_changed(self) -> None:
@@ -294,12 +203,11 @@ class MainWindow(QMainWindow):
         self._screen = ""
         self.strip.show_run(None)
         has_project = project is not None
-        self.project_label.setText(project.name if project is not None else self.tr("No project"))
-        self.project_label.setToolTip(str(project.folder) if project is not None else "")
+        self.top_bar.show_project(
+            project.name if project is not None else "", str(project.folder) if project is not None else ""
+        )
         for widget in (self.browser, self.panels):
             widget.setVisible(has_project)
-        for button in self._screen_buttons.values():
-            button.setVisible(has_project)
         self.saved_label.clear()
         self.actions_.set_screen("")
         if not has_project:
@@ -336,68 +244,25 @@ class MainWindow(QMainWindow):
         self.settings.write()
 
     def _on_work(self, text: str, done: int, total: int) -> None:
-        self.strip.show_work(f"{_work_text(text)}…" if text else "", done, total)
+        self.strip.show_work(f"{translate(text)}…" if text else "", done, total)
         self.actions_.refresh()
 
     def _note_saved(self) -> None:
         moment = datetime.now().strftime("%H:%M:%S")
         self.saved_label.setText(self.tr("all changes on disk {time}").format(time=moment) + "  ●")
 
-    def _undo(self) -> None:
-        if self.workbench.project is not None:
-            self._take_step(self.workbench.project.history.undo)
-
-    def _redo(self) -> None:
-        if self.workbench.project is not None:
-            self._take_step(self.workbench.project.history.redo)
-
-    def _take_step(self, step: Callable[[str | None], object]) -> None:
-        """Undo or redo in the current item: what is not seen is not changed."""
-        try:
-            step(self.workbench.item_id or None)
-        except WorkstationError as error:
-            self.workbench.post(Card.of_error(error))
-        # At once: the next key may come before the screens are told.
-        self.actions_.refresh()
-
-    # -- questions to the person ---------------------------------------------------------------------
-
-    def _ask_open(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, self.tr("Open project"), self._last_folder())
-        if folder:
-            self.projects.open(Path(folder))
-
-    def _ask_new(self) -> None:
-        folder = self._ask_new_folder()
-        if folder is not None:
-            self.projects.create(folder)
-
-    def _ask_new_folder(self) -> Path | None:
-        folder = QFileDialog.getExistingDirectory(
-            self, self.tr("Empty folder for the new project"), self._last_folder()
-        )
-        return Path(folder) if folder else None
-
-    def _ask_import(self) -> None:
-        paths, _kind = QFileDialog.getOpenFileNames(
-            self, self.tr("Import table"), self._last_folder(), self.tr("Tables (*.csv *.tsv *.txt)")
-        )
-        self.projects.import_paths([Path(path) for path in paths])
-
-    def _last_folder(self) -> str:
-        recent = self.settings.recent_projects
-        return str(Path(recent[0]).parent) if recent else str(Path.home())
-
-    def _show_shortcuts(self) -> None:
-        self._shortcuts = ShortcutList(self.actions_, self)
-        self._shortcuts.show()
-
-    def _toggle_theme(self) -> None:
+    def toggle_theme(self) -> None:
+        """Go from dark to light, or back."""
         self.settings.theme = "light" if self.settings.theme == "dark" else "dark"
         self.settings.write()
         application = QApplication.instance()
         if isinstance(application, QApplication):
             apply_theme(application, self.settings.theme)
+
+    def last_folder(self) -> Path:
+        """Return where the person worked last, for dialogs."""
+        recent = self.settings.recent_projects
+        return Path(recent[0]).parent if recent else Path.home()
 
     # -- Qt ------------------------------------------------------------------------------------------
 
@@ -426,7 +291,7 @@ class MainWindow(QMainWindow):
             self.projects.import_paths(paths)
         else:
             # A table needs a project: ask for its folder, and import there.
-            folder = self._ask_new_folder()
+            folder = ask_new_folder(self, self.last_folder())
             if folder is not None:
                 self.projects.create_for(folder, paths)
 
@@ -455,7 +320,3 @@ class MainWindow(QMainWindow):
     def screen_area(self) -> QRect:
         """Return the usable area of the first monitor."""
         return QApplication.primaryScreen().availableGeometry()
-
-
-def _work_text(text: str) -> str:
-    return translate_message(Message(text))

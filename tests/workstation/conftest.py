@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,25 +22,35 @@ def _image(seed: int) -> np.ndarray:
     return ((waves + 2) * 60).astype(np.uint8)
 
 
+@pytest.fixture(scope="session")
+def make_pair_project() -> Callable[[Path], Path]:
+    """Make a closed project of two image pairs; the first has six keypoint pairs. The path is Chinese."""
+
+    def make(place: Path) -> Path:
+        folder = place / "眼底 project"
+        with Project.create(folder, "Two pairs") as project:
+            with project.store.write() as session:
+                for number, item_id in enumerate(("pair_a", "pair_b")):
+                    for role, modality in (("fixed", "FA"), ("moving", "CF")):
+                        path = place / "images 图" / f"{item_id}_{role}.png"
+                        path.parent.mkdir(exist_ok=True)
+                        write_image(path, _image(number))
+                        content = f"{item_id}{role}"
+                        new = NewFile(
+                            item_id, f"S{number}", role, FileKind.IMAGE, path, content, 9, modality, *SIZE
+                        )
+                        insert_file(session, new, folder)
+                    set_item_kind(session, item_id, ItemKind.IMAGE_PAIR)
+            project.history.execute(ImportPairs("pair_a", tuple(_pairs())))
+        return folder
+
+    return make
+
+
 @pytest.fixture
-def pair_project_folder(tmp_path: Path) -> Path:
-    """A closed project of two image pairs; the first has six keypoint pairs. The path is Chinese."""
-    folder = tmp_path / "眼底 project"
-    with Project.create(folder, "Two pairs") as project:
-        with project.store.write() as session:
-            for number, item_id in enumerate(("pair_a", "pair_b")):
-                for role, modality in (("fixed", "FA"), ("moving", "CF")):
-                    path = tmp_path / "images 图" / f"{item_id}_{role}.png"
-                    path.parent.mkdir(exist_ok=True)
-                    write_image(path, _image(number))
-                    content = f"{item_id}{role}"
-                    new = NewFile(
-                        item_id, f"S{number}", role, FileKind.IMAGE, path, content, 9, modality, *SIZE
-                    )
-                    insert_file(session, new, folder)
-                set_item_kind(session, item_id, ItemKind.IMAGE_PAIR)
-        project.history.execute(ImportPairs("pair_a", tuple(_pairs())))
-    return folder
+def pair_project_folder(make_pair_project: Callable[[Path], Path], tmp_path: Path) -> Path:
+    """A project of `make_pair_project`."""
+    return make_pair_project(tmp_path)
 
 
 def _pairs() -> Iterator[ImportedPair]:

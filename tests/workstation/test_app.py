@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,40 +18,92 @@ from workstation import app
 from workstation.exception_path import ExceptionPath, card_of_exception
 from workstation.main_window import MIN_SIZE, MainWindow
 from workstation.project.project import Project
+from workstation.screens import SCREENS
 from workstation.settings import Settings
 
 READY_MS = 20_000
 
 
-@pytest.fixture
-def window(qapp: QApplication, tmp_path: Path) -> Iterator[MainWindow]:
+def start(qapp: QApplication, folder: Path) -> MainWindow:
+    """Show the window of a program that was just started."""
     settings = Settings()
     app.prepare(qapp, settings)
-    made = app.build(settings, tmp_path / "sample")
+    made = app.build(settings, folder / "sample")
     made.show()
     QTest.qWaitForWindowExposed(made)
     made.activateWindow()
-    yield made
-    made.close()
-    made.deleteLater()
-    del made
+    return made
+
+
+def end(window: MainWindow, qapp: QApplication) -> None:
+    """Close a window and let everything go."""
+    window.close()
+    window.deleteLater()
+    del window
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     qapp.processEvents()
+
+
+def wait(condition: Callable[[], object]) -> None:
+    """Let the window work until a condition holds."""
+    until = time.monotonic() + READY_MS / 1000
+    while not condition():
+        assert time.monotonic() < until
+        QTest.qWait(10)
+
+
+def open_project(window: MainWindow, folder: Path) -> None:
+    """Open a project and wait until its first images are there."""
+    window.projects.open(folder)
+    wait(lambda: window.screen("pairs") is not None)
+    wait(lambda: window.screen("pairs").controller.has_pair_of_images)
+
+
+@pytest.fixture
+def window(qapp: QApplication, tmp_path: Path) -> Iterator[MainWindow]:
+    """A window of its own, without a project."""
+    style = qapp.styleSheet()
+    made = start(qapp, tmp_path)
+    yield made
+    end(made, qapp)
+    qapp.setStyleSheet(style)
+
+
+@pytest.fixture(scope="module")
+def shared(
+    qapp: QApplication,
+    make_pair_project: Callable[[Path], Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[MainWindow]:
+    """One window on a project for every test that leaves it as it was."""
+    folder = tmp_path_factory.mktemp("shared")
+    made = start(qapp, folder)
+    open_project(made, make_pair_project(folder))
+    # What a screen makes belongs to this window, and to no test that shows it first.
+    for spec in SCREENS:
+        made.show_screen(spec.key)
+    yield made
+    end(made, qapp)
     qapp.setStyleSheet("")
 
 
 @pytest.fixture
-def opened(window: MainWindow, pair_project_folder: Path, qtbot) -> MainWindow:
-    window.projects.open(pair_project_folder)
-
-    def is_ready() -> bool:
-        screen = window.screen("pairs")
-        return screen is not None and screen.controller.has_pair_of_images
-
-    qtbot.waitUntil(is_ready, timeout=READY_MS)
-    window.activateWindow()
-    QTest.qWaitForWindowActive(window)
-    return window
+def opened(shared: MainWindow) -> Iterator[MainWindow]:
+    """The shared window on the pair with six keypoints; edits of a test are taken back."""
+    shared.show_screen("pairs")
+    shared.workbench.set_item("pair_a")
+    wait(lambda: shared.screen("pairs").controller.has_pair_of_images)
+    shared.activateWindow()
+    QTest.qWaitForWindowActive(shared)
+    history = shared.workbench.project.history
+    before = history.undo_title("pair_a")
+    yield shared
+    while history.undo_title("pair_a") != before:
+        history.undo("pair_a")
+    shared.browser.filter.clear()
+    shared.cards.clear()
+    shared.screen("pairs").controller.select("")
+    shared.actions_.action("pairs.select").trigger()
 
 
 def click(window: MainWindow, side: str, xy: tuple[float, float]) -> None:
@@ -141,13 +193,21 @@ def test_letters_typed_into_the_filter_are_no_shortcuts(opened: MainWindow) -> N
     assert not opened.screen("pairs").controller.is_adding
 
 
-def test_another_project_takes_the_screens_over(opened: MainWindow, tmp_path: Path, qtbot) -> None:
+def test_another_project_takes_the_screens_over_and_closing_lets_go_of_it(
+    window: MainWindow, pair_project_folder: Path, tmp_path: Path
+) -> None:
+    open_project(window, pair_project_folder)
     Project.create(tmp_path / "second", "Second").close()
-    opened.projects.open(tmp_path / "second")
-    qtbot.waitUntil(lambda: opened.project_label.text() == "Second", timeout=READY_MS)
-    qtbot.waitUntil(lambda: opened.screen("pairs") is not None, timeout=READY_MS)
-    assert opened.browser.shown_ids() == []
-    assert not opened.actions_.action("pairs.add").isEnabled()
+    window.projects.open(tmp_path / "second")
+    wait(lambda: window.top_bar.project_label.text() == "Second")
+    wait(lambda: window.screen("pairs") is not None)
+    assert window.browser.shown_ids() == []
+    assert not window.actions_.action("pairs.add").isEnabled()
+    began = time.monotonic()
+    window.close()
+    assert time.monotonic() - began < 3
+    assert window.workbench.project is None
+    Project.open(tmp_path / "second").close()
 
 
 def test_table_is_imported_on_a_thread_and_reported(opened: MainWindow, tmp_path: Path, qtbot) -> None:
@@ -203,20 +263,13 @@ def test_error_that_advises_speaks_for_itself() -> None:
     assert (str(card.what), str(card.remedy), card.details) == ("No image.", "Add one.", "Traceback")
 
 
-def test_window_closes_at_once_and_lets_go_of_the_project(opened: MainWindow) -> None:
-    project = opened.workbench.project
-    began = time.monotonic()
-    opened.close()
-    assert time.monotonic() - began < 3
-    assert opened.workbench.project is None
-    Project.open(project.folder).close()
-
-
 def test_theme_can_be_switched_while_open(opened: MainWindow, qapp: QApplication) -> None:
     dark = qapp.styleSheet()
     opened.actions_.action("window.light").trigger()
     assert qapp.styleSheet() != dark
     assert opened.settings.theme == "light"
+    opened.actions_.action("window.light").trigger()
+    assert qapp.styleSheet() == dark
 
 
 @pytest.mark.parametrize("size", [(1280, 720), (1600, 1000)])

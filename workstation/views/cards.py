@@ -1,12 +1,13 @@
 """Message cards: what happened, why, what was kept, what to do; the details one click away.
 
-Cards lie over the lower left of the window; nothing waits for an answer.
+Cards lie in the lower right corner of the window, where the task panel leaves room; nothing waits for an
+answer. Notes leave by themselves, warnings and errors stay until they are closed.
 """
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer
+from PySide6.QtGui import QEnterEvent, QGuiApplication
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -25,8 +26,11 @@ from workstation.translation import translate_message
 from workstation.views.protocols import Card
 
 WIDTH_PX = 470
+MIN_WIDTH_PX = 264
 MAX_CARDS = 4
 MARGIN_PX = 12
+NOTE_MS = 8000
+"""A note stays for so long, and longer while the mouse is over it."""
 
 
 class CardWidget(QFrame):
@@ -37,7 +41,6 @@ class CardWidget(QFrame):
         self.card = card
         self.setObjectName("card")
         self.setProperty("severity", card.severity.value)
-        self.setFixedWidth(WIDTH_PX)
         self.setAccessibleName(translate_message(card.what))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 9, 9, 10)
@@ -58,12 +61,31 @@ class CardWidget(QFrame):
         self.details.hide()
         layout.addWidget(self.details)
         layout.addLayout(self._buttons())
+        self._leaving = QTimer(self)
+        self._leaving.setSingleShot(True)
+        self._leaving.setInterval(NOTE_MS)
+        self._leaving.timeout.connect(self.dismiss)
+        self._let_leave()
 
-    def fit_height(self) -> int:
-        """Take the height that the text needs, and return it in px."""
+    def _let_leave(self) -> None:
+        if self.card.severity is Severity.NOTE:
+            self._leaving.start()
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        """Stay while the mouse is here."""
+        self._leaving.stop()
+        super().enterEvent(event)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Begin to count again."""
+        self._let_leave()
+        super().leaveEvent(event)
+
+    def fit(self, width: int) -> int:
+        """Take a width and the height that the text needs then; return the height, in px."""
         self.layout().activate()
-        height = self.layout().totalHeightForWidth(WIDTH_PX)
-        self.setFixedHeight(height)
+        height = self.layout().totalHeightForWidth(width)
+        self.setFixedSize(width, height)
         return height
 
     def text(self) -> str:
@@ -130,10 +152,19 @@ class CardWidget(QFrame):
 
 
 class CardStack(QWidget):
-    """The cards that are shown, newest at the bottom, over the lower left corner of its parent."""
+    """The cards that are shown, newest at the bottom, over the lower right corner of its parent.
 
-    def __init__(self, parent: QWidget) -> None:
+    Parameters
+    ----------
+    parent : QWidget
+    column : QWidget or None
+        A column at the right of the parent; while it is shown, the cards stay within its width, so that
+        they cover nothing beside it.
+    """
+
+    def __init__(self, parent: QWidget, column: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._column = column
         self.setObjectName("card_stack")
         self.setAttribute(Qt.WidgetAttribute.WA_TranslucentBackground)
         self.setStyleSheet("QWidget#card_stack { background: transparent; }")
@@ -141,8 +172,10 @@ class CardStack(QWidget):
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(8)
         self.bottom_margin_px = 0
-        self.left_margin_px = MARGIN_PX
+        self.right_margin_px = MARGIN_PX
         parent.installEventFilter(self)
+        if column is not None:
+            column.installEventFilter(self)
         self.hide()
 
     def cards(self) -> list[CardWidget]:
@@ -176,14 +209,21 @@ class CardStack(QWidget):
             self.hide()
             return
         # A layout asks wrapped text for its height at a width of its own; the cards have a fixed one.
-        heights = [card.fit_height() for card in self.cards()]
+        width = self._width()
+        heights = [card.fit(width) for card in self.cards()]
         height = sum(heights) + self._layout.spacing() * (len(heights) - 1)
         y = self.parentWidget().height() - height - MARGIN_PX - self.bottom_margin_px
-        self.setGeometry(self.left_margin_px, max(MARGIN_PX, y), WIDTH_PX, height)
+        x = self.parentWidget().width() - width - self.right_margin_px
+        self.setGeometry(max(MARGIN_PX, x), max(MARGIN_PX, y), width, height)
+
+    def _width(self) -> int:
+        if self._column is None or not self._column.isVisible():
+            return WIDTH_PX
+        return min(WIDTH_PX, max(MIN_WIDTH_PX, self._column.width() - 2 * MARGIN_PX))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Follow the parent's size."""
-        if event.type() == QEvent.Type.Resize and watched is self.parent():
+        """Follow the size of the parent and the column."""
+        if event.type() in (QEvent.Type.Resize, QEvent.Type.Show, QEvent.Type.Hide):
             self.place()
         return False
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from workstation.actions.registry import ActionRegistry
 
 
 class ActionButton(QPushButton):
@@ -79,3 +81,18 @@ class EmptyState(QWidget):
         row.addStretch(1)
         layout.addLayout(row)
         layout.addStretch(4)
+
+
+def first_steps(actions: ActionRegistry) -> EmptyState:
+    """Return what a window without a project says."""
+    tr = QCoreApplication.translate
+    return EmptyState(
+        tr("EmptyState", "Drop a table, or open the sample project"),
+        tr(
+            "EmptyState",
+            "A table is a CSV or TSV file with one row per image: subject, item, role, path. "
+            "The sample project holds a few retina images and is built in seconds.",
+        ),
+        actions.action("project.sample"),
+        [actions.action(f"project.{verb}") for verb in ("open", "new", "import")],
+    )

@@ -3,13 +3,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtCore import QCoreApplication, QEvent, QPointF, Qt
+from PySide6.QtGui import QEnterEvent, QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 
 from engines.contract.kinds import Severity
 from engines.contract.messages import Message
+from workstation.views import cards
 from workstation.views.cards import MAX_CARDS, CardStack
 from workstation.views.protocols import Card, CardButton
 
@@ -34,6 +35,7 @@ def stack(qtbot) -> Iterator[CardStack]:
     window.show()
     qtbot.waitExposed(window)
     yield CardStack(window)
+    window.close()
 
 
 def test_card_says_what_why_kept_and_what_to_do_in_this_order(stack: CardStack) -> None:
@@ -85,3 +87,51 @@ def test_cards_do_not_block_the_window(stack: CardStack) -> None:
     widget = stack.post(card())
     assert not widget.isModal()
     assert stack.geometry().bottom() < stack.parentWidget().height()
+
+
+def note(text: str = "The run has finished.") -> Card:
+    return Card(Severity.NOTE, Message(text))
+
+
+def test_notes_leave_by_themselves_and_errors_stay(
+    stack: CardStack, qtbot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cards, "NOTE_MS", 40)
+    stack.post(card())
+    stack.post(note())
+    assert len(stack.cards()) == 2
+    qtbot.waitUntil(lambda: len(stack.cards()) == 1)
+    qtbot.wait(60)
+    assert [shown.card.severity for shown in stack.cards()] == [Severity.ERROR]
+
+
+def test_note_stays_while_the_mouse_is_over_it(
+    stack: CardStack, qtbot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cards, "NOTE_MS", 40)
+    widget = stack.post(note())
+    centre = QPointF(widget.rect().center())
+    QCoreApplication.sendEvent(widget, QEnterEvent(centre, centre, QPointF(widget.mapToGlobal(centre))))
+    qtbot.wait(100)
+    assert stack.cards() == [widget]
+    QCoreApplication.sendEvent(widget, QEvent(QEvent.Type.Leave))
+    qtbot.waitUntil(lambda: stack.cards() == [])
+
+
+def test_cards_lie_over_the_column_at_the_right_and_nothing_beside_it(qtbot) -> None:
+    window, centre, column = QWidget(), QWidget(), QWidget()
+    qtbot.addWidget(window)
+    row = QHBoxLayout(window)
+    row.addWidget(centre, 1)
+    row.addWidget(column)
+    column.setFixedWidth(300)
+    window.resize(900, 700)
+    stack = CardStack(window, column)
+    window.show()
+    qtbot.waitExposed(window)
+    stack.post(card())
+    assert stack.x() > centre.geometry().right()
+    assert stack.geometry().bottom() < window.height()
+    column.hide()
+    assert stack.width() > 400
+    assert stack.geometry().right() < window.width()
