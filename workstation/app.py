@@ -11,7 +11,6 @@ import os
 import sys
 from pathlib import Path
 
-import platformdirs
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QFont, QFontDatabase
 from PySide6.QtWidgets import QApplication
@@ -21,7 +20,7 @@ from workstation.event_loop_watchdog import EventLoopWatchdog
 from workstation.exception_path import ExceptionPath
 from workstation.language import install_language
 from workstation.main_window import MainWindow
-from workstation.settings import APPLICATION, Settings, log_path
+from workstation.settings import APPLICATION, Settings, default_sample_folder, log_path
 from workstation.views.theme import apply_theme
 
 _LOG = logging.getLogger(__name__)
@@ -71,11 +70,6 @@ def build(settings: Settings, sample_folder: Path | None = None) -> MainWindow:
     window = MainWindow(workbench, settings, sample_folder or default_sample_folder())
     workbench.setParent(window)
     return window
-
-
-def default_sample_folder() -> Path:
-    """Return where the sample project lies."""
-    return Path(platformdirs.user_data_dir(APPLICATION, appauthor=False)) / "sample project"
 
 
 def _user_name() -> str:

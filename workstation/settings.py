@@ -96,3 +96,8 @@ def settings_path() -> Path:
 def log_path() -> Path:
     """Return the log file."""
     return Path(platformdirs.user_log_dir(APPLICATION, appauthor=False)) / "workstation.log"
+
+
+def default_sample_folder() -> Path:
+    """Return where the sample project lies when nobody says otherwise."""
+    return Path(platformdirs.user_data_dir(APPLICATION, appauthor=False)) / "sample project"

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from workstation.settings import MAX_RECENT, Settings, log_path, settings_path
+from workstation import app
+from workstation.command_line import project_commands
+from workstation.settings import MAX_RECENT, Settings, default_sample_folder, log_path, settings_path
 
 
 def test_settings_survive_a_restart(tmp_path: Path) -> None:
@@ -59,3 +61,8 @@ def test_recent_projects_are_few_and_newest_first(tmp_path: Path) -> None:
 def test_tests_never_touch_the_own_settings(home: Path) -> None:
     assert home in settings_path().parents
     assert home in log_path().parents
+
+
+def test_sample_project_lies_with_the_users_data_for_window_and_command_line_alike(home: Path) -> None:
+    assert home in default_sample_folder().parents
+    assert app.default_sample_folder is project_commands.default_sample_folder is default_sample_folder

@@ -10,8 +10,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
 from engines.contract.errors import InputError, ProjectError, WorkstationError
 from engines.contract.kinds import ItemKind, RunState
 from engines.contract.registry import load_spec, pipeline_keys
@@ -20,7 +18,7 @@ from workstation.command_line.output import ProgressBar, complain, remark, say, 
 from workstation.project.items import Item
 from workstation.project.project import Project
 from workstation.runs.run_model import RunModel
-from workstation.settings import APPLICATION
+from workstation.settings import default_sample_folder
 
 
 def open_window(folder: Path | None, commands: Iterable[str] = ()) -> int:
@@ -71,11 +69,6 @@ def demo(options: argparse.Namespace) -> int:
         remark(str(_no_display()))
         return 0
     return open_window(made)
-
-
-def default_sample_folder() -> Path:
-    """Return where the sample project lies when nobody says otherwise."""
-    return Path(platformdirs.user_data_dir(APPLICATION, appauthor=False)) / "sample project"
 
 
 def new(options: argparse.Namespace) -> int:
