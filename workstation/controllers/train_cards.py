@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from engines.contract.kinds import RunState
 from engines.contract.spec import PhaseSpec, PipelineSpec
+from workstation.controllers.live_runs import LiveRun
 from workstation.controllers.run_headers import RunHeader
 from workstation.controllers.run_views import eta_of, progress_of
 from workstation.controllers.train_survey import Survey
-from workstation.runs.run_model import RunModel
 from workstation.views.run_protocols import GateValue, PhaseCard
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _HAS_MODEL = (RunState.FINISHED, RunState.STOPPED)
 
 
 def phase_card(
-    spec: PipelineSpec, phase: PhaseSpec, survey: Survey | None, live: RunModel | None
+    spec: PipelineSpec, phase: PhaseSpec, survey: Survey | None, live: LiveRun | None
 ) -> PhaseCard:
     """Return the card of a phase.
 
@@ -34,8 +34,8 @@ def phase_card(
     phase : PhaseSpec
     survey : Survey or None
         None until the project was looked at.
-    live : RunModel or None
-        A followed run of the phase.
+    live : LiveRun or None
+        The run of the phase when it is followed.
     """
     card = PhaseCard(phase.key, phase.title, phase.purpose)
     ready = survey.readiness.get(phase.key) if survey else None
@@ -43,13 +43,14 @@ def phase_card(
         card = replace(card, locked_because=ready.problem.advice, fix=_way_out(phase, ready, survey))
     header = survey.newest.get(phase.key) if survey else None
     if live is not None:
+        model = live.model
         card = replace(
             card,
-            state=live.state,
-            progress=progress_of(live),
-            eta_s=eta_of(live),
-            stage=live.stage,
-            run_id=live.id,
+            state=model.state,
+            progress=progress_of(model),
+            eta_s=eta_of(model),
+            stage=model.stage,
+            run_id=model.id,
         )
     elif header is not None:
         card = replace(card, state=header.state, run_id=header.run_id)

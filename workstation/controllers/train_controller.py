@@ -13,7 +13,7 @@ from engines.contract.kinds import Action, RunState
 from engines.contract.registry import all_specs
 from engines.contract.run_folder import RunFolder
 from engines.contract.spec import PipelineSpec
-from workstation.controllers.live_runs import LiveRun
+from workstation.controllers.phase_runs import PhaseRuns
 from workstation.controllers.run_headers import RunHeaders
 from workstation.controllers.run_schedule import schedule_of
 from workstation.controllers.run_views import PanelCache, run_view
@@ -52,9 +52,8 @@ class TrainController(QObject):
         self._specs = all_specs()
         self._spec: PipelineSpec | None = self._specs[0] if self._specs else None
         self._phase = self._spec.phases[0].key if self._spec and self._spec.phases else ""
-        self._form = TrainForm(view, lambda: workbench.project.folder if workbench.project else None)
-        self._survey: Survey | None = None
-        self._old_models: dict[str, RunModel] = {}
+        self.form = TrainForm(view, lambda: workbench.project.folder if workbench.project else None)
+        self._runs = PhaseRuns(workbench.live_runs, self._spec)
         self._panels: dict[str, PanelCache] = {}
         self._shown_revision: tuple[str, int, RunState] | None = None
         self._is_preparing = False
@@ -70,7 +69,7 @@ class TrainController(QObject):
         self._schedule.changed.connect(self.look)
         self._schedule.watchers.append(self._watches)
         self._show_pipelines()
-        self._form.choose(self._spec, self._phase)
+        self.form.choose(self._spec, self._phase)
         self._draw_cards()
         self.look()
 
@@ -84,17 +83,18 @@ class TrainController(QObject):
     @property
     def model(self) -> RunModel | None:
         """The run of the chosen phase: a live one, else the newest."""
-        return self._live_model(self._phase) or self._old_models.get(self._run_id(self._phase))
+        return self._runs.model(self._phase)
 
     def choose_pipeline(self, key: str) -> None:
         """Show another pipeline."""
         spec = next((spec for spec in self._specs if spec.key == key), None)
         if spec is None or spec is self._spec:
             return
-        self._spec, self._survey = spec, None
+        self._spec = self._runs.spec = spec
+        self._runs.survey = None
         self._phase = spec.phases[0].key if spec.phases else ""
         self._show_pipelines()
-        self._form.choose(self._spec, self._phase)
+        self.form.choose(self._spec, self._phase)
         self._draw_cards()
         self.look()
 
@@ -103,19 +103,19 @@ class TrainController(QObject):
         if key == self._phase or self._spec is None:
             return
         self._phase = key
-        self._form.choose(self._spec, key)
+        self.form.choose(self._spec, key)
         self._load_old_model()
         self._draw_cards()
         self._draw_run()
 
     def choose_preset(self, name: str) -> None:
         """Fill the form with the values of a preset."""
-        self._form.choose_preset(name)
+        self.form.choose_preset(name)
         self._draw_cards()
 
     def set_settings(self, values: Mapping[str, Any], problem: str) -> None:
         """Take what the form holds; `problem` says what is wrong with it."""
-        self._form.take(values, problem)
+        self.form.take(values, problem)
         self._judge_verbs()
 
     # -- what can be done ----------------------------------------------------------------------------
@@ -125,8 +125,8 @@ class TrainController(QObject):
         project, spec = self._workbench.project, self._spec
         if project is None or spec is None or self.verbs.start is not None:
             return
-        phase, form = self._phase, self._form
-        preset, overrides, command = form.preset, form.overrides(), form.command()
+        phase, preset = self._phase, self.form.preset
+        overrides, command = self.form.overrides(), self.form.command()
 
         def prepare() -> RunFolder:
             from workstation.runs.launch import prepare_run
@@ -147,20 +147,17 @@ class TrainController(QObject):
 
     def pause(self) -> None:
         """Let the run wait after its step."""
-        live = self._live()
-        if live is not None:
+        if (live := self._runs.live(self._phase)) is not None:
             live.thread_of_run.pause()
 
     def proceed(self) -> None:
         """Let a paused run go on."""
-        live = self._live()
-        if live is not None:
+        if (live := self._runs.live(self._phase)) is not None:
             live.thread_of_run.resume()
 
     def stop(self) -> None:
         """End the run after its step; everything is kept."""
-        live = self._live()
-        if live is not None:
+        if (live := self._runs.live(self._phase)) is not None:
             live.thread_of_run.request_stop()
 
     def resume(self) -> None:
@@ -173,7 +170,7 @@ class TrainController(QObject):
         except WorkstationError as error:
             self._workbench.post(Card.of_error(error))
             return
-        self._old_models.pop(model.id, None)
+        self._runs.forget()
         self._draw_run()
 
     def discard(self) -> None:
@@ -191,7 +188,7 @@ class TrainController(QObject):
 
     def apply_remedy(self, patch: Mapping[str, Any]) -> None:
         """Start again with the settings of the shown run and a remedy's changes to them."""
-        self._form.adopt(self.model, patch)
+        self.form.adopt(self.model, patch)
         self.start()
 
     def fix(self, where: str) -> None:
@@ -203,10 +200,6 @@ class TrainController(QObject):
         else:
             self._workbench.screen_requested.emit(where)
 
-    def overrides(self) -> dict[str, Any]:
-        """Return the settings that differ from the preset."""
-        return self._form.overrides()
-
     # -- looking -------------------------------------------------------------------------------------
 
     def set_shown(self, is_shown: bool) -> None:
@@ -216,70 +209,40 @@ class TrainController(QObject):
             self.look()
 
     def _watches(self, run_id: str) -> bool:
-        return self._is_shown and run_id == self._run_id(self._phase)
+        return self._is_shown and run_id == self._runs.run_id(self._phase)
 
     def look(self) -> None:
         """Look at the project again, on a thread."""
         project, spec = self._workbench.project, self._spec
         if project is None or spec is None:
             return
-        headers = self._headers
         self._workbench.background.submit(
-            "train.look", lambda: survey(project, spec, headers), self._on_survey
+            "train.look", lambda: survey(project, spec, self._headers), self._on_survey
         )
 
     def _on_survey(self, found: Survey) -> None:
-        self._survey = found
-        live = self._live()
+        self._runs.survey = found
+        live = self._runs.live(self._phase)
         if live is not None:
-            self._form.adopt_once(live.model)
+            self.form.adopt_once(live.model)
         self._load_old_model()
         self._draw_cards()
         self._draw_run()
 
-    def _run_id(self, phase: str) -> str:
-        """Return the run that stands for a phase: a live one, else the newest."""
-        spec = self._spec
-        for live in reversed(self._workbench.live_runs.live()):
-            request = live.model.request
-            if (
-                spec is not None
-                and request is not None
-                and (request.pipeline, request.action, request.phase) == (spec.key, Action.TRAIN, phase)
-            ):
-                return live.id
-        header = self._survey.newest.get(phase) if self._survey else None
-        return header.run_id if header is not None else ""
-
-    def _live_model(self, phase: str) -> RunModel | None:
-        run_id = self._run_id(phase)
-        live = self._workbench.live_runs.get(run_id) if run_id else None
-        return live.model if live is not None else None
-
-    def _live(self) -> LiveRun | None:
-        model = self.model
-        return self._workbench.live_runs.get(model.id) if model is not None else None
-
     def _load_old_model(self) -> None:
         """Read the newest run of the phase when nobody follows it."""
-        run_id = self._run_id(self._phase)
-        if not run_id or self._survey is None or self._workbench.live_runs.get(run_id) is not None:
-            return
-        header = self._survey.newest.get(self._phase)
-        known = self._old_models.get(run_id)
-        if header is None or (known is not None and known.state == header.state):
-            return
-        path = header.folder
-        self._workbench.background.submit("train.load", lambda: RunModel.load(path), self._on_loaded)
+        path = self._runs.unread(self._phase)
+        if path is not None:
+            self._workbench.background.submit("train.load", lambda: RunModel.load(path), self._on_loaded)
 
     def _on_loaded(self, model: RunModel) -> None:
-        self._old_models = {model.id: model}
-        self._form.adopt_once(model)
+        self._runs.keep(model)
+        self.form.adopt_once(model)
         self._draw_cards()
         self._draw_run()
 
     def _on_live_changed(self, run_id: str) -> None:
-        if run_id == self._run_id(self._phase) and not self._timer.isActive():
+        if run_id == self._runs.run_id(self._phase) and not self._timer.isActive():
             self._timer.start()
 
     def _on_live_ended(self, _run_id: str) -> None:
@@ -299,7 +262,7 @@ class TrainController(QObject):
         self._judge_verbs()
 
     def _on_discarded(self, folder: Path) -> None:
-        self._old_models = {}
+        self._runs.forget()
         self._workbench.note("The run {run} lies in the trash folder of the project.", run=folder.name)
         self.look()
 
@@ -313,18 +276,18 @@ class TrainController(QObject):
         if self._spec is None:
             return
         cards = [
-            phase_card(self._spec, phase, self._survey, self._live_model(phase.key))
+            phase_card(self._spec, phase, self._runs.survey, self._runs.live(phase.key))
             for phase in self._spec.phases
         ]
         self._view.show_phases(cards, self._phase)
-        data = self._survey.data.get(self._phase) if self._survey else None
+        data = self._runs.survey.data.get(self._phase) if self._runs.survey else None
         self._view.show_data(data or DataSummary())
         self._judge_verbs()
 
     def _draw_run(self) -> None:
         model = self.model
         if model is None:
-            if self._shown_revision is not None or not self._run_id(self._phase):
+            if self._shown_revision is not None or not self._runs.run_id(self._phase):
                 self._view.show_run(None)
             self._shown_revision = None
             self._draw_cards()
@@ -346,14 +309,14 @@ class TrainController(QObject):
             self._view.show_verbs(verbs)
 
     def _situation(self) -> Situation:
-        ready = self._survey.readiness.get(self._phase) if self._survey is not None else None
+        ready = self._runs.survey.readiness.get(self._phase) if self._runs.survey is not None else None
         return Situation(
             model=self.model,
             has_project=self._workbench.project is not None,
             has_phase=self._spec is not None and bool(self._phase),
-            is_surveyed=self._survey is not None,
+            is_surveyed=self._runs.survey is not None,
             lock=ready.problem if ready is not None else None,
-            problem=self._form.problem,
+            problem=self.form.problem,
             is_preparing=self._is_preparing,
         )
 

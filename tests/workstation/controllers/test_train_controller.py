@@ -163,7 +163,7 @@ def test_form_starts_with_the_values_of_the_preset_and_the_command_line_repeats_
     assert str(check({**values, "image_size_px": 321}))
     train.choose_preset("tiny")
     train.set_settings({**training_config(SPEC, PHASE.key, "tiny").values(), "epochs": 7}, "")
-    assert train.overrides() == {"epochs": 7}
+    assert train.form.overrides() == {"epochs": 7}
     (command,) = last(view.show_command)
     assert command.startswith("workstation train ")
     assert command.endswith(f"{SPEC.key} --phase {PHASE.key} --preset tiny --set epochs=7")
