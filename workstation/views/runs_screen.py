@@ -29,6 +29,7 @@ from workstation.views.run_protocols import EvaluationView, RunRow, RunVerbs, Ru
 from workstation.views.run_words import sentence
 
 VERBS = ("use", "evaluate", "resume", "repeat", "open_folder", "discard")
+_CURVES, _EVALUATION, _DIAGNOSIS = range(3)
 
 
 class RunsScreen(QWidget):
@@ -71,12 +72,14 @@ class RunsScreen(QWidget):
         self.tabs = QTabWidget(self)
         self.tabs.setDocumentMode(True)
         self.tabs.tabBar().setDrawBase(False)
-        self._tab = 0
-        self.tabs.currentChanged.connect(self._on_tab)
+        self._run_id = ""
+        self._chosen_tab: int | None = None
+        """The tab that was chosen by hand."""
         self.tabs.addTab(self.details, self.tr("Curves and pictures"))
         self.tabs.addTab(self.evaluation, self.tr("Evaluation"))
         self.tabs.addTab(_scrolled(self.diagnosis), self.tr("Diagnosis"))
         self.tabs.addTab(self.log, self.tr("Log"))
+        self.tabs.currentChanged.connect(self._on_tab)
         below = QWidget(self)
         box = QVBoxLayout(below)
         box.setContentsMargins(10, 4, 10, 4)
@@ -115,11 +118,12 @@ class RunsScreen(QWidget):
         )
         self.tabs.setVisible(run is not None)
         if run is not None:
+            self._begin_run(run.run_id)
             count = len({finding.name for finding in run.diagnoses}) + len(set(map(str, run.warnings)))
             title = self.tr("Diagnosis")
-            self.tabs.setTabText(2, f"{title} ({count})" if count else title)
+            self.tabs.setTabText(_DIAGNOSIS, f"{title} ({count})" if count else title)
             has_pictures = bool(run.curves or run.frames or run.panels)
-            self._offer_tab(0, has_pictures or run.state is RunState.FAILED)
+            self._offer_tab(_CURVES, has_pictures or run.state is RunState.FAILED)
 
     def show_overlay(self, run: RunView | None) -> None:
         """Draw a second run's curves over the first."""
@@ -134,17 +138,28 @@ class RunsScreen(QWidget):
     def show_evaluation(self, evaluation: EvaluationView | None) -> None:
         """Draw the chosen run's evaluation, or its absence."""
         self.evaluation.show_evaluation(evaluation)
-        self._offer_tab(1, evaluation is not None)
+        self._offer_tab(_EVALUATION, evaluation is not None)
+
+    def _begin_run(self, run_id: str) -> None:
+        """Let another run begin with its own tab, unless one that every run has was chosen by hand."""
+        if run_id == self._run_id:
+            return
+        self._run_id = run_id
+        if self._chosen_tab in (_CURVES, _EVALUATION):
+            self._chosen_tab = None
+        with QSignalBlocker(self.tabs):
+            self.tabs.setTabVisible(_EVALUATION, False)
 
     def _offer_tab(self, index: int, is_offered: bool) -> None:
-        """Show or hide a tab, and go to the one that was chosen by hand, or else to the first."""
+        """Show or hide a tab, and go to the chosen one, else the evaluation, else the first there is."""
         with QSignalBlocker(self.tabs):
             self.tabs.setTabVisible(index, is_offered)
             visible = [place for place in range(self.tabs.count()) if self.tabs.isTabVisible(place)]
-            self.tabs.setCurrentIndex(self._tab if self._tab in visible else visible[0])
+            wanted = (self._chosen_tab, _EVALUATION)
+            self.tabs.setCurrentIndex(next((place for place in wanted if place in visible), visible[0]))
 
     def _on_tab(self, index: int) -> None:
-        self._tab = index
+        self._chosen_tab = index
 
     def show_log(self, text: str) -> None:
         """Show the end of the log."""

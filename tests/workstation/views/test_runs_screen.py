@@ -82,3 +82,23 @@ def test_tab_that_was_chosen_comes_back_with_the_next_run_that_has_it(screen):
     screen.tabs.setCurrentWidget(screen.log)
     screen.show_run(RunView("b", RunState.FINISHED))
     assert screen.tabs.currentWidget() is screen.log
+
+
+def test_each_run_begins_with_what_it_is_about(screen):
+    curves = {("loss", "train"): Curve(np.arange(3.0), np.arange(3.0))}
+    report = EvaluationReport(
+        pipeline="p", run=None, split="all", split_hash="", items=0, rows={"identity": {}}, per_item=[]
+    )
+
+    def show(run_id: str, evaluation: EvaluationView | None) -> object:
+        screen.show_run(RunView(run_id, RunState.FINISHED, curves))
+        screen.show_evaluation(evaluation)
+        return screen.tabs.currentWidget()
+
+    scored = EvaluationView(report, (), 0)
+    assert show("training", None) is screen.details
+    assert show("scored", scored) is screen.evaluation
+    screen.tabs.setCurrentWidget(screen.details)
+    assert show("scored", scored) is screen.details, "chosen by hand"
+    assert show("scored too", scored) is screen.evaluation
+    assert show("training", None) is screen.details
