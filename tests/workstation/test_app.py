@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import gc
 import subprocess
 import sys
 import time
@@ -11,12 +13,16 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, Qt, QTimer
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QToolButton
+from PySide6.QtWidgets import QApplication, QPushButton, QToolButton
 
 from engines.contract.errors import InputError
+from engines.contract.kinds import Severity
 from workstation import app
 from workstation.exception_path import ExceptionPath, card_of_exception
 from workstation.main_window import MIN_SIZE, MainWindow
+from workstation.project import importers
+from workstation.project.commands import AddPair
+from workstation.project.history import EditNotSavedError
 from workstation.project.project import Project
 from workstation.screens import SCREENS
 from workstation.settings import Settings
@@ -82,7 +88,11 @@ def shared(
     # What a screen makes belongs to this window, and to no test that shows it first.
     for spec in SCREENS:
         made.show_screen(spec.key)
+    # Tests look for what they leave by collecting garbage: fast when it is not all looked through again.
+    gc.collect()
+    gc.freeze()
     yield made
+    gc.unfreeze()
     end(made, qapp)
     qapp.setStyleSheet("")
 
@@ -191,6 +201,95 @@ def test_letters_typed_into_the_filter_are_no_shortcuts(opened: MainWindow) -> N
     QTest.keyClicks(opened.browser.filter, "nu")
     assert opened.browser.filter.text() == "nu"
     assert not opened.screen("pairs").controller.is_adding
+
+
+def test_peek_key_works_while_the_focus_is_in_the_table(opened: MainWindow) -> None:
+    centre = opened.screen("pairs").centre
+    opened.actions_.action("pairs.blend").trigger()
+    wait(lambda: centre.pair_view.is_blend_shown)
+    centre.table.setFocus()
+    QTest.keyPress(centre.table, Qt.Key.Key_T)
+    assert not centre.pair_view.is_blend_shown
+    QTest.keyRelease(centre.table, Qt.Key.Key_T)
+    wait(lambda: centre.pair_view.is_blend_shown)
+    opened.actions_.action("pairs.blend").trigger()
+
+
+def test_refused_edit_is_a_red_card_and_is_kept_without_a_traceback(
+    opened: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = opened.workbench.project
+
+    def full() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(project.store, "write", full)
+    press(opened, Qt.Key.Key_N)
+    click(opened, "fixed", (100.0, 80.0))
+    (shown,) = opened.cards.cards()
+    assert shown.card.severity is Severity.ERROR
+    assert "was not saved" in shown.card.what.render()
+    assert "No space left" in shown.card.what.render()
+    assert "The edit was kept" in shown.card.kept.render()
+    assert shown.card.details == ""
+    assert len(pairs(opened)) == 6
+    (kept,) = project.history.unsaved()
+    assert isinstance(kept, AddPair)
+    project.history.forget_unsaved()
+
+
+@pytest.mark.parametrize(("answer", "num_pairs"), [("Do them again", 7), ("Drop them", 6)])
+def test_kept_edits_are_offered_when_the_project_is_opened_again(
+    opened: MainWindow, monkeypatch: pytest.MonkeyPatch, answer: str, num_pairs: int
+) -> None:
+    project = opened.workbench.project
+
+    def full() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(project.store, "write", full)
+        with pytest.raises(EditNotSavedError):
+            project.history.execute(AddPair("pair_a", (30.0, 30.0), (31.0, 31.0)))
+    opened.projects._offer_unsaved(project)
+    (offer,) = opened.cards.cards()
+    assert offer.card.what.render() == "Edits that were not saved before: 1."
+    button = next(button for button in offer.findChildren(QPushButton) if button.text() == answer)
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert len(pairs(opened)) == num_pairs
+    assert project.history.unsaved() == []
+    opened.projects._offer_unsaved(project)
+    assert all(shown.card.severity is Severity.NOTE for shown in opened.cards.cards())
+
+
+def test_import_cancelled_from_the_window_leaves_nothing(
+    opened: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = next(iter(opened.workbench.project.items.get("pair_a").files.values())).path
+    table = tmp_path / "table.csv"
+    rows = "".join(f"S8,many{number},image,{image}\n" for number in range(20))
+    table.write_text(f"subject,item,role,path\n{rows}", encoding="utf-8")
+    before = [item.id for item in opened.workbench.project.items.all()]
+    real = importers.import_paths
+
+    def slow(project: Project, paths: list[Path], *, progress, should_stop) -> object:
+        def report(done: int, total: int) -> None:
+            progress(done, total)
+            until = time.monotonic() + 10
+            while not should_stop() and time.monotonic() < until:
+                time.sleep(0.005)
+
+        return real(project, paths, progress=report, should_stop=should_stop)
+
+    monkeypatch.setattr(importers, "import_paths", slow)
+    opened.projects.import_paths([table])
+    wait(lambda: opened.strip.cancel.isVisible())
+    assert not opened.actions_.action("project.open").isEnabled()
+    QTest.mouseClick(opened.strip.cancel, Qt.MouseButton.LeftButton)
+    wait(lambda: opened.cards.cards())
+    assert "nothing was imported" in opened.cards.cards()[-1].card.what.render()
+    assert [item.id for item in opened.workbench.project.items.all()] == before
+    assert opened.strip.cancel.isHidden()
 
 
 def test_another_project_takes_the_screens_over_and_closing_lets_go_of_it(

@@ -16,7 +16,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QColor, QPixmap
+from PySide6.QtGui import QColor, QKeyEvent, QPixmap
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from workstation.views.display import display
@@ -200,7 +200,7 @@ class KeypointTable(QTableView):
         header = self.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setStretchLastSection(True)
-        for column, width in enumerate((48, 90, 84, 84, 94, 94, 62, 90, 54, 50)):
+        for column, width in enumerate((48, 90, 90, 90, 102, 102, 66, 94, 70, 60)):
             self.setColumnWidth(column, width)
         self.selectionModel().currentRowChanged.connect(self._on_current)
 
@@ -219,6 +219,16 @@ class KeypointTable(QTableView):
             self.scrollTo(place)
         model.blockSignals(False)
         self.viewport().update()
+
+    def keyboardSearch(self, search: str) -> None:
+        """Search nothing: letters are tools here, as they are in the canvases."""
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Leave letters to the screen, and move with the others."""
+        if event.text().isalpha():
+            event.ignore()
+        else:
+            super().keyPressEvent(event)
 
     def _on_current(self, current: QModelIndex, _before: QModelIndex) -> None:
         if current.isValid():
