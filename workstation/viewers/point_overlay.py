@@ -13,6 +13,7 @@ from workstation.views.display import display
 
 Point = tuple[float, float]
 _HALO = QColor(0, 0, 0, 190)
+_LIGHTNESS_OF_TEXT = 175
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,4 +172,7 @@ def paint_mark(painter: QPainter, at: QPointF, mark: Mark, *, is_selected: bool)
     painter.setPen(QPen(_HALO, 3.0))
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.drawPath(text)
-    painter.fillPath(text, colour if not is_selected else QColor(look.colours["selected"]))
+    # Dark colours are fine for a dot, not for a thin digit on a dark image.
+    lightness = max(colour.lightness(), _LIGHTNESS_OF_TEXT)
+    readable = QColor.fromHsl(max(colour.hslHue(), 0), colour.hslSaturation(), lightness)
+    painter.fillPath(text, QColor(look.colours["selected"]) if is_selected else readable)
