@@ -71,6 +71,14 @@ class Metric(_Event):
     reason: str = ""
 
 
+class Selection(_Event):
+    """By which validation metric a training chooses its best checkpoint; told before the first step."""
+
+    event: Literal["selection"] = "selection"
+    metric: str
+    is_higher_better: bool
+
+
 class Preview(_Event):
     """A picture of a fixed validation item; `path` is relative to the run folder."""
 
@@ -177,6 +185,7 @@ Event: TypeAlias = (
     | Phase
     | Progress
     | Metric
+    | Selection
     | Preview
     | Panel
     | Checkpoint

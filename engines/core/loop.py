@@ -13,6 +13,7 @@ from contextlib import ExitStack
 
 from engines.contract.config import TrainingConfig
 from engines.contract.errors import NonFiniteError
+from engines.contract.events import Selection
 from engines.contract.run_context import RunContext, StopRequested
 from engines.core.diagnosis import TRAINING_PHASE
 from engines.core.generic_rules import rules_of
@@ -43,6 +44,8 @@ def fit(run: RunContext, task: TrainingTask, config: TrainingConfig) -> None:
     """
     run.phase(_PREPARING_PHASE)
     training = set_up(run, task, config)
+    if training.is_main:
+        run.emit(Selection(metric=task.best_metric, is_higher_better=task.best_is_higher))
     with ExitStack() as stack:
         diagnosis = None
         if run.request.resume:

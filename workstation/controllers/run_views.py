@@ -71,14 +71,9 @@ def run_view(model: RunModel, spec: PipelineSpec | None, panels: tuple[PanelFile
 
 
 def selecting_metric(model: RunModel, spec: PipelineSpec | None) -> MetricSpec | None:
-    """Return the metric that chooses the best checkpoint: the summary tells; before, the first headline."""
-    if spec is None:
-        return None
-    told = model.summary.get("best_metric")
-    if isinstance(told, str):
-        return spec.metric(told)
-    headlines = spec.headline_metrics
-    return next((metric for metric in headlines if (metric.key, _VALIDATION) in model.series), None)
+    """Return the metric that chooses the best checkpoint, as the run tells it; None until it does."""
+    told = model.selection.metric if model.selection is not None else model.summary.get("best_metric")
+    return spec.metric(told) if spec is not None and isinstance(told, str) else None
 
 
 def best_point(model: RunModel, spec: PipelineSpec | None) -> tuple[str, int, float | None] | None:

@@ -29,6 +29,7 @@ from engines.contract.events import (
     Phase,
     Preview,
     Progress,
+    Selection,
     Started,
     Stopped,
     Warned,
@@ -74,6 +75,8 @@ class RunModel:
     """Pictures by ``(item, name)`` as ``(step, path)``, in the order of their steps."""
     panels: list[str] = field(default_factory=list)
     """Names of panels written so far, each once; the newest change is last."""
+    selection: Selection | None = None
+    """By which metric the best checkpoint is chosen; None until the run tells."""
     checkpoints: list[Checkpoint] = field(default_factory=list)
     diagnoses: list[Diagnosis] = field(default_factory=list)
     warnings: list[Message] = field(default_factory=list)
@@ -210,6 +213,8 @@ class RunModel:
                 self._remaining.add(event.time, event.step, event.steps)
             case Metric():
                 self._series_of(event.key, event.split).append(event)
+            case Selection():
+                self.selection = event
             case Preview():
                 shown = self.previews.setdefault((event.item, event.name), [])
                 shown.append((event.step, self.folder.file_path(event.path)))

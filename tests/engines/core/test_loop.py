@@ -24,10 +24,13 @@ from engines.contract.events import (
     Stopped,
     read_events,
 )
+from engines.contract.registry import load_spec
 from engines.contract.run_context import RunContext
 from engines.contract.run_folder import RunFolder
 from engines.core.checkpoint import load_weights
 from engines.core.generations import newest_intact
+from workstation.controllers.run_views import best_point
+from workstation.runs.run_model import RunModel
 
 EventT = TypeVar("EventT", bound=Event)
 
@@ -268,6 +271,29 @@ def test_best_checkpoint_is_announced(make_run, execute) -> None:
     summary = folder.read_summary()
     assert summary is not None
     assert best[-1].step == summary["best_step"]
+
+
+def test_best_point_seen_live_is_that_of_the_summary(make_run, execute) -> None:
+    folder = make_run()
+    execute(folder)
+    live = RunModel(folder)
+    is_selected_before_the_first_step = False
+    for event in read_events(folder.events_path):
+        if isinstance(event, Progress) and event.step == 1:
+            is_selected_before_the_first_step = live.selection is not None
+        if isinstance(event, Finished):
+            break
+        live.apply([event])
+    assert is_selected_before_the_first_step
+    assert live.selection is not None
+    assert not live.selection.is_higher_better
+    assert not live.summary
+    summary = folder.read_summary()
+    assert summary is not None
+    told = (summary["best_metric"], summary["best_step"], pytest.approx(summary["best_value"]))
+    assert best_point(live, load_spec("tiny")) == told
+    found = live.series["error", "val"].best(is_higher_better=live.selection.is_higher_better)
+    assert found == (summary["best_step"], pytest.approx(summary["best_value"]))
 
 
 def test_same_seed_same_losses_other_seed_other_losses(make_run, execute) -> None:

@@ -12,6 +12,7 @@ from engines.contract.events import (
     Panel,
     Preview,
     Progress,
+    Selection,
     Started,
 )
 from engines.contract.kinds import Action, PanelKind, RunState
@@ -37,6 +38,7 @@ def folder(tmp_path) -> RunFolder:
 def write(folder: RunFolder) -> list:
     """Write a run of 30 steps with three validations, and return its events."""
     events = [Started(pipeline=SPEC.key, action="train")]
+    events.append(Selection(metric=METRIC.key, is_higher_better=METRIC.higher_is_better))
     for step in range(1, 31):
         value = None if step == 7 else 1.0 / step
         events.append(Metric(key="loss_total", split="train", step=step, value=value, reason="nothing"))
@@ -78,6 +80,14 @@ def test_best_checkpoint_and_patience(folder):
     view = run_view(RunModel.load(folder), SPEC)
     assert view.best == (METRIC.key, 10, 0.5)
     assert view.patience == (2, 5)
+
+
+def test_best_metric_is_not_guessed(folder):
+    model = RunModel(folder, folder.read_request())
+    model.apply([event for event in write(folder) if not isinstance(event, Selection)])
+    view = run_view(model, SPEC)
+    assert view.best == ("", 10, None)
+    assert view.patience is None
 
 
 def test_pictures_have_absolute_paths(folder):
