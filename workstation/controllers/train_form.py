@@ -40,6 +40,8 @@ class TrainForm:
         self._folder = folder
         self._spec: PipelineSpec | None = None
         self._phase = ""
+        self._base: dict[str, Any] = {}
+        """Values of the preset; reading them for every key that is pressed would be felt."""
         self._values: dict[str, Any] = {}
         self.preset = ""
         self.problem = ""
@@ -69,7 +71,8 @@ class TrainForm:
             return
         self.preset = self.preset or spec.phase(self._phase).preset
         self._view.show_presets(spec.presets, self.preset)
-        self._values, self.problem = self._preset_values(), ""
+        self._base = training_config(spec, self._phase, self.preset).values()
+        self._values, self.problem = dict(self._base), ""
         schema = config_class(spec, Action.TRAIN).model_json_schema()
         self._view.show_settings(schema, self._values, self._check)
         self._view.show_command(self.command())
@@ -87,15 +90,15 @@ class TrainForm:
             self.preset = request.preset
             self.show()
         wanted = {**(request.settings if request is not None else {}), **patch}
-        base = self._preset_values()
-        changed = {key: value for key, value in wanted.items() if key in base and value != base[key]}
+        changed = {
+            key: value for key, value in wanted.items() if key in self._base and value != self._base[key]
+        }
         if changed:
             self._view.set_values(changed)
 
     def overrides(self) -> dict[str, Any]:
         """Return the settings that differ from the preset."""
-        base = self._preset_values()
-        return {key: value for key, value in self._values.items() if value != base.get(key)}
+        return {key: value for key, value in self._values.items() if value != self._base.get(key)}
 
     def command(self) -> str:
         """Return the command line that trains the same in a project; empty without one."""
@@ -105,11 +108,6 @@ class TrainForm:
         return train_command(
             folder, self._spec, phase=self._phase, preset=self.preset, overrides=self.overrides()
         )
-
-    def _preset_values(self) -> dict[str, Any]:
-        if self._spec is None:
-            return {}
-        return training_config(self._spec, self._phase, self.preset).values()
 
     def _check(self, values: Mapping[str, Any]) -> Message | None:
         """Say what is wrong with the settings together."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import time
 from unittest.mock import Mock
 
 import numpy as np
@@ -32,10 +33,11 @@ from workstation.controllers.train_controller import TrainController
 from workstation.controllers.workbench import Workbench
 from workstation.project.importers.table import import_paths
 from workstation.project.project import Project
-from workstation.views.run_protocols import TrainView
+from workstation.views.run_protocols import Curve, TrainView
 
 SPEC = all_specs()[0]
 PHASE = SPEC.phases[0]
+NONE = np.empty(0)
 
 
 @pytest.fixture
@@ -299,3 +301,38 @@ def test_closed_controller_no_longer_listens(bench, filled):
     view.reset_mock()
     bench.data_changed.emit()
     view.show_phases.assert_not_called()
+
+
+def test_long_live_run_is_drawn_soon_after_its_project_is_opened(qapp, qtbot, filled):
+    folder = make_run(filled, RunState.RUNNING, steps=2500)
+    bench, view = Workbench(), Mock(spec=TrainView)
+    train = TrainController(bench, view)
+    begin = time.perf_counter()
+    bench.set_project(filled)
+    bench.live_runs.reattach(filled.runs.folders())
+    try:
+        qtbot.waitUntil(
+            lambda: (
+                view.show_run.called
+                and last(view.show_run)[0] is not None
+                and len(last(view.show_run)[0].curves.get(("loss_total", "train"), Curve(NONE, NONE)).steps)
+                == 2500
+            ),
+            timeout=10_000,
+        )
+        assert time.perf_counter() - begin < 2.0
+        assert last(view.show_run)[0].run_id == folder.id
+    finally:
+        train.close()
+        bench.live_runs.detach_all()
+        bench.background.close()
+
+
+def test_settings_are_compared_with_the_preset_without_reading_it_again(bench, filled, monkeypatch):
+    train, view = controller(bench, filled)
+    (_schema, values, _check) = last(view.show_settings)
+    monkeypatch.setattr(
+        "workstation.controllers.train_form.training_config", Mock(side_effect=AssertionError)
+    )
+    train.set_settings({**values, "epochs": 9}, "")
+    assert train.form.overrides() == {"epochs": 9}
