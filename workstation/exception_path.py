@@ -48,6 +48,7 @@ class ExceptionPath(QObject):
         super().__init__(parent)
         self._log_file = log_file
         self._handler: logging.Handler | None = None
+        self._is_posting = False
         self._before: tuple[Callable[..., object], Callable[..., object]] | None = None
 
     def install(self) -> None:
@@ -78,7 +79,14 @@ class ExceptionPath(QObject):
             return
         _LOG.error("Uncaught exception", exc_info=(kind, error, trace))
         text = "".join(traceback.format_exception(kind, error, trace))
-        self.caught.emit(card_of_exception(error, text, self._log_file))
+        if self._is_posting:
+            # The card itself cannot be shown: another one would end here again, and again.
+            return
+        self._is_posting = True
+        try:
+            self.caught.emit(card_of_exception(error, text, self._log_file))
+        finally:
+            self._is_posting = False
 
     def _handle_in_thread(self, arguments: threading.ExceptHookArgs) -> None:
         if arguments.exc_value is not None and not issubclass(arguments.exc_type, SystemExit):

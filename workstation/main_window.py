@@ -44,7 +44,7 @@ _LOG = logging.getLogger(__name__)
 
 MIN_SIZE = QSize(1280, 720)
 BROWSER_WIDTH_PX = 244
-PANEL_WIDTH_PX = 288
+PANEL_WIDTH_PX = 280
 
 
 class MainWindow(QMainWindow):

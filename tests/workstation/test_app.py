@@ -357,6 +357,30 @@ def test_uncaught_exception_becomes_a_card_and_a_log_entry(
     assert "the layers do not fit" in log.read_text(encoding="utf-8")
 
 
+def test_card_that_cannot_be_shown_is_logged_and_ends_there(
+    qapp: QApplication, tmp_path: Path, qtbot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors = ExceptionPath(tmp_path / "workstation.log")
+    shown: list[object] = []
+
+    def show(card: object) -> None:
+        shown.append(card)
+        raise RuntimeError("the card is broken")
+
+    errors.caught.connect(show)
+    errors.install()
+    try:
+        with qtbot.captureExceptions():
+            monkeypatch.setattr(sys, "excepthook", errors.handle)
+            errors.handle(ValueError, ValueError("first"), None)
+    finally:
+        errors.remove()
+    assert len(shown) == 1
+    logged = (tmp_path / "workstation.log").read_text(encoding="utf-8")
+    assert "first" in logged
+    assert "the card is broken" in logged
+
+
 def test_error_that_advises_speaks_for_itself() -> None:
     card = card_of_exception(InputError("No image.", remedy="Add one."), "Traceback", Path("log"))
     assert (str(card.what), str(card.remedy), card.details) == ("No image.", "Add one.", "Traceback")

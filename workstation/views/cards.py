@@ -26,7 +26,7 @@ from workstation.translation import translate_message
 from workstation.views.protocols import Card
 
 WIDTH_PX = 470
-MIN_WIDTH_PX = 264
+MIN_WIDTH_PX = 256
 MAX_CARDS = 4
 MARGIN_PX = 12
 NOTE_MS = 8000

@@ -200,7 +200,7 @@ class KeypointTable(QTableView):
         header = self.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setStretchLastSection(True)
-        for column, width in enumerate((48, 90, 90, 90, 102, 102, 66, 94, 70, 60)):
+        for column, width in enumerate((44, 84, 86, 86, 96, 96, 58, 88, 50, 46)):
             self.setColumnWidth(column, width)
         self.selectionModel().currentRowChanged.connect(self._on_current)
 
