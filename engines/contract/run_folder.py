@@ -153,6 +153,15 @@ class RunFolder:
         """Standard output and error of the engine."""
         return self.path / "log.txt"
 
+    def read_log_tail(self, num_bytes: int = 20_000) -> str:
+        """Return the end of the engine's output; empty when there is none."""
+        try:
+            with self.log_path.open("rb") as stream:
+                stream.seek(max(0, stream.seek(0, 2) - num_bytes))
+                return stream.read().decode("utf-8", errors="replace")
+        except FileNotFoundError:
+            return ""
+
     @property
     def tensorboard_dir(self) -> Path:
         """The same scalars for TensorBoard."""

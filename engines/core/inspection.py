@@ -17,8 +17,6 @@ from engines.core.diagnosis import diagnose
 from engines.core.generic_rules import rules_of
 from engines.core.process import is_running
 
-_LOG_TAIL_BYTES = 16_384
-
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -81,7 +79,7 @@ def inspect(path: Path) -> Report:
         cause, remedy = str(summary.get("cause", "")), str(summary.get("remedy", ""))
     elif folder.read_process() is not None:
         state = RunState.FAILED
-        cause, remedy = cause_of_death(None, events, _log_tail(folder))
+        cause, remedy = cause_of_death(None, events, folder.read_log_tail())
     emitted = {event.name: event for event in events if isinstance(event, Diagnosis)}
     found = diagnose(events, rules_of(load_spec(request.pipeline)), now=_silent_until(folder, is_alive))
     for diagnosis in found:
@@ -94,13 +92,3 @@ def _silent_until(folder: RunFolder, is_alive: bool) -> float | None:
         return time.time()
     age_s = folder.heartbeat_age_s()
     return None if age_s is None else time.time() - age_s
-
-
-def _log_tail(folder: RunFolder) -> str:
-    try:
-        with folder.log_path.open("rb") as stream:
-            stream.seek(0, 2)
-            stream.seek(max(0, stream.tell() - _LOG_TAIL_BYTES))
-            return stream.read().decode("utf-8", errors="replace")
-    except FileNotFoundError:
-        return ""

@@ -22,8 +22,8 @@ from workstation.controllers.command_line import evaluate_command
 from workstation.controllers.run_headers import RunHeader, RunHeaders
 from workstation.controllers.run_schedule import pipeline_title, schedule_of
 from workstation.controllers.run_views import PanelCache, run_view
+from workstation.controllers.train_verbs import resume_reason
 from workstation.controllers.workbench import Workbench
-from workstation.runs.death import log_tail
 from workstation.runs.run_model import RunModel
 from workstation.views.protocols import Card
 from workstation.views.run_protocols import EvaluationView, RunRow, RunsView, RunVerbs
@@ -63,7 +63,9 @@ def model_in_use(project: Project, pipeline: str) -> str:
 def load(path: Path) -> _Loaded:
     """Read everything the screen shows of a run; slow, so it is called on a thread."""
     model = RunModel.load(path)
-    return _Loaded(model, PanelCache().panels(model), evaluation_view(model.folder), log_tail(model.folder))
+    return _Loaded(
+        model, PanelCache().panels(model), evaluation_view(model.folder), model.folder.read_log_tail()
+    )
 
 
 def evaluation_view(folder: RunFolder) -> EvaluationView | None:
@@ -439,13 +441,7 @@ class RunsController(QObject):
     def _resume_reason(header: RunHeader, model: RunModel | None) -> Message | None:
         if header.action != Action.TRAIN.value:
             return Message("Only a training run can be continued; repeat this one.")
-        if header.state is RunState.FINISHED:
-            return Message("The run reached its end.")
-        if header.state not in (RunState.STOPPED, RunState.FAILED):
-            return Message("The run is under way.")
-        if model is None or not model.checkpoints:
-            return Message("The run has saved nothing to continue from; repeat it.")
-        return None
+        return resume_reason(header.state, model)
 
     def close(self) -> None:
         """Let go of the window's signals."""

@@ -10,19 +10,6 @@ from engines.contract.failure import cause_of_death
 from engines.contract.kinds import RunState
 from engines.contract.run_folder import RunFolder
 
-_LOG_TAIL_BYTES = 20_000
-
-
-def log_tail(folder: RunFolder, num_bytes: int = _LOG_TAIL_BYTES) -> str:
-    """Return the end of the engine's output; empty when there is none."""
-    try:
-        with folder.log_path.open("rb") as stream:
-            size = stream.seek(0, 2)
-            stream.seek(max(0, size - num_bytes))
-            return stream.read().decode("utf-8", errors="replace")
-    except FileNotFoundError:
-        return ""
-
 
 def derived_failure(folder: RunFolder, events: Sequence[Event] = (), exit_code: int | None = None) -> Failed:
     """Return the failure of a run whose process is gone and that wrote no summary.
@@ -35,7 +22,7 @@ def derived_failure(folder: RunFolder, events: Sequence[Event] = (), exit_code: 
     exit_code : int or None
         Exit status when this program started the engine; a negative number is a signal.
     """
-    tail = log_tail(folder)
+    tail = folder.read_log_tail()
     cause, remedy = cause_of_death(exit_code, events, tail)
     return Failed(
         type="ProcessDied",

@@ -163,3 +163,12 @@ def test_transform_file_round_trip(tmp_path: Path) -> None:
     path.write_text("{}", encoding="utf-8")
     with pytest.raises(GeometryError):
         TransformFile.read(path)
+
+
+def test_end_of_the_log_is_read_even_when_it_begins_inside_a_character(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    assert folder.read_log_tail() == ""
+    folder.log_path.write_text("眼" * 10 + "end", encoding="utf-8")
+    assert folder.read_log_tail(4).endswith("end")
+    assert len(folder.read_log_tail(4)) == 4
+    assert folder.read_log_tail() == "眼" * 10 + "end"

@@ -14,7 +14,6 @@ from engines.contract.registry import all_specs
 from engines.contract.run_folder import RunFolder, RunRequest
 from workstation.controllers.run_schedule import schedule_of
 from workstation.controllers.runs_controller import RunsController, model_in_use
-from workstation.controllers.workbench import Workbench
 from workstation.project.project import Project
 from workstation.views.run_protocols import RunsView
 
@@ -29,23 +28,9 @@ def project(tmp_path):
 
 
 @pytest.fixture
-def bench(qapp, monkeypatch, project):
-    made = Workbench()
-
-    def at_once(_channel, work, done, failed=None):
-        try:
-            result = work()
-        except PreconditionError as error:
-            assert failed is not None
-            failed(error)
-        else:
-            done(result)
-
-    monkeypatch.setattr(made.background, "submit", at_once)
-    made.set_project(project)
-    yield made
-    made.live_runs.detach_all()
-    made.background.close()
+def bench(project, prompt_bench):
+    prompt_bench.set_project(project)
+    return prompt_bench
 
 
 def make_run(

@@ -72,22 +72,8 @@ def filled(template, tmp_path):
 
 
 @pytest.fixture
-def bench(qapp, monkeypatch):
-    made = Workbench()
-
-    def at_once(_channel, work, done, failed=None):
-        try:
-            result = work()
-        except PreconditionError as error:
-            assert failed is not None
-            failed(error)
-        else:
-            done(result)
-
-    monkeypatch.setattr(made.background, "submit", at_once)
-    yield made
-    made.live_runs.detach_all()
-    made.background.close()
+def bench(prompt_bench):
+    return prompt_bench
 
 
 def make_run(project, state=RunState.STOPPED, *, settings=None, steps=5, has_checkpoint=True) -> RunFolder:
