@@ -13,7 +13,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from PySide6.QtCore import Qt
+
 ROOT = Path(__file__).resolve().parents[1]
+WIDTH_PX = 1400
 sys.path.insert(0, str(ROOT))
 
 
@@ -135,7 +138,7 @@ class Walk:
             time.sleep(0.01)
             if time.monotonic() - start > seconds:
                 self.grab("stuck")
-                raise TimeoutError("The window did not get there; see stuck.png.")
+                raise TimeoutError("The window did not get there; see stuck.jpg.")
 
     def settle(self, seconds: float) -> None:
         """Let the window work for a while."""
@@ -145,8 +148,11 @@ class Walk:
     def grab(self, name: str) -> None:
         """Write a picture of the window."""
         self.application.processEvents()
-        path = self.out / f"{name}.png"
-        if not self.window.grab().save(str(path)):
+        path = self.out / f"{name}.jpg"
+        picture = self.window.grab()
+        if picture.width() > WIDTH_PX:
+            picture = picture.scaledToWidth(WIDTH_PX, Qt.TransformationMode.SmoothTransformation)
+        if not picture.save(str(path), quality=88):
             raise OSError(f"{path} cannot be written.")
 
 

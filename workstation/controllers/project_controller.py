@@ -157,20 +157,15 @@ class ProjectController(QObject):
     def _do_again(self, project: Project) -> None:
         if project is not self._workbench.project:
             return
-        commands = project.history.unsaved()
-        # What the disk refuses once more is kept again by the history.
-        project.history.forget_unsaved()
-        num_done = 0
-        for command in commands:
-            try:
-                project.history.execute(command)
-            except WorkstationError as error:
-                _LOG.warning("%s", error)
-                self._workbench.post(Card.of_error(error))
-            else:
-                num_done += 1
-        if num_done:
-            self._workbench.note("Edits done again: {n}.", n=num_done)
+        try:
+            num_saved, refusals = project.history.save_unsaved()
+        except WorkstationError as error:
+            self._workbench.post(Card.of_error(error))
+            return
+        for refusal in refusals:
+            self._workbench.post(Card.of_error(refusal))
+        if num_saved:
+            self._workbench.note("Edits done again: {n}.", n=num_saved)
 
     def _drop_unsaved(self, project: Project) -> None:
         if project is self._workbench.project:

@@ -19,7 +19,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
-from engines.contract.errors import PreconditionError, WorkstationError
+from engines.contract.errors import InputError, PreconditionError, WorkstationError
 from engines.contract.messages import Message
 from workstation.project.emergency import EmergencyFile
 from workstation.project.schema import CommandRow
@@ -222,8 +222,38 @@ class History:
         """Return the edits that a disk refused and that were kept in the second place."""
         return [Command.from_payload(kind, payload) for kind, payload in self._emergency.read()]
 
+    def save_unsaved(self) -> tuple[int, tuple[InputError, ...]]:
+        """Do the kept edits in one transaction; they leave the second place only when that is on the disk.
+
+        Returns
+        -------
+        num_saved : int
+        refusals : tuple of InputError
+            Why the other edits no longer fit, for example because their pair is gone.
+
+        Raises
+        ------
+        EditNotSavedError
+            If the disk refuses again; everything stays in the second place.
+        """
+        stored: list[StoredCommand] = []
+        refusals: list[InputError] = []
+        try:
+            with self._store.write() as session:
+                for command in self.unsaved():
+                    try:
+                        stored.append(self._record(session, command))
+                    except InputError as refusal:
+                        refusals.append(refusal)
+        except (DatabaseError, OSError) as error:
+            raise self._not_saved(error, None) from error
+        self._emergency.remove()
+        for item_id in dict.fromkeys(command.item_id for command in stored):
+            self._on_edit(item_id)
+        return len(stored), tuple(refusals)
+
     def forget_unsaved(self) -> None:
-        """Drop the kept edits, once they were executed or declined."""
+        """Drop the kept edits that the person declines."""
         self._emergency.remove()
 
     def _record(self, session: Session, command: Command) -> StoredCommand:

@@ -187,10 +187,29 @@ def test_a_full_disk_keeps_the_edit_in_a_second_place(project: Project, data_fol
     with Project.open(project.folder) as again:
         assert [pair.label for pair in again.keypoints.pairs("a")] == saved
         assert again.history.unsaved() == [command]
-        again.history.execute(again.history.unsaved()[0])
-        again.history.forget_unsaved()
+        with again.store.read() as session:
+            session.execute(text("PRAGMA max_page_count = 1"))
+        with pytest.raises(EditNotSavedError):
+            again.history.save_unsaved()
+        assert again.history.unsaved() == [command]
+    with Project.open(project.folder) as again:
+        assert again.history.save_unsaved() == (1, ())
         assert again.keypoints.pairs("a")[-1].label == command.label
         assert again.history.unsaved() == []
+
+
+def test_a_kept_edit_that_no_longer_fits_is_refused_and_the_others_are_done(
+    project: Project, data_folder: Path
+) -> None:
+    add(project)
+    first = project.keypoints.pairs("a")[0]
+    emergency = project.history._emergency
+    for command in (MovePoint(first.id, "fixed", (5.0, 6.0)), MovePoint("gone", "fixed", (5.0, 6.0))):
+        emergency.append(command.kind, command.to_payload())
+    num_saved, refusals = project.history.save_unsaved()
+    assert (num_saved, len(refusals)) == (1, 1)
+    assert project.keypoints.get(first.id).fixed_xy == (5.0, 6.0)
+    assert project.history.unsaved() == []
 
 
 def test_a_full_disk_and_no_second_place_still_says_so(project: Project, data_folder: Path) -> None:
