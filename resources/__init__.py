@@ -1,0 +1,1 @@
+"""Files that the program reads: presets, schemas, colours, themes, sample images, licences."""

@@ -89,7 +89,8 @@ def _living() -> list[str]:
     if "napari.qt" in sys.modules:
         from napari.qt import QtViewer
 
-        # pytest itself holds the Python side of what a fixture gave until later.
-        viewers = [thing for thing in gc.get_objects() if isinstance(thing, QtViewer)]
+        # pytest itself holds the Python side of what a fixture gave until later. `isinstance` would ask
+        # every library's objects for their class, and some of them warn.
+        viewers = [thing for thing in gc.get_objects() if issubclass(type(thing), QtViewer)]
         names += [f"QtViewer {id(viewer):x}" for viewer in viewers if shiboken6.isValid(viewer)]
     return names

@@ -70,7 +70,6 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 from workstation.app import build, prepare
 from workstation.settings import Settings
-from workstation.runs.queue import RunQueue
 from engines.contract.run_folder import RunFolder
 
 application = QApplication(sys.argv[:1])
