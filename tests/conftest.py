@@ -50,6 +50,8 @@ def _no_widget_left(request: pytest.FixtureRequest) -> Iterator[None]:
     _require_display()
     # Set up before this fixture ends, so that it is torn down after it.
     request.getfixturevalue("qapp")
+    # What is older than the test is not searched again: with every library loaded that takes half a second.
+    gc.freeze()
     before = set(_living())
     yield
     from PySide6.QtCore import QCoreApplication, QEvent
@@ -59,6 +61,7 @@ def _no_widget_left(request: pytest.FixtureRequest) -> Iterator[None]:
         QCoreApplication.processEvents()
         gc.collect()
     left = [name for name in _living() if name not in before]
+    gc.unfreeze()
     assert not left, f"left alive: {', '.join(left)}"
 
 

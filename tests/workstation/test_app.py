@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import gc
 import subprocess
 import sys
 import time
@@ -88,11 +87,7 @@ def shared(
     # What a screen makes belongs to this window, and to no test that shows it first.
     for spec in SCREENS:
         made.show_screen(spec.key)
-    # Tests look for what they leave by collecting garbage: fast when it is not all looked through again.
-    gc.collect()
-    gc.freeze()
     yield made
-    gc.unfreeze()
     end(made, qapp)
     qapp.setStyleSheet("")
 
