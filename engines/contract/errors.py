@@ -109,9 +109,5 @@ class UnknownKeyError(InputError):
     """A pipeline, phase, preset or role of that name does not exist."""
 
 
-class RegistrationError(WorkstationError):
-    """No plausible transform was found; a result, not a mistake of the user."""
-
-
 class NonFiniteError(WorkstationError):
     """A loss, gradient or metric is not a finite number."""

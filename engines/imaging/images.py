@@ -32,7 +32,6 @@ ImageArray: TypeAlias = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
 SMALLEST_SIDE_PX = 32
 LARGEST_NUM_PIXELS = 100_000_000
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif")
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "DIB", "GIF")
 _ORIENTATION_TAG = 0x0112
 _TIFF_BITS_TAG = 258

@@ -27,8 +27,6 @@ from engines.imaging.field_of_view import FIELD_DIAMETER_PX, enclosing_circle
 from engines.imaging.opencv import cv2
 from engines.imaging.vessel_features import VesselFeatures
 
-ComplexImage = npt.NDArray[np.complex64]
-
 _COARSE_DIAMETER_PX = 96.0
 _ROTATION_STEP_DEG = 6
 _LOG_SCALE_STEP = 0.08

@@ -12,7 +12,6 @@ Verdict: TypeAlias = Literal["registered", "uncertain", "not_registered"]
 
 REGISTERED_Z = 6.0
 UNCERTAIN_Z = 4.5
-HIGH_CONFIDENCE_S = 0.35
 
 
 def verdict_for(z: float) -> Verdict:
@@ -92,8 +91,3 @@ class RegistrationResult:
     fixed_polarity: str = ""
     moving_polarity: str = ""
     is_stopped: bool = False
-
-    @property
-    def is_high_confidence(self) -> bool:
-        """Whether the result needs no second look."""
-        return self.z >= REGISTERED_Z and self.s >= HIGH_CONFIDENCE_S

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
@@ -14,6 +12,7 @@ from engines.contract.kinds import RunState
 from engines.contract.run_folder import RunFolder
 
 if TYPE_CHECKING:
+    from workstation.project.project import Project
     from workstation.runs.run_model import RunModel
     from workstation.runs.run_thread import RunThread
 
@@ -111,14 +110,13 @@ class LiveRuns(QObject):
         known = self._runs.get(folder.id)
         return known if known is not None else self._follow(RunThread.to_attach(folder), folder)
 
-    def reattach(self, folders: Iterable[Path]) -> None:
+    def reattach(self, project: Project) -> None:
         """Follow every run of a project whose engine still lives."""
-        from workstation.runs.launch import is_alive
+        from workstation.runs.queue import attach_live_runs
 
-        for folder in map(RunFolder, folders):
-            if is_alive(folder):
-                _LOG.info("Run %s outlived the window; following it again.", folder.id)
-                self.attach(folder)
+        for folder in attach_live_runs(project):
+            _LOG.info("Run %s outlived the window; following it again.", folder.id)
+            self.attach(folder)
 
     def get(self, run_id: str) -> LiveRun | None:
         """Return a followed run, or None."""

@@ -89,7 +89,7 @@ class Workbench(QObject):
         if project is not None:
             project.annotator = self.annotator or project.annotator
             project.changed.connect(self._on_change)
-            self.live_runs.reattach(project.runs.folders())
+            self.live_runs.reattach(project)
             self._others.start()
         self.project_changed.emit()
 

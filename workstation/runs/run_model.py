@@ -127,10 +127,6 @@ class RunModel:
         """The newest best checkpoint, or None."""
         return next((point for point in reversed(self.checkpoints) if point.best), None)
 
-    def metric_keys(self, split: str | None = None) -> list[str]:
-        """Return the keys that have points, in the order of their first appearance."""
-        return list(dict.fromkeys(key for key, where in self.series if split in (None, where)))
-
     def set_state(self, state: RunState) -> bool:
         """Go to a state; return whether anything changed.
 

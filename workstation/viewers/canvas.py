@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 from PySide6.QtCore import QEvent, QObject, QPointF, Qt, Signal
-from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent
+from PySide6.QtGui import QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from workstation.viewers.napari_compat import quiet_import
@@ -262,7 +262,3 @@ class ImageCanvas(QWidget):
         if kind == QEvent.Type.MouseButtonRelease:
             return self.pointer is not None and self.pointer.released(at, event.button())
         return False
-
-    def set_background(self, colour: QColor) -> None:
-        """Colour the ground around the image."""
-        self.model.canvas.background_color_override = colour.name()

@@ -46,7 +46,7 @@ class FakeRuns(QObject):
     def detach_all(self):
         pass
 
-    def reattach(self, _folders):
+    def reattach(self, _project):
         pass
 
 

@@ -295,7 +295,7 @@ def test_long_live_run_is_drawn_soon_after_its_project_is_opened(qapp, qtbot, fi
     train = TrainController(bench, view)
     begin = time.perf_counter()
     bench.set_project(filled)
-    bench.live_runs.reattach(filled.runs.folders())
+    bench.live_runs.reattach(filled)
     try:
         qtbot.waitUntil(
             lambda: (

@@ -69,13 +69,8 @@ class SubjectGroups:
         """Return the split of a subject's group."""
         return self._split.get(self._root(subject))
 
-    def can_join(self, first: str, second: str) -> bool:
-        """Tell whether two subjects can be in one split."""
-        splits = {self.split(first), self.split(second)} - {None}
-        return len(splits) < 2
-
     def join(self, first: str, second: str) -> None:
-        """Put two groups together; see `can_join`."""
+        """Put two groups together; at most one of them may have a split."""
         keep, drop = self._root(first), self._root(second)
         if keep != drop:
             split = self._split.pop(drop, None)
