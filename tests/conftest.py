@@ -29,15 +29,27 @@ _HOME_VARIABLES = {
 }
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give every test a home of its own; the names hold a space and Chinese characters."""
-    folder = tmp_path_factory.mktemp("用户 home")
+def _move_home(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, part in _HOME_VARIABLES.items():
         monkeypatch.setenv(name, str(folder / part))
     # macOS has no such variables: everything follows from the home there.
     if sys.platform == "darwin":
         monkeypatch.setenv("HOME", str(folder))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _home_of_shared_fixtures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what fixtures of a module or of the session do out of the user's home, too."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        _move_home(tmp_path_factory.mktemp("共享 home"), monkeypatch)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give every test a home of its own; the names hold a space and Chinese characters."""
+    folder = tmp_path_factory.mktemp("用户 home")
+    _move_home(folder, monkeypatch)
     return folder
 
 
