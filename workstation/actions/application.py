@@ -126,7 +126,7 @@ APPLICATION_ACTIONS: tuple[ActionSpec, ...] = (
         "help.log",
         QT_TRANSLATE_NOOP("actions", "Show the &log file"),
         QT_TRANSLATE_NOOP("actions", "Open the folder of the log file."),
-        (),
+        ("Ctrl+Alt+L",),
         HELP_MENU,
     ),
     ActionSpec(

@@ -54,6 +54,7 @@ TRAIN_ACTIONS: tuple[ActionSpec, ...] = (
         "discard",
         QT_TRANSLATE_NOOP("actions", "&Discard…"),
         QT_TRANSLATE_NOOP("actions", "Move the run to the trash folder of the project."),
+        "Ctrl+Shift+Del",
     ),
 )
 
@@ -77,23 +78,27 @@ RUNS_ACTIONS: tuple[ActionSpec, ...] = (
         "resume",
         QT_TRANSLATE_NOOP("actions", "&Resume"),
         QT_TRANSLATE_NOOP("actions", "Continue the ended run exactly from its newest checkpoint."),
+        "Ctrl+Shift+Return",
     ),
     _of(
         "runs",
         "repeat",
         QT_TRANSLATE_NOOP("actions", "Re&peat"),
         QT_TRANSLATE_NOOP("actions", "Start a new run with the settings of this one."),
+        "Ctrl+Shift+E",
     ),
     _of(
         "runs",
         "open_folder",
         QT_TRANSLATE_NOOP("actions", "Open &folder"),
         QT_TRANSLATE_NOOP("actions", "Show the folder of the run: settings, events, weights, results."),
+        "Ctrl+L",
     ),
     _of(
         "runs",
         "discard",
         QT_TRANSLATE_NOOP("actions", "&Discard…"),
         QT_TRANSLATE_NOOP("actions", "Move the run to the trash folder of the project."),
+        "Ctrl+Shift+Del",
     ),
 )
