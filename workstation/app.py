@@ -5,7 +5,6 @@ The frame is painted before napari is imported; torch never is.
 
 from __future__ import annotations
 
-import getpass
 import logging
 import os
 import sys
@@ -66,18 +65,10 @@ def prepare(application: QApplication, settings: Settings) -> None:
 def build(settings: Settings, sample_folder: Path | None = None) -> MainWindow:
     """Make the window and what stands behind it."""
     workbench = Workbench()
-    workbench.annotator = settings.annotator or _user_name()
+    workbench.annotator = settings.annotator
     window = MainWindow(workbench, settings, sample_folder or default_sample_folder())
     workbench.setParent(window)
     return window
-
-
-def _user_name() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        # No name for the account, for example in a container.
-        return "annotator"
 
 
 def _choose_font(application: QApplication) -> None:

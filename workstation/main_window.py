@@ -35,6 +35,7 @@ from workstation.views.cards import CardStack
 from workstation.views.data_browser import DataBrowser
 from workstation.views.empty_state import first_steps
 from workstation.views.project_dialogs import ask_new_folder
+from workstation.views.protocols import BrowserRow
 from workstation.views.run_strip import RunStrip
 from workstation.views.theme import apply_theme
 from workstation.views.top_bar import TopBar
@@ -227,13 +228,20 @@ class MainWindow(QMainWindow):
         project = self.workbench.project
         if project is None:
             return
-        self.browser.show_rows(browser_rows(project))
-        if not self.workbench.item_id and self.browser.shown_ids():
-            first = self.browser.shown_ids()[0]
-            self.browser.set_current(first)
-            self.workbench.set_item(first)
+        # Not on this thread: every edit comes here, and a project may hold thousands of items.
+        self.workbench.background.submit("window.items", lambda: browser_rows(project), self._on_browser_rows)
         self._note_saved()
         self.actions_.refresh()
+
+    def _on_browser_rows(self, rows: list[BrowserRow]) -> None:
+        had_items = bool(self.browser.shown_ids())
+        self.browser.show_rows(rows)
+        ids = self.browser.shown_ids()
+        if ids and not self.workbench.item_id:
+            self.browser.set_current(ids[0])
+            self.workbench.set_item(ids[0])
+        if bool(ids) != had_items:
+            self.actions_.refresh()
 
     def _on_item_changed(self, item_id: str) -> None:
         self.browser.set_current(item_id)

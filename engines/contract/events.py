@@ -7,7 +7,6 @@ a run was resumed.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import threading
@@ -297,9 +296,3 @@ def drop_superseded(events: Iterable[Event]) -> list[Event]:
             ]
         kept.append(event)
     return kept
-
-
-def event_schema() -> dict[str, Any]:
-    """Return the JSON schema of a line of the events file."""
-    schema: dict[str, Any] = json.loads(json.dumps(_ADAPTER.json_schema()))
-    return schema

@@ -112,9 +112,12 @@ def test_killed_window_leaves_the_run_alive_and_reopening_re_attaches(
     wait_for(lambda: run.events_path.stat().st_size > size, "the run goes on without a window")
     assert psutil.pid_exists(record.pid)
 
-    driver = open_window(sample)
+    driver = open_window()
     live = driver.window.workbench.live_runs
-    driver.wait(lambda: live.get(run.id) is not None, "the run is attached", 2.0)
+    opened = time.monotonic()
+    driver.window.projects.open(sample)
+    driver.wait(lambda: live.get(run.id) is not None, "the run is attached", 10.0)
+    assert time.monotonic() - opened < 2.0
     series = live.get(run.id).model.series
     driver.wait(lambda: ("loss_total", "train") in series, "its curve is there", 10.0)
     assert series["loss_total", "train"].steps[0] == 1

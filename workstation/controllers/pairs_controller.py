@@ -66,7 +66,7 @@ class PairsController(QObject):
         self._is_adding = False
         self._images: tuple[Any, Any] = (None, None)
         workbench.item_changed.connect(self.show_item)
-        workbench.data_changed.connect(self.refresh)
+        workbench.data_changed.connect(self._on_data_changed)
         self.overlay = OverlayController(workbench, view)
         self.registration = RegistrationController(workbench, view, self)
         self.registration.changed.connect(self._show_link)
@@ -135,11 +135,7 @@ class PairsController(QObject):
 
     def refresh(self) -> None:
         """Read the pairs again, and show what follows from them."""
-        project = self._bench.project
-        is_read = project is not None and self._item is not None
-        pairs = project.keypoints.pairs(self._item.id) if is_read else []  # type: ignore[union-attr]
-        # Those of one import share their moment; a person then expects 2 before 10.
-        self._pairs = sorted(pairs, key=lambda pair: (pair.created, pair.label.zfill(12)))
+        self._pairs = self._read_pairs()
         ids = {pair.id for pair in self._pairs}
         if self._selected not in ids:
             self._selected = ""
@@ -283,7 +279,21 @@ class PairsController(QObject):
         """Stop speaking for runs; the screen goes."""
         self.registration.close()
 
+    def _read_pairs(self) -> list[KeypointPair]:
+        project = self._bench.project
+        if project is None or self._item is None:
+            return []
+        # Those of one import share their moment; a person then expects 2 before 10.
+        return sorted(
+            project.keypoints.pairs(self._item.id), key=lambda pair: (pair.created, pair.label.zfill(12))
+        )
+
     # -- answers -------------------------------------------------------------------------------------
+
+    def _on_data_changed(self) -> None:
+        # An edit made here was shown already, with its fits.
+        if self._read_pairs() != self._pairs:
+            self.refresh()
 
     def _on_left_out(self, fit: PairFit) -> None:
         self._fit = fit

@@ -11,7 +11,6 @@ from engines.contract.events import (
     EventWriter,
     Metric,
     Started,
-    event_schema,
     read_events,
 )
 
@@ -72,9 +71,3 @@ def test_points_beyond_the_step_of_a_resume_are_dropped(tmp_path: Path) -> None:
         (4, 0.5),
     ]
     assert not any(isinstance(event, Checkpoint) for event in events)
-
-
-def test_schema_covers_every_event() -> None:
-    names = set(event_schema()["discriminator"]["mapping"])
-    assert {"started", "phase", "progress", "metric", "preview", "checkpoint", "diagnosis"} <= names
-    assert {"warning", "finished", "failed", "stopped"} <= names

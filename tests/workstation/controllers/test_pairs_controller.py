@@ -275,6 +275,24 @@ def test_edit_by_another_window_is_shown(
     qtbot.waitUntil(lambda: "other" in labels(controller))
 
 
+def test_an_edit_made_here_is_fitted_once(
+    controller: PairsController, bench: Workbench, qtbot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from workstation.controllers import pairs_controller
+
+    fits = []
+    fit_pairs = pairs_controller.fit_pairs
+    monkeypatch.setattr(
+        pairs_controller,
+        "fit_pairs",
+        lambda *words, **options: fits.append(words) or fit_pairs(*words, **options),
+    )
+    controller.select(controller.pair_fit.rows[0].id)
+    with qtbot.waitSignal(bench.data_changed):
+        controller.nudge("fixed", 0.25, 0.0)
+    assert len(fits) == 1
+
+
 def test_many_pairs_get_their_left_out_residuals_later(
     controller: PairsController, bench: Workbench, qtbot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
