@@ -7,9 +7,11 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from engines.contract.errors import GeometryError
 from engines.contract.geometry import FloatArray, Size, rotation_on_enlarged_canvas
 from engines.imaging.images import ImageArray, channel_for_vessels, to_uint8
 from engines.imaging.opencv import cv2
+from engines.imaging.point_transform import PointTransform
 
 Interpolation: TypeAlias = Literal["nearest", "linear", "cubic"]
 _FLAGS = {"nearest": cv2.INTER_NEAREST, "linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC}
@@ -18,7 +20,7 @@ _STRETCH_PERCENTILES = (1.0, 99.0)
 
 def warp_to_fixed(
     moving: ImageArray,
-    homography_fixed_from_moving: npt.ArrayLike,
+    fixed_from_moving: npt.ArrayLike | PointTransform,
     fixed_size: Size,
     interpolation: Interpolation = "linear",
 ) -> ImageArray:
@@ -27,7 +29,7 @@ def warp_to_fixed(
     Parameters
     ----------
     moving : ndarray of uint8 or uint16, (H, W) or (H, W, 3)
-    homography_fixed_from_moving : array_like, (3, 3)
+    fixed_from_moving : (3, 3) array_like or PointTransform
     fixed_size : (width, height), px
     interpolation : "nearest", "linear" or "cubic"
         Nearest for masks and label maps.
@@ -37,7 +39,7 @@ def warp_to_fixed(
     ndarray of the same type, (height, width) or (height, width, 3)
         0 where the moving image does not reach.
     """
-    matrix = np.asarray(homography_fixed_from_moving, dtype=np.float64)
+    matrix = _matrix_of(fixed_from_moving)
     return np.asarray(cv2.warpPerspective(moving, matrix, fixed_size, flags=_FLAGS[interpolation]))
 
 
@@ -59,7 +61,7 @@ def rotate_on_enlarged_canvas(
 
 
 def blend(
-    fixed: ImageArray, moving: ImageArray, homography_fixed_from_moving: npt.ArrayLike
+    fixed: ImageArray, moving: ImageArray, fixed_from_moving: npt.ArrayLike | PointTransform
 ) -> npt.NDArray[np.uint8]:
     """Return the fixed image in green and the moving one in magenta, ``(H, W, 3)`` RGB uint8.
 
@@ -67,19 +69,31 @@ def blend(
     """
     green = _stretched(fixed)
     size = (fixed.shape[1], fixed.shape[0])
-    magenta = warp_to_fixed(_stretched(moving), homography_fixed_from_moving, size)
+    magenta = warp_to_fixed(_stretched(moving), fixed_from_moving, size)
     return np.dstack([magenta, green, magenta]).astype(np.uint8)
 
 
 def checkerboard(
-    fixed: ImageArray, moving: ImageArray, homography_fixed_from_moving: npt.ArrayLike, tile_px: int = 64
+    fixed: ImageArray,
+    moving: ImageArray,
+    fixed_from_moving: npt.ArrayLike | PointTransform,
+    tile_px: int = 64,
 ) -> npt.NDArray[np.uint8]:
     """Return squares of the fixed and of the warped moving image in turn, ``(H, W, 3)`` RGB uint8."""
     size = (fixed.shape[1], fixed.shape[0])
-    warped = warp_to_fixed(moving, homography_fixed_from_moving, size)
+    warped = warp_to_fixed(moving, fixed_from_moving, size)
     rows, columns = np.indices(fixed.shape[:2]) // max(1, tile_px)
     is_fixed = ((rows + columns) % 2 == 0)[:, :, None]
     return np.where(is_fixed, _as_rgb(fixed), _as_rgb(warped)).astype(np.uint8)
+
+
+def _matrix_of(transform: npt.ArrayLike | PointTransform) -> FloatArray:
+    if not isinstance(transform, PointTransform):
+        return np.asarray(transform, dtype=np.float64)
+    matrix = transform.matrix
+    if matrix is None:
+        raise GeometryError("A curved transform has no matrix.")
+    return matrix
 
 
 def _as_rgb(image: ImageArray) -> npt.NDArray[np.uint8]:

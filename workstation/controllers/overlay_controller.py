@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from engines.contract.errors import WorkstationError
-from engines.contract.geometry import FloatArray
+from engines.imaging.point_transform import PointTransform
 from engines.imaging.warping import blend
 from workstation.controllers.workbench import Workbench
 from workstation.views.protocols import Card, Image, PairsView
@@ -27,7 +27,7 @@ class OverlayController:
         self._bench = workbench
         self._view = view
         self._images: tuple[Image | None, Image | None] = (None, None)
-        self._link: FloatArray | None = None
+        self._link: PointTransform | None = None
         self._has_blend = False
         self._is_peeking = False
 
@@ -41,8 +41,8 @@ class OverlayController:
         self._is_peeking = is_held
         self._show()
 
-    def update(self, images: tuple[Image | None, Image | None], link: FloatArray | None) -> None:
-        """Take other images, or another transform homography_fixed_from_moving."""
+    def update(self, images: tuple[Image | None, Image | None], link: PointTransform | None) -> None:
+        """Take other images, or another transform fixed_from_moving."""
         self._images, self._link = images, link
         self._show()
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from engines.contract.errors import GeometryError
 from engines.contract.geometry import FloatArray
+from engines.imaging.point_transform import PointTransform, ProjectiveTransform
 from engines.imaging.transform_fits import (
     SMALLEST_NUM_POINTS,
     TransformModel,
@@ -26,13 +27,13 @@ class PairFit:
 
     Parameters
     ----------
-    homography_fixed_from_moving : ndarray of float64, (3, 3), or None
+    fixed_from_moving : PointTransform or None
         None while there are too few pairs, or they do not determine the model.
     """
 
     rows: tuple[PairRow, ...]
     summary: FitSummary
-    homography_fixed_from_moving: FloatArray | None
+    fixed_from_moving: PointTransform | None
 
 
 def fit_pairs(pairs: Sequence[KeypointPair], model: TransformModel, *, has_left_out: bool = True) -> PairFit:
@@ -80,7 +81,7 @@ def fit_pairs(pairs: Sequence[KeypointPair], model: TransformModel, *, has_left_
         worst=rows[used[worst]].label,
         worst_px=float(ranked[worst]),
     )
-    return PairFit(tuple(rows), summary, matrix)
+    return PairFit(tuple(rows), summary, ProjectiveTransform(matrix))
 
 
 def worst_first(rows: Sequence[PairRow]) -> list[PairRow]:
@@ -104,4 +105,5 @@ def _row(pair: KeypointPair) -> PairRow:
         moving_xy=pair.moving_xy,
         annotator=pair.annotator,
         source=pair.source,
+        score=pair.score,
     )

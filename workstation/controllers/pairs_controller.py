@@ -11,8 +11,9 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 
 from engines.contract.errors import WorkstationError
-from engines.contract.geometry import FloatArray, Size
+from engines.contract.geometry import Size
 from engines.contract.messages import Message
+from engines.imaging.point_transform import PointTransform
 from engines.imaging.transform_fits import TransformModel
 from workstation.controllers.overlay_controller import OverlayController
 from workstation.controllers.pair_fit import PairFit, fit_pairs, moved, worst_first
@@ -99,11 +100,11 @@ class PairsController(QObject):
         return self._images[0] is not None and self._images[1] is not None
 
     @property
-    def link(self) -> FloatArray | None:
-        """The transform that links views and overlay now: homography_fixed_from_moving, or None."""
+    def link(self) -> PointTransform | None:
+        """The transform that links views and overlay now, fixed_from_moving, or None."""
         if self.registration.is_linked:
-            return self.registration.homography_fixed_from_moving
-        return self._fit.homography_fixed_from_moving
+            return self.registration.fixed_from_moving
+        return self._fit.fixed_from_moving
 
     @property
     def is_registering(self) -> bool:

@@ -7,10 +7,10 @@ import logging
 from PySide6.QtCore import QObject, Signal
 
 from engines.contract.errors import WorkstationError
-from engines.contract.geometry import FloatArray
 from engines.contract.kinds import RunState
 from engines.contract.run_folder import RunFolder
 from engines.contract.spec import PipelineSpec
+from engines.imaging.point_transform import PointTransform, ProjectiveTransform
 from workstation.controllers.registrations import (
     Methods,
     Registration,
@@ -67,11 +67,12 @@ class RegistrationController(QObject):
     # -- state ---------------------------------------------------------------------------------------
 
     @property
-    def homography_fixed_from_moving(self) -> FloatArray | None:
-        """The transform of a confirmed registration; None when it has none."""
+    def fixed_from_moving(self) -> PointTransform | None:
+        """The transform of the registration; None when it has none."""
         if self._registration is None:
             return None
-        return self._registration.transform.homography_fixed_from_moving
+        matrix = self._registration.transform.homography_fixed_from_moving
+        return None if matrix is None else ProjectiveTransform(matrix)
 
     @property
     def is_linked(self) -> bool:

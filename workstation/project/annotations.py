@@ -54,6 +54,8 @@ class KeypointPair:
         Who placed it.
     source : str
         ``"manual"``, ``"import"``, or a run id.
+    score : float or None
+        How sure the method was that suggested it, 0 to 1; None for a person's pair.
     revision : int
         Grows with every change, undo and redo included.
     created, changed : str
@@ -68,6 +70,7 @@ class KeypointPair:
     state: PairState
     annotator: str
     source: str
+    score: float | None
     revision: int
     created: str
     changed: str
@@ -170,6 +173,7 @@ def as_pair(row: PairRow) -> KeypointPair:
         state=PairState(row.state),
         annotator=row.annotator,
         source=row.source,
+        score=row.score,
         revision=row.revision,
         created=row.created,
         changed=row.changed,

@@ -32,6 +32,7 @@ _CONTENT = (
     "state",
     "annotator",
     "source",
+    "score",
     "is_deleted",
 )
 
@@ -72,6 +73,8 @@ class AddPair(PairCommand):
         `predicted` for a suggestion of a model.
     source : str
         ``"manual"``, or the id of the run that suggested it.
+    score : float or None
+        How sure that run was, 0 to 1.
     pair_id : str
     """
 
@@ -82,6 +85,7 @@ class AddPair(PairCommand):
     label: str | None = None
     state: PairState = PairState.PLACED
     source: str = "manual"
+    score: float | None = None
     pair_id: str = field(default_factory=new_pair_id)
 
     def apply(self, edit: Edit) -> Outcome:
@@ -176,6 +180,7 @@ class ImportedPair:
     moving_xy: Point | None
     state: PairState = PairState.PLACED
     source: str = "import"
+    score: float | None = None
     pair_id: str = field(default_factory=new_pair_id)
 
 
@@ -227,6 +232,7 @@ def _insert(
             state=pair.state.value,
             annotator=edit.annotator,
             source=pair.source,
+            score=pair.score,
             revision=1,
             created=edit.at,
             changed=edit.at,
@@ -265,7 +271,8 @@ def _put(
     """Write content into a row as its next revision; return the row before and after."""
     row = edit.session.get_one(PairRow, pair_id)
     before = _content(row)
-    if expected is not None and before != expected:
+    # An entry of an older program may know fewer columns than there are now.
+    if expected is not None and any(before[name] != value for name, value in expected.items()):
         raise InputError(
             "Point {label} of {item} was changed by another edit in between.",
             remedy="Undo that edit first.",

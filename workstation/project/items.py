@@ -33,6 +33,10 @@ class ItemFile:
         ``"CF"``, ``"FA"``, ...
     width, height : int or None
         Size in pixels.
+    spacing_mm : float or None
+        Distance of neighbouring pixels, where it is known.
+    perceptual_hash : str or None
+        Of what an image looks like, see `engines.imaging.perceptual_hash`.
     """
 
     path: Path
@@ -42,6 +46,8 @@ class ItemFile:
     modality: str | None
     width: int | None
     height: int | None
+    spacing_mm: float | None = None
+    perceptual_hash: str | None = None
 
     def require(self) -> Path:
         """Return the path of a file that exists.
@@ -104,6 +110,8 @@ class NewFile:
     modality: str | None = None
     width: int | None = None
     height: int | None = None
+    spacing_mm: float | None = None
+    perceptual_hash: str | None = None
     visit: str | None = None
     laterality: str | None = None
 
@@ -241,6 +249,8 @@ def load_items(session: Session, folder: Path, only: Iterable[str] | None = None
             modality=file.modality,
             width=file.width,
             height=file.height,
+            spacing_mm=file.spacing_mm,
+            perceptual_hash=file.perceptual_hash,
         )
     return [
         Item(
@@ -297,6 +307,8 @@ def insert_file(session: Session, new: NewFile, folder: Path) -> None:
             modality=new.modality,
             width=new.width,
             height=new.height,
+            spacing_mm=new.spacing_mm,
+            perceptual_hash=new.perceptual_hash,
         )
     )
     session.flush()

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class Base(DeclarativeBase):
@@ -88,6 +88,8 @@ class FileRow(Base):
     modality: Mapped[str | None]
     width: Mapped[int | None]
     height: Mapped[int | None]
+    spacing_mm: Mapped[float | None]
+    perceptual_hash: Mapped[str | None]
 
 
 class PairRow(Base):
@@ -106,6 +108,7 @@ class PairRow(Base):
     state: Mapped[str]
     annotator: Mapped[str]
     source: Mapped[str]
+    score: Mapped[float | None]
     revision: Mapped[int]
     created: Mapped[str]
     changed: Mapped[str]

@@ -29,7 +29,15 @@ BUSY_TIMEOUT_S = 10
 JOURNAL_MODE = "WAL"
 
 Migration = Callable[[Connection], None]
-MIGRATIONS: dict[int, Migration] = {}
+
+
+def _add_scores_and_image_facts(connection: Connection) -> None:
+    connection.execute(text("ALTER TABLE keypoint_pairs ADD COLUMN score FLOAT"))
+    connection.execute(text("ALTER TABLE files ADD COLUMN spacing_mm FLOAT"))
+    connection.execute(text("ALTER TABLE files ADD COLUMN perceptual_hash VARCHAR"))
+
+
+MIGRATIONS: dict[int, Migration] = {1: _add_scores_and_image_facts}
 """Key n changes a database of version n into version n + 1."""
 
 

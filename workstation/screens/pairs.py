@@ -58,7 +58,7 @@ def _bind(actions: ActionRegistry, centre: PairsScreen, controller: PairsControl
         return no_images() or ("" if controller.selected else tr("Select a pair first."))
 
     def no_residuals() -> str:
-        has_fit = controller.pair_fit.homography_fixed_from_moving is not None
+        has_fit = controller.pair_fit.fixed_from_moving is not None
         return no_pairs() or ("" if has_fit else tr("There are too few pairs for a transform."))
 
     def no_link() -> str:

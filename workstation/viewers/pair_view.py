@@ -13,7 +13,8 @@ import numpy as np
 from PySide6.QtCore import QPointF, Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSplitter, QVBoxLayout, QWidget
 
-from engines.contract.geometry import FloatArray, Size, apply_homography, invert, resize_matrix
+from engines.contract.geometry import Size
+from engines.imaging.point_transform import PointTransform, between_sizes
 from workstation.viewers.canvas import ImageCanvas, Point
 from workstation.viewers.point_overlay import Mark
 from workstation.views.display import display
@@ -119,7 +120,7 @@ class PairView(QWidget):
         self.moving = ImageCanvas()
         self.tool = Tool.SELECT
         self.is_locked = True
-        self._fixed_from_moving: FloatArray | None = None
+        self._fixed_from_moving: PointTransform | None = None
         self._is_following = False
         self._blend: np.ndarray | None = None
         self._images: tuple[np.ndarray | None, np.ndarray | None] = (None, None)
@@ -191,7 +192,7 @@ class PairView(QWidget):
 
     # -- link ----------------------------------------------------------------------------------------
 
-    def set_link(self, homography_fixed_from_moving: FloatArray | None, sizes: tuple[Size, Size]) -> None:
+    def set_link(self, fixed_from_moving: PointTransform | None, sizes: tuple[Size, Size]) -> None:
         """Link the panes through a transform; None links them by their sizes.
 
         Parameters
@@ -199,8 +200,7 @@ class PairView(QWidget):
         sizes : (fixed, moving)
             As (width, height) in px.
         """
-        matrix = homography_fixed_from_moving
-        self._fixed_from_moving = resize_matrix(sizes[1], sizes[0]) if matrix is None else matrix
+        self._fixed_from_moving = fixed_from_moving or between_sizes(sizes[1], sizes[0])
         self._follow("fixed")
 
     def set_locked(self, is_locked: bool) -> None:
@@ -229,11 +229,10 @@ class PairView(QWidget):
 
     def mapped(self, side: str, xy: Point) -> Point | None:
         """Return the position in the other image, or None without a link."""
-        if self._fixed_from_moving is None:
+        transform = self._fixed_from_moving
+        if transform is None:
             return None
-        matrix = self._fixed_from_moving if side == "moving" else invert(self._fixed_from_moving)
-        x, y = apply_homography(matrix, [xy])[0]
-        return (float(x), float(y)) if np.isfinite([x, y]).all() else None
+        return transform.map_xy(xy) if side == "moving" else transform.map_back_xy(xy)
 
     def shut(self) -> None:
         """Let go of both canvases."""
@@ -259,13 +258,15 @@ class PairView(QWidget):
             self._is_following = False
 
     def _scale_at(self, side: str, xy: Point) -> float:
-        """Return how many pixels of the other image one pixel of this one covers there."""
-        x, y = xy
-        corners = [self.mapped(side, at) for at in ((x, y), (x + 1.0, y), (x, y + 1.0))]
-        if any(corner is None for corner in corners):
+        """Return how many pixels of the other image one pixel of this one covers there; 0 without a link."""
+        transform = self._fixed_from_moving
+        if transform is None:
             return 0.0
-        origin, right, down = np.array(corners)
-        return float(np.sqrt(abs(np.linalg.det(np.column_stack([right - origin, down - origin])))))
+        if side == "moving":
+            return transform.scale_at(xy)
+        partner = transform.map_back_xy(xy)
+        scale = 0.0 if partner is None else transform.scale_at(partner)
+        return 1.0 / scale if scale > 0 else 0.0
 
     # -- mouse and keys ------------------------------------------------------------------------------
 

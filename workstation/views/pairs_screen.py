@@ -18,8 +18,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from engines.contract.geometry import FloatArray, Size
+from engines.contract.geometry import Size
 from engines.contract.messages import Message
+from engines.imaging.point_transform import PointTransform
 from workstation.actions.registry import ActionRegistry
 from workstation.translation import translate_message
 from workstation.viewers.pair_view import SIDES, PairView, Tool
@@ -115,9 +116,9 @@ class PairsScreen(QWidget):
         """Show what the last registration said."""
         self.panel.show_registration(registration)
 
-    def set_link(self, homography_fixed_from_moving: FloatArray | None, sizes: tuple[Size, Size]) -> None:
+    def set_link(self, fixed_from_moving: PointTransform | None, sizes: tuple[Size, Size]) -> None:
         """Link the canvases."""
-        self.pair_view.set_link(homography_fixed_from_moving, sizes)
+        self.pair_view.set_link(fixed_from_moving, sizes)
 
     def show_blend(self, blend: Any) -> None:
         """Show the overlay in the fixed pane, or the fixed image."""

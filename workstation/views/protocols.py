@@ -9,10 +9,11 @@ from typing import Any, Protocol, TypeAlias
 import numpy.typing as npt
 
 from engines.contract.errors import WorkstationError
-from engines.contract.geometry import FloatArray, Size
+from engines.contract.geometry import Size
 from engines.contract.kinds import Severity
 from engines.contract.messages import Message
 from engines.contract.spec import MetricSpec
+from engines.imaging.point_transform import PointTransform
 
 Image: TypeAlias = npt.NDArray[Any]
 """Pixels as (H, W) or (H, W, 3)."""
@@ -79,6 +80,8 @@ class PairRow:
     fit_px, loo_px : float or None
         Residual in fixed pixels, of the fit and of the fit without this pair.
     annotator, source : str
+    score : float or None
+        How sure the method was that suggested it, 0 to 1; None for a person's pair.
     """
 
     id: str
@@ -90,6 +93,7 @@ class PairRow:
     loo_px: float | None = None
     annotator: str = ""
     source: str = ""
+    score: float | None = None
 
 
 @dataclass(frozen=True)
@@ -224,7 +228,7 @@ class PairsView(Protocol):
     def show_registration(self, registration: RegistrationSummary) -> None:
         """Show what the last registration said."""
 
-    def set_link(self, homography_fixed_from_moving: FloatArray | None, sizes: tuple[Size, Size]) -> None:
+    def set_link(self, fixed_from_moving: PointTransform | None, sizes: tuple[Size, Size]) -> None:
         """Link the two views through a transform; None links them by their sizes."""
 
     def show_blend(self, blend: Image | None) -> None:

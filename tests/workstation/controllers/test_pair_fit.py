@@ -36,7 +36,7 @@ def pairs() -> list[KeypointPair]:
 
 def test_exact_pairs_give_their_transform_and_no_residual(pairs: list[KeypointPair]) -> None:
     result = fit_pairs(pairs, "affine")
-    np.testing.assert_allclose(result.homography_fixed_from_moving, MATRIX, atol=1e-9)
+    np.testing.assert_allclose(result.fixed_from_moving.matrix, MATRIX, atol=1e-9)
     assert max(row.fit_px for row in result.rows) < 1e-9
     assert result.summary.num_used == result.summary.num_pairs == 6
 
@@ -45,7 +45,7 @@ def test_exact_pairs_give_their_transform_and_no_residual(pairs: list[KeypointPa
 def test_too_few_pairs_say_how_many_are_missing(pairs: list[KeypointPair], model: str, needed: int) -> None:
     result = fit_pairs(pairs[: needed - 1], model)
     assert result.summary.missing == 1
-    assert result.homography_fixed_from_moving is None
+    assert result.fixed_from_moving is None
     assert fit_pairs(pairs[:needed], model).summary.missing == 0
 
 
@@ -53,7 +53,7 @@ def test_half_and_excluded_pairs_do_not_pull(pairs: list[KeypointPair]) -> None:
     wrong = replace(pair(8, (50.0, 50.0), (400.0, 0.0)), state=PairState.EXCLUDED)
     half = replace(pair(9, (20.0, 20.0)), moving_xy=None)
     result = fit_pairs([*pairs, wrong, half], "affine")
-    np.testing.assert_allclose(result.homography_fixed_from_moving, MATRIX, atol=1e-9)
+    np.testing.assert_allclose(result.fixed_from_moving.matrix, MATRIX, atol=1e-9)
     assert [row.state for row in result.rows[-2:]] == ["excluded", "half"]
     assert result.rows[-1].fit_px is None
     assert result.rows[-2].loo_px is None
@@ -72,7 +72,7 @@ def test_left_out_residual_is_the_honest_one(pairs: list[KeypointPair]) -> None:
 def test_points_on_a_line_are_a_problem_not_a_crash(pairs: list[KeypointPair]) -> None:
     line = [pair(number, (10.0 * number, 10.0 * number)) for number in range(5)]
     result = fit_pairs(line, "homography")
-    assert result.homography_fixed_from_moving is None
+    assert result.fixed_from_moving is None
     assert "one line" in result.summary.problem.text
 
 

@@ -209,11 +209,11 @@ def test_verified_registration_links_the_views_by_itself(
     np.testing.assert_allclose(controller.link[:2, 2], [5, 6])
     assert last_registration(view).is_used
     controller.registration.choose_link("pairs")
-    assert controller.link is controller.pair_fit.homography_fixed_from_moving
+    assert controller.link is controller.pair_fit.fixed_from_moving
 
 
 def test_uncertain_registration_waits_for_a_click(controller: PairsController, view: MagicMock) -> None:
-    fitted = controller.pair_fit.homography_fixed_from_moving
+    fitted = controller.pair_fit.fixed_from_moving
     controller.registration.take(registration("uncertain"))
     assert controller.link is fitted
     assert not last_registration(view).is_used

@@ -185,3 +185,24 @@ def test_a_reader_is_not_held_up_by_a_writer(project: Project) -> None:
         session.execute(text("UPDATE items SET status = 'x'"))
         assert {item.status for item in project.items.all()} == {"new"}
     assert {item.status for item in project.items.all()} == {"x"}
+
+
+def test_a_project_of_the_first_schema_opens_and_its_edits_can_be_undone(project: Project) -> None:
+    stored = project.history.execute(AddPair("a", (3.0, 4.0), (5.0, 6.0)))
+    project.close()
+    with sqlite3.connect(project.folder / "project.db") as database:
+        for table, column in (("keypoint_pairs", "score"), ("files", "spacing_mm"), ("files", "perceptual_hash")):
+            database.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+        # The journal of the first program knew no score.
+        for side in ("before", "after"):
+            database.execute(
+                "UPDATE commands SET effect = json_remove(effect, ?) WHERE sequence = ?",
+                (f"$.pairs[0].{side}.score", stored.sequence),
+            )
+        database.execute("UPDATE schema SET version = 1")
+    database.close()
+
+    with Project.open(project.folder) as migrated:
+        assert migrated.keypoints.pairs("a")[0].score is None
+        migrated.history.undo("a")
+        assert migrated.keypoints.pairs("a") == []

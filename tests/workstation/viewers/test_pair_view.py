@@ -12,6 +12,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from engines.contract.geometry import apply_homography
+from engines.imaging.point_transform import ProjectiveTransform
 from workstation.viewers.canvas import ImageCanvas
 from workstation.viewers.pair_view import PairView, Tool
 from workstation.views.protocols import PairRow
@@ -49,7 +50,7 @@ def view(shared_view: PairView, qtbot) -> PairView:
     shared_view.show_images(
         rng.integers(0, 255, (240, 300), dtype=np.uint8), rng.integers(0, 255, (160, 200, 3), dtype=np.uint8)
     )
-    shared_view.set_link(FIXED_FROM_MOVING, SIZES)
+    shared_view.set_link(ProjectiveTransform(FIXED_FROM_MOVING), SIZES)
     shared_view.show_rows(ROWS, "")
     QApplication.processEvents()
     return shared_view
