@@ -92,7 +92,7 @@ def test_thin_line(open_window: Callable[..., Any], tmp_path: Path) -> None:
     driver.wait(lambda: controller.link is not None, "the transform links the canvases", 20)
     driver.press("B", view.fixed)
     driver.wait(lambda: view.is_blend_shown, "the overlay is shown", 20)
-    link = np.array(controller.link)
+    link = np.array(controller.link.matrix)
     num_runs = len(project.runs.folders())
     assert num_runs == 2
 
@@ -106,7 +106,7 @@ def test_thin_line(open_window: Callable[..., Any], tmp_path: Path) -> None:
     again.screen("pairs", "F2")
     controller = again.window.screen("pairs").controller
     again.wait(lambda: controller.link is not None, "the registration is read again", 20)
-    np.testing.assert_allclose(controller.link, link)
+    np.testing.assert_allclose(controller.link.matrix, link)
     while project.history.undo_title("visits") is not None:
         again.press("Ctrl+Z", again.window)
     assert project.keypoints.pairs("visits") == []

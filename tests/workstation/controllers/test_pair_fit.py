@@ -23,6 +23,7 @@ def pair(number: int, moving: tuple[float, float], error: tuple[float, float] = 
         state=PairState.PLACED,
         annotator="wang",
         source="manual",
+        score=None,
         revision=1,
         created="",
         changed="",

@@ -199,14 +199,14 @@ def test_simpler_model_needs_fewer_pairs(controller: PairsController, bench: Wor
     assert controller.link is None
     controller.choose_model("similarity")
     assert controller.pair_fit.summary.missing == 0
-    np.testing.assert_allclose(controller.link, [[1, 0, -3], [0, 1, 0], [0, 0, 1]], atol=1e-9)
+    np.testing.assert_allclose(controller.link.matrix, [[1, 0, -3], [0, 1, 0], [0, 0, 1]], atol=1e-9)
 
 
 def test_verified_registration_links_the_views_by_itself(
     controller: PairsController, view: MagicMock
 ) -> None:
     controller.registration.take(registration("registered"))
-    np.testing.assert_allclose(controller.link[:2, 2], [5, 6])
+    np.testing.assert_allclose(controller.link.matrix[:2, 2], [5, 6])
     assert last_registration(view).is_used
     controller.registration.choose_link("pairs")
     assert controller.link is controller.pair_fit.fixed_from_moving
@@ -220,7 +220,7 @@ def test_uncertain_registration_waits_for_a_click(controller: PairsController, v
     controller.registration.choose_link("result")
     assert controller.link is fitted
     controller.registration.use_anyway()
-    np.testing.assert_allclose(controller.link[:2, 2], [5, 6])
+    np.testing.assert_allclose(controller.link.matrix[:2, 2], [5, 6])
     assert last_registration(view).is_used
 
 
