@@ -8,10 +8,10 @@ it may run now; the sentence it gets back is shown in the tooltip of the disable
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QCoreApplication, QObject, Qt
+from PySide6.QtCore import QCoreApplication, QObject, Qt, Signal
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QWidget
 
@@ -64,7 +64,14 @@ class ActionRegistry(QObject):
     specs : iterable of ActionSpec
     parent : QWidget
         The window that actions without a scope work in.
+
+    Signals
+    -------
+    shortcuts_changed
+        Some action has other keys now.
     """
+
+    shortcuts_changed = Signal()
 
     def __init__(self, specs: Iterable[ActionSpec], parent: QWidget) -> None:
         super().__init__(parent)
@@ -161,12 +168,48 @@ class ActionRegistry(QObject):
         """Return the actions of a menu, in order."""
         return tuple(self._actions[key] for key, spec in self._specs.items() if spec.menu == menu)
 
+    def shortcuts(self, key: str) -> tuple[str, ...]:
+        """Return the keys that an action has now, in portable writing; `spec` holds those it came with."""
+        return tuple(sequence.toString() for sequence in self.action(key).shortcuts())
+
+    def set_shortcuts(self, shortcuts: Mapping[str, Sequence[str]]) -> None:
+        """Give actions other keys; tooltips and all who listen to `shortcuts_changed` follow at once."""
+        for key, texts in shortcuts.items():
+            self.action(key).setShortcuts([QKeySequence(text) for text in texts])
+        self.refresh()
+        self.shortcuts_changed.emit()
+
+    def rivals(self, key: str, shortcut: str) -> list[str]:
+        """Return the keys of the other actions that the same key press would mean, too."""
+        portable, spec = QKeySequence(shortcut).toString(), self.spec(key)
+        return [
+            other.key
+            for other in self._specs.values()
+            if other.key != key and self._meet(spec, other) and portable in self.shortcuts(other.key)
+        ]
+
+    def reason(self, key: str) -> str:
+        """Return why an action cannot run now, translated; an empty text when it can."""
+        return self._reason(key, self.spec(key))
+
     def set_scope(self, scope: str, *widgets: QWidget) -> None:
         """Let the actions of a scope work while one of these widgets, or a child, has the focus."""
         for key, spec in self._specs.items():
             if spec.scope == scope:
                 for widget in widgets:
                     widget.addAction(self._actions[key])
+
+    def _meet(self, first: ActionSpec, second: ActionSpec) -> bool:
+        """Tell whether one key press could mean both, also through widgets that two scopes share."""
+        if can_meet(first, second):
+            return True
+        if first.screen != second.screen:
+            return False
+        mine, theirs = (self._widgets_of(spec.key) for spec in (first, second))
+        return any(a is b or a.isAncestorOf(b) or b.isAncestorOf(a) for a in mine for b in theirs)
+
+    def _widgets_of(self, key: str) -> list[QWidget]:
+        return [thing for thing in self._actions[key].associatedObjects() if isinstance(thing, QWidget)]
 
     def set_screen(self, screen: str) -> None:
         """Tell which screen is shown."""
@@ -202,13 +245,14 @@ def find_conflict(specs: Iterable[ActionSpec]) -> tuple[str, str, str] | None:
         for text in spec.shortcuts:
             portable = QKeySequence(text).toString()
             for other_text, other in seen:
-                if portable == other_text and _can_meet(spec, other):
+                if portable == other_text and can_meet(spec, other):
                     return portable, other.key, spec.key
             seen.append((portable, spec))
     return None
 
 
-def _can_meet(first: ActionSpec, second: ActionSpec) -> bool:
+def can_meet(first: ActionSpec, second: ActionSpec) -> bool:
+    """Tell whether one key press could mean both actions."""
     if first.screen and second.screen and first.screen != second.screen:
         return False
     return not (first.scope and second.scope and first.scope != second.scope)
