@@ -1,0 +1,154 @@
+"""Images made ready for the screen: in its byte order, with halved copies, and warped no finer than needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from engines.contract.geometry import FloatArray, Size, apply_homography, compose, resize_matrix
+from engines.imaging.field_of_view import BoolImage
+from engines.imaging.images import ImageArray, to_uint8
+from engines.imaging.opencv import cv2
+from engines.imaging.point_transform import PointTransform
+from engines.imaging.warping import Interpolation, warp_to_fixed
+
+ByteImage = npt.NDArray[np.uint8]
+
+SCREEN_LIMIT_PX = 4096
+"""Longest side of a picture for the screen; what is larger is shown reduced."""
+_SMALLEST_LEVEL_PX = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """An image ready for the screen: its pixels and halved copies of them.
+
+    Parameters
+    ----------
+    size : (width, height), px
+        Of the frame that it fills, whatever the size of its pixels.
+    levels : tuple of ndarray of uint8, (H, W, 4)
+        Blue, green, red and 255; the first is the largest, each other half as large.
+    """
+
+    size: Size
+    levels: tuple[ByteImage, ...]
+
+    @property
+    def scale(self) -> float:
+        """Pixels of the largest level for one pixel of the frame; under 1 when reduced."""
+        return self.levels[0].shape[1] / self.size[0]
+
+
+def picture_of(image: ImageArray | BoolImage, size: Size | None = None) -> Picture:
+    """Make a picture.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, uint16 or bool, (H, W) or (H, W, 3) RGB
+    size : (width, height), px, or None
+        Of the frame when the image is a reduced copy.
+    """
+    pixels = image.astype(np.uint8) * 255 if image.dtype == bool else to_uint8(image)
+    code = cv2.COLOR_GRAY2BGRA if pixels.ndim == 2 else cv2.COLOR_RGB2BGRA
+    level = np.ascontiguousarray(cv2.cvtColor(np.ascontiguousarray(pixels), code))
+    levels = [level]
+    while min(level.shape[:2]) >= 2 * _SMALLEST_LEVEL_PX:
+        half = (level.shape[1] // 2, level.shape[0] // 2)
+        level = np.ascontiguousarray(cv2.resize(level, half, interpolation=cv2.INTER_AREA))
+        levels.append(level)
+    return Picture(size or (image.shape[1], image.shape[0]), tuple(levels))
+
+
+class ResizedTransform(PointTransform):
+    """A transform between resized copies of the two images that it was made for.
+
+    Parameters
+    ----------
+    inner : PointTransform
+        Between the images.
+    in_from_inner, out_from_inner : ndarray of float64, (3, 3)
+        The resizes.
+    """
+
+    def __init__(self, inner: PointTransform, in_from_inner: FloatArray, out_from_inner: FloatArray) -> None:
+        self._inner = inner
+        self._in_from_inner, self._out_from_inner = in_from_inner, out_from_inner
+        self._inner_from_in = np.linalg.inv(in_from_inner)
+        self._inner_from_out = np.linalg.inv(out_from_inner)
+
+    @property
+    def matrix(self) -> FloatArray | None:
+        """``out_from_in`` of the copies."""
+        inner = self._inner.matrix
+        return None if inner is None else compose(self._out_from_inner, inner, self._inner_from_in)
+
+    def apply(self, in_xy: npt.ArrayLike) -> FloatArray:
+        """Map points; see `PointTransform.apply`."""
+        inner = self._inner.apply(apply_homography(self._inner_from_in, in_xy))
+        return apply_homography(self._out_from_inner, inner)
+
+    def apply_inverse(self, out_xy: npt.ArrayLike) -> FloatArray:
+        """Map points back; see `PointTransform.apply_inverse`."""
+        inner = self._inner.apply_inverse(apply_homography(self._inner_from_out, out_xy))
+        return apply_homography(self._in_from_inner, inner)
+
+
+def screen_size(size: Size, max_side_px: int = SCREEN_LIMIT_PX) -> Size:
+    """Return a size that is no longer than a limit, with the same shape."""
+    longest = max(size)
+    if longest <= max_side_px:
+        return size
+    return max(1, round(size[0] * max_side_px / longest)), max(1, round(size[1] * max_side_px / longest))
+
+
+def fit_for_screen(
+    image: ImageArray | BoolImage, max_side_px: int = SCREEN_LIMIT_PX
+) -> ImageArray | BoolImage:
+    """Return an image, reduced when a side is longer than the limit."""
+    size = (image.shape[1], image.shape[0])
+    target = screen_size(size, max_side_px)
+    if target == size:
+        return image
+    if image.dtype == bool:
+        return np.asarray(cv2.resize(image.astype(np.uint8), target, interpolation=cv2.INTER_NEAREST) > 0)
+    return np.asarray(cv2.resize(image, target, interpolation=cv2.INTER_AREA))
+
+
+def warp_for_screen(
+    moving: ImageArray,
+    fixed_from_moving: PointTransform,
+    fixed_size: Size,
+    *,
+    max_side_px: int = SCREEN_LIMIT_PX,
+    interpolation: Interpolation = "linear",
+) -> ImageArray:
+    """Resample a moving image on the fixed pixels, or on coarser ones when there are too many.
+
+    Parameters
+    ----------
+    moving : ndarray of uint8 or uint16, (H, W) or (H, W, 3)
+    fixed_from_moving : PointTransform
+    fixed_size : (width, height), px
+    max_side_px : int
+        Longest side of the result, and of the moving image that is read for it.
+    interpolation : "nearest", "linear" or "cubic"
+
+    Returns
+    -------
+    ndarray
+        Of the size `screen_size` gives.
+    """
+    target = screen_size(fixed_size, max_side_px)
+    size = (moving.shape[1], moving.shape[0])
+    if target == fixed_size:
+        return warp_to_fixed(moving, fixed_from_moving, fixed_size, interpolation)
+    # Twice as fine as the target, so that a magnifying transform still finds its detail.
+    small = fit_for_screen(moving, 2 * max_side_px)
+    small_size = (small.shape[1], small.shape[0])
+    resized = ResizedTransform(
+        fixed_from_moving, resize_matrix(size, small_size), resize_matrix(fixed_size, target)
+    )
+    return warp_to_fixed(small, resized, target, interpolation)
