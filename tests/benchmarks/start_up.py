@@ -121,9 +121,8 @@ def main() -> None:
         for _ in range(options.repeats):
             for name, found in reports.items():
                 found.append(child(name, project))
-    say(
-        f"{'median of ' + str(options.repeats):14} {'first paint':>12} {'first canvas':>13} {'idle':>8}   torch"
-    )
+    title = f"median of {options.repeats}"
+    say(f"{title:14} {'first paint':>12} {'first canvas':>13} {'idle':>8}   torch")
     medians = {name: summary(found) for name, found in reports.items()}
     for name, row in medians.items():
         say(
