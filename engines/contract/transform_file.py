@@ -56,7 +56,7 @@ class TransformFile(BaseModel):
     fixed_sha256: str = ""
     moving_sha256: str = ""
     keypoints: dict[str, Any] | None = None
-    """Matched points of a learned method: ``{"fixed_xy", "moving_xy", "is_inlier"}``."""
+    """Matched points of a learned method: ``{"fixed_xy", "moving_xy", "is_inlier", "score"}``."""
 
     @property
     def homography_fixed_from_moving(self) -> FloatArray | None:

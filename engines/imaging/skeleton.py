@@ -53,13 +53,18 @@ def skeleton_of_response(lines: LineMap, mask: BoolImage) -> BoolImage:
     -------
     ndarray of bool, (H, W)
     """
+    return drop_small_components(skeletonize(vessels_of_response(lines, mask)), _SHORTEST_PX)
+
+
+def vessels_of_response(lines: LineMap, mask: BoolImage) -> BoolImage:
+    """Threshold a response with hysteresis inside a mask, ``(H, W)``: vessels as wide as they respond."""
     values = lines.response[mask]
     if values.size == 0:
         return np.zeros_like(mask)
     low, high = np.percentile(values, [_LOW_PERCENTILE, _HIGH_PERCENTILE])
     inside = np.where(mask, lines.response, 0.0)
-    skeleton = skeletonize(apply_hysteresis_threshold(inside, *np.maximum([low, high], _LOWEST_RESPONSE)))
-    return drop_small_components(skeleton, _SHORTEST_PX)
+    vessels = apply_hysteresis_threshold(inside, *np.maximum([low, high], _LOWEST_RESPONSE))
+    return np.asarray(vessels, dtype=bool)
 
 
 def skeleton_points(skeleton: BoolImage, direction: npt.NDArray[np.float32], seed: int = 0) -> SkeletonPoints:

@@ -172,6 +172,9 @@ class PredictConfig(MatcherConfig):
         "auto", "What registers; auto takes the trained model when a run is given."
     )
     write_images: bool = setting(True, "Whether the registered image and the blend are written.")
+    max_suggestions: int = setting(
+        30, "Keypoint pairs that are suggested for an item at most.", unit="points", ge=1, le=300
+    )
 
 
 class EvaluateConfig(MatcherConfig):

@@ -29,6 +29,7 @@ from engines.registration.matching import Consensus, Keypoints, find_consensus, 
 from engines.registration.model import KeypointNetwork, build_network
 from engines.registration.network_view import POLARITIES, NetworkView, network_view
 from engines.registration.registrars import Image, PairResult, ShouldStop, from_classical
+from engines.registration.suggestions import match_scores
 from engines.registration.warps import sample_through
 
 _ENOUGH_INLIERS = 25
@@ -44,6 +45,7 @@ class _Proposal:
     consensus: Consensus
     fixed_xy: FloatArray
     moving_xy: FloatArray
+    scores: FloatArray
     fixed_scale: float
 
 
@@ -148,6 +150,7 @@ class LearnedRegistrar:
             consensus,
             apply_homography(fixed_from_view, fixed_xy),
             apply_homography(invert(moving.view_from_native), moving_xy),
+            match_scores(fixed_keypoints.descriptors, moving_keypoints.descriptors, matches),
             float(np.sqrt(abs(np.linalg.det(fixed_from_view[:2, :2])))),
         )
 
@@ -253,4 +256,5 @@ def _matched(proposal: _Proposal) -> dict[str, Any]:
         "fixed_xy": np.round(proposal.fixed_xy, 2).tolist(),
         "moving_xy": np.round(proposal.moving_xy, 2).tolist(),
         "is_inlier": proposal.consensus.is_inlier.tolist(),
+        "score": np.round(proposal.scores, 4).tolist(),
     }

@@ -16,12 +16,13 @@ from engines.imaging.images import ImageArray, read_image, write_image
 from engines.imaging.warping import blend, warp_to_fixed
 from engines.registration.config import MatcherConfig, PredictConfig
 from engines.registration.registrars import ClassicalRegistrar, PairResult, Registrar
+from engines.registration.suggestions import suggestions_of
 
 _COLUMNS = ("item", "method", "verdict", "z", "s", "overlap", "model", "inliers", "rmse_px", "reason")
 
 
 def predict(run: RunContext) -> None:
-    """Register every pair and write transform, registered image and blend."""
+    """Register every pair and write transform, suggested keypoint pairs, registered image and blend."""
     config = run.typed_config(PredictConfig)
     items = pair_items(run)
     classical = ClassicalRegistrar(config)
@@ -105,6 +106,9 @@ def _register_item(
     hashes = (item.files["fixed"].sha256, item.files["moving"].sha256)
     result.transform_file(fixed, moving, *hashes).write(transform_path)
     run.output(item.id, "transform", transform_path)
+    suggestions_path = outputs / "suggestions" / f"{item.id}.json"
+    suggestions_of(result, fixed, moving, hashes, config.max_suggestions).write(suggestions_path)
+    run.output(item.id, "suggestions", suggestions_path)
     matrix = result.homography_fixed_from_moving
     if config.write_images and matrix is not None:
         size = (fixed.shape[1], fixed.shape[0])

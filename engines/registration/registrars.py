@@ -42,7 +42,7 @@ class PairResult:
     rmse_px : float or None
         Of the inliers, fixed pixels.
     keypoints : dict or None
-        Matched points in native pixels: ``{"fixed_xy", "moving_xy", "is_inlier"}``.
+        Matched points in native pixels: ``{"fixed_xy", "moving_xy", "is_inlier", "score"}``.
     """
 
     method: str

@@ -92,6 +92,7 @@ SPEC = PipelineSpec(
         OutputSpec("transform", OutputKind.TRANSFORM, "Transform from moving to fixed"),
         OutputSpec("registered", OutputKind.IMAGE, "Moving image on the fixed grid"),
         OutputSpec("blend", OutputKind.IMAGE, "Fixed and registered image in two colours"),
+        OutputSpec("suggestions", OutputKind.KEYPOINT_PAIRS, "Suggested keypoint pairs"),
     ),
     panels=(
         PanelSpec(

@@ -16,6 +16,7 @@ from engines.contract.events import Output, Warned, read_events
 from engines.contract.geometry import apply_homography
 from engines.contract.run_context import RunContext, StopRequested
 from engines.contract.run_folder import RunFolder
+from engines.contract.suggestions_file import SuggestionsFile
 from engines.contract.transform_file import TransformFile
 from engines.imaging.images import read_image
 from engines.registration import evaluate as evaluation
@@ -44,7 +45,9 @@ def test_the_classical_recipe_registers_a_pair_and_writes_everything(
         if isinstance(event, Output)
     }
     assert (
-        set(written) == {"transform", "registered", "blend"} == {output.role for output in run.spec.outputs}
+        set(written)
+        == {"transform", "suggestions", "registered", "blend"}
+        == {output.role for output in run.spec.outputs}
     )
     transform = TransformFile.read(written["transform"])
     assert transform.verdict == "registered"
@@ -57,6 +60,13 @@ def test_the_classical_recipe_registers_a_pair_and_writes_everything(
     gap = apply_homography(matrix, moving_xy) - apply_homography(truth, moving_xy)
     assert np.linalg.norm(gap, axis=1).max() < 3
     assert read_image(written["registered"]).shape[:2] == (320, 320)
+    suggestions = SuggestionsFile.read(written["suggestions"])
+    assert (suggestions.method, suggestions.reason) == ("classical", "")
+    assert 3 <= len(suggestions.pairs) <= 30
+    gap = apply_homography(truth, [pair.moving_xy for pair in suggestions.pairs]) - np.array(
+        [pair.fixed_xy for pair in suggestions.pairs]
+    )
+    assert np.median(np.linalg.norm(gap, axis=1)) < 3
     assert run.summary["verdicts"] == {"registered": 1}
     assert folder.per_item_path.read_text(encoding="utf-8").startswith("item,method,verdict")
 
@@ -82,6 +92,9 @@ def test_an_image_without_vessels_gives_a_transform_file_with_a_reason(
     transform = TransformFile.read(folder.outputs_dir / "transform" / "pair.json")
     assert transform.verdict == "not_registered"
     assert transform.reason
+    suggestions = SuggestionsFile.read(folder.outputs_dir / "suggestions" / "pair.json")
+    assert suggestions.pairs == ()
+    assert suggestions.reason.startswith("The transform was not verified")
 
 
 def test_a_model_is_asked_for_only_with_a_run(pair_run: MakeRun, open_run: OpenRun, tmp_path: Path) -> None:
