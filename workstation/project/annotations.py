@@ -28,6 +28,10 @@ OUTSIDE_TOLERANCE_PX = 1.0
 """How far a point may lie beyond the centres of the outermost pixels."""
 
 
+REJECTING_KIND = "reject_suggestions"
+"""Kind of the edit that declines suggestions."""
+
+
 class PairState(StrEnum):
     """What a keypoint pair counts for; only `placed` pairs with both points are used."""
 
@@ -53,7 +57,7 @@ class KeypointPair:
     annotator : str
         Who placed it.
     source : str
-        ``"manual"``, ``"import"``, or a run id.
+        ``"manual"``, ``"import"``, ``"propagated:<item>"`` or the id of the run that suggested it.
     score : float or None
         How sure the method was that suggested it, 0 to 1; None for a person's pair.
     revision : int
@@ -123,6 +127,19 @@ class KeypointStore:
                 .group_by(PairRow.item_id)
             )
             return dict(session.execute(query).all())
+
+    def rejected(self, item_id: str) -> list[KeypointPair]:
+        """Return the suggestions of an item that a person declined."""
+        query = select(CommandRow.payload).where(
+            CommandRow.item_id == item_id,
+            CommandRow.kind == REJECTING_KIND,
+            CommandRow.action == "do",
+            CommandRow.undone_at.is_(None),
+        )
+        with self._store.read() as session:
+            ids = [pair_id for payload in session.scalars(query) for pair_id in payload["pair_ids"]]
+            rows = session.scalars(select(PairRow).where(PairRow.id.in_(ids)))
+            return [as_pair(row) for row in rows]
 
     def revision(self, item_id: str) -> str:
         """Return a name for the present state of an item's pairs: the number of its last journal entry."""

@@ -20,7 +20,8 @@ from psygnal import Signal
 from sqlalchemy import select
 
 # Importing a file of commands makes their kinds known: undo after a restart needs every one of them.
-import workstation.project.commands  # noqa: F401
+import workstation.project.commands
+import workstation.project.suggestion_commands  # noqa: F401
 from engines.contract.errors import ProjectError
 from engines.contract.kinds import Action, Split
 from engines.contract.manifest import Manifest
