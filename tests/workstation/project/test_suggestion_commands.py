@@ -90,7 +90,7 @@ def test_asking_again_replaces_the_untouched_ones_in_one_step(project: Project) 
     new = suggestion(50.0)
     stored = project.history.execute(SuggestPairs("a", (new,), (replaced,)))
     assert set(by_id(project)) == {kept, new.pair_id}
-    assert str(stored.title) == "suggest point 3"
+    assert str(stored.title) == "suggest point 2"
     project.history.undo("a")
     assert set(by_id(project)) == {kept, replaced}
     with pytest.raises(InputError, match="no suggestion any more"):
