@@ -34,6 +34,7 @@ SOURCES = {
     "visit_2.jpg": "retina/eyeliner_cf_pair/image_1.jpg",
     "angiogram.png": "retina/fa_octa/fa.png",
     "octa.png": "retina/fa_octa/octa_6x6mm.png",
+    "octa_3mm.png": "retina/fa_octa/octa_3x3mm.png",
 }
 LANDMARK_IMAGE, NUM_LANDMARKS = "colour_fundus.jpg", 10
 MASKS = {"visit_1.jpg": "dark", "visit_2.jpg": "dark", "angiogram.png": "bright"}

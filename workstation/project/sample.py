@@ -5,7 +5,11 @@ Three people:
 - ``person-a``: one photograph, and three pairs of it with a warped copy that looks like a red-free image
   or an angiogram. The transform is known, so the landmarks are exact. Split `evaluation`.
 - ``person-b``: two photographs of one eye at two visits, with computed vessel masks. Split `train`.
-- ``person-c``: an angiogram with a computed vessel mask, and its pair with an OCTA image. Split `val`.
+- ``person-c``: an angiogram with a computed vessel mask, its pair with an OCTA image of 6 x 6 mm, and two
+  pairs with one of 3 x 3 mm. Without training, the angiogram and the 3 mm image are too different in scale
+  to be registered, and the two OCTA images are not: a refusal, and the way round it. Split `val`.
+
+``resources/sample/SOURCES.tsv`` says for each file where it comes from and under which licence.
 """
 
 from __future__ import annotations
@@ -39,10 +43,13 @@ from workstation.project.project import Project
 from workstation.project.store import DATABASE_NAME
 
 SAMPLE_NAME = "Sample project"
-ITEM_COLUMNS = ("subject", "item", "role", "path", "modality", "visit", "laterality", "split")
+SAMPLE_SETTING = "sample"
+"""Setting of a project that says it was made here."""
+ITEM_COLUMNS = ("subject", "item", "role", "path", "modality", "visit", "laterality", "split", "spacing_mm")
+SOURCES_NAME = "SOURCES.tsv"
 _PHOTOGRAPH = "colour_fundus.jpg"
 _SHIPPED = ("visit_1.jpg", "visit_1_vessels.png", "visit_2.jpg", "visit_2_vessels.png")
-_SHIPPED_ANGIOGRAPHY = ("angiogram.png", "angiogram_vessels.png", "octa.png")
+_SHIPPED_ANGIOGRAPHY = ("angiogram.png", "angiogram_vessels.png", "octa.png", "octa_3mm.png")
 _INSIDE_MARGIN_PX = 5.0
 
 
@@ -121,12 +128,13 @@ def _fill(folder: Path) -> None:
         tables = write_sample_files(folder / "images")
         report = import_paths(project, tables)
         assert report.exit_code == 0, report
+        project.set_setting(SAMPLE_SETTING, True)
 
 
 def write_sample_files(folder: Path) -> list[Path]:
     """Write the images, `items.csv` and `keypoints.csv` of the sample; return the two tables."""
     folder.mkdir(parents=True)
-    for name in (_PHOTOGRAPH, *_SHIPPED, *_SHIPPED_ANGIOGRAPHY, "README.txt"):
+    for name in (_PHOTOGRAPH, *_SHIPPED, *_SHIPPED_ANGIOGRAPHY, "README.txt", SOURCES_NAME):
         shutil.copyfile(resource_path("sample", name), folder / name)
     moving = np.asarray(read_image(folder / _PHOTOGRAPH), dtype=np.uint8)
     landmarks = _read_landmarks(resource_path("sample", "landmarks.csv"))
@@ -141,7 +149,14 @@ def write_sample_files(folder: Path) -> list[Path]:
     ]
 
 
+def read_sources() -> list[dict[str, str]]:
+    """Return a row for each shipped file of the sample: origin, licence, citation, what was done to it."""
+    with resource_path("sample", SOURCES_NAME).open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream, delimiter="\t"))
+
+
 def _item_rows() -> list[tuple[object, ...]]:
+    spacings = {row["file"]: row["spacing_mm"] for row in read_sources()}
     rows: list[tuple[object, ...]] = []
     for warp in _WARPS:
         rows += [
@@ -153,6 +168,10 @@ def _item_rows() -> list[tuple[object, ...]]:
         ("person-b", "visits", "moving", "visit_2.jpg", "CF", "", "L", "train"),
         ("person-c", "fa-octa", "fixed", "angiogram.png", "FA", "", "L", "val"),
         ("person-c", "fa-octa", "moving", "octa.png", "OCTA", "", "L", "val"),
+        ("person-c", "fa-octa-3mm", "fixed", "angiogram.png", "FA", "", "L", "val"),
+        ("person-c", "fa-octa-3mm", "moving", "octa_3mm.png", "OCTA", "", "L", "val"),
+        ("person-c", "octa-6mm-3mm", "fixed", "octa.png", "OCTA", "", "L", "val"),
+        ("person-c", "octa-6mm-3mm", "moving", "octa_3mm.png", "OCTA", "", "L", "val"),
     ]
     for visit in ("1", "2"):
         item = f"visit-{visit}"
@@ -164,7 +183,7 @@ def _item_rows() -> list[tuple[object, ...]]:
         ("person-c", "angiogram", "image", "angiogram.png", "FA", "", "L", "val"),
         ("person-c", "angiogram", "vessel_mask", "angiogram_vessels.png", "", "", "L", "val"),
     ]
-    return rows
+    return [(*row, spacings.get(str(row[3]), "")) for row in rows]
 
 
 def _warped_copy(moving: npt.NDArray[np.uint8], warp: _Warp) -> tuple[npt.NDArray[np.uint8], FloatArray]:

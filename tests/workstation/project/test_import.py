@@ -367,3 +367,18 @@ def test_a_moved_image_is_named_and_found_again(
         empty_project.items.relink("a", "fixed", images / "m1.png")
     empty_project.items.relink("a", "fixed", moved)
     assert empty_project.missing_files() == []
+
+
+def test_the_spacing_of_a_file_is_kept(
+    load: Callable[..., ImportReport], empty_project: Project
+) -> None:
+    head = "subject,item,role,path,spacing_mm\n"
+    assert load(head + "p,a,fixed,f1.png,0.0147\np,a,moving,m1.png,\n").exit_code == 0
+    files = empty_project.items.get("a").files
+    assert (files["fixed"].spacing_mm, files["moving"].spacing_mm) == (0.0147, None)
+
+
+@pytest.mark.parametrize("spacing", ["wide", "-1", "0", "nan"])
+def test_a_spacing_that_is_no_length_is_refused(load: Callable[..., ImportReport], spacing: str) -> None:
+    report = load(f"subject,item,role,path,spacing_mm\np,a,fixed,f1.png,{spacing}\n")
+    assert "no length" in str(report.refused[0])

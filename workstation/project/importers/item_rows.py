@@ -6,6 +6,7 @@ Images stay where they are; every one is decoded once, so that a truncated file 
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -124,6 +125,7 @@ class Plan:
                     modality=file.modality,
                     width=file.width,
                     height=file.height,
+                    spacing_mm=file.spacing_mm,
                 )
                 if file.kind not in _MASK_KINDS:
                     self.claim_content(file.sha256, item.id)
@@ -230,6 +232,7 @@ class _TableImporter:
             modality=row["modality"].upper() or facts.modality,
             width=facts.width,
             height=facts.height,
+            spacing_mm=_spacing(row["spacing_mm"]),
             visit=self._agreed(row, "visit", draft.visit, row["visit"]),
             laterality=self._agreed(row, "laterality", draft.laterality, laterality),
         )
@@ -466,3 +469,20 @@ def _laterality(value: str) -> str | None:
             "There is no laterality '{value}'.", remedy="Choose OD, OS or OU, or leave it empty.", value=value
         )
     return _LATERALITIES[value.lower()]
+
+
+def _spacing(value: str) -> float | None:
+    """Return the distance of neighbouring pixels in mm; None when the cell is empty."""
+    if not value:
+        return None
+    try:
+        spacing_mm = float(value)
+    except ValueError:
+        spacing_mm = math.nan
+    if not 0 < spacing_mm < math.inf:
+        raise TableError(
+            "The spacing '{value}' is no length.",
+            remedy="Give the distance of two neighbouring pixels in mm, or leave the cell empty.",
+            value=value,
+        )
+    return spacing_mm
