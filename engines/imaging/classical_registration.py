@@ -22,7 +22,7 @@ from engines.imaging.registration_result import (
     verdict_for,
 )
 from engines.imaging.skeleton_icp import refine_transform
-from engines.imaging.transform_fits import TransformModel
+from engines.imaging.transform_fits import MatrixModel
 from engines.imaging.vessel_features import PolarityChoice, VesselFeatures, prepare
 
 __all__ = ["ClassicalOptions", "choose", "prepare", "refine", "register", "register_features", "verify"]
@@ -50,7 +50,7 @@ class ClassicalOptions:
     num_candidates: int = 4
     fixed_polarity: PolarityChoice = "auto"
     moving_polarity: PolarityChoice = "auto"
-    model: TransformModel | None = None
+    model: MatrixModel | None = None
     seed: int = 0
 
 
@@ -148,7 +148,7 @@ def refine(
     moving: VesselFeatures,
     homography_fixed_from_moving: FloatArray,
     *,
-    model: TransformModel | None = None,
+    model: MatrixModel | None = None,
     source: str = "proposed",
 ) -> RefinedCandidate | None:
     """Refine and score a transform that somebody else proposed.
@@ -224,7 +224,7 @@ def _refine_common(
     fixed: VesselFeatures,
     moving: VesselFeatures,
     fixed_from_moving: FloatArray,
-    model: TransformModel | None,
+    model: MatrixModel | None,
     source: str,
 ) -> RefinedCandidate | None:
     """Refine and score a transform between the common sizes; the result is between native pixels."""

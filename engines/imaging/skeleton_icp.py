@@ -15,10 +15,10 @@ from scipy.spatial import cKDTree
 from engines.contract.geometry import FloatArray, apply_homography, compose, translation_matrix
 from engines.imaging.overlap_score import map_with_directions, overlap_share
 from engines.imaging.skeleton import SkeletonPoints
-from engines.imaging.transform_fits import TransformModel
+from engines.imaging.transform_fits import MatrixModel
 from engines.imaging.vessel_features import VesselFeatures
 
-_COARSE_STAGES: tuple[tuple[TransformModel, float, int], ...] = (
+_COARSE_STAGES: tuple[tuple[MatrixModel, float, int], ...] = (
     ("similarity", 24.0, 3),
     ("similarity", 14.0, 3),
     ("affine", 10.0, 4),
@@ -51,7 +51,7 @@ class RefinedTransform:
     """
 
     fixed_from_moving: FloatArray
-    model: TransformModel
+    model: MatrixModel
     num_pairs: int
 
 
@@ -59,7 +59,7 @@ def refine_transform(
     fixed: VesselFeatures,
     moving: VesselFeatures,
     fixed_from_moving: FloatArray,
-    final_model: TransformModel | None = None,
+    final_model: MatrixModel | None = None,
 ) -> RefinedTransform | None:
     """Refine a transform between the common sizes of two images.
 
@@ -131,7 +131,7 @@ class _Alignment:
         return compose(state, unit, translation_matrix((-self._centre[0], -self._centre[1])))
 
     def step(
-        self, state: FloatArray, model: TransformModel, tolerance: float
+        self, state: FloatArray, model: MatrixModel, tolerance: float
     ) -> tuple[FloatArray, int] | None:
         """Pair points under the current transform and improve it once; None when that is not possible."""
         mapped_xy, mapped_directions = map_with_directions(self.matrix(state), self._moving)
@@ -205,7 +205,7 @@ def _similarity_design(points_xy: FloatArray) -> FloatArray:
 
 
 def _jacobian(
-    state: FloatArray, unit_xy: FloatArray, mapped_xy: FloatArray, model: TransformModel
+    state: FloatArray, unit_xy: FloatArray, mapped_xy: FloatArray, model: MatrixModel
 ) -> FloatArray:
     """Return the derivative of mapped points by the parameters of a model, (N, 2, P)."""
     x, y = unit_xy.T
@@ -237,7 +237,7 @@ def _solve(rows: FloatArray, residual: FloatArray, weight: FloatArray) -> FloatA
         return None
 
 
-def _add(state: FloatArray, update: FloatArray, model: TransformModel) -> FloatArray:
+def _add(state: FloatArray, update: FloatArray, model: MatrixModel) -> FloatArray:
     if model == "similarity":
         a, b, x, y = update
         return state + np.array([[a, -b, x], [b, a, y], [0.0, 0.0, 0.0]])

@@ -1,6 +1,6 @@
-"""Fit similarity, affine and homography transforms to point pairs: least squares, leave-one-out, robust.
+"""Fit transforms to point pairs: least squares of every model, and robust ones for pairs with outliers.
 
-All matrices are ``out_from_in``; points are ``(x, y)`` pixels. Errors are distances in the *out* frame.
+All transforms are ``out_from_in``; points are ``(x, y)`` pixels. Errors are distances in the *out* frame.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ import numpy.typing as npt
 from engines.contract.errors import GeometryError
 from engines.contract.geometry import FloatArray, apply_homography, as_points_xy, compose, invert, normalise
 from engines.imaging.opencv import cv2
+from engines.imaging.point_pairs import SMALLEST_NUM_POINTS, SMALLEST_SPREAD, collinear, paired, scaled_pairs
+from engines.imaging.point_transform import PointTransform, ProjectiveTransform, TransformModel
+from engines.imaging.quadratic_transform import fit_quadratic
+from engines.imaging.thin_plate_spline import fit_thin_plate_spline
 
-TransformModel: TypeAlias = Literal["similarity", "affine", "homography"]
+MatrixModel: TypeAlias = Literal["similarity", "affine", "homography"]
 
-SMALLEST_NUM_POINTS: dict[TransformModel, int] = {"similarity": 2, "affine": 3, "homography": 4}
 _REFINEMENT_STEPS = 8
-_SMALLEST_SPREAD = 1e-6
 _PLAUSIBLE_SCALES = (0.15, 6.0)
 _LARGEST_STRETCH = 2.0
 _LARGEST_DEPTH_CHANGE = 0.5
@@ -26,8 +28,29 @@ _ROBUST_ITERATIONS = 10_000
 _ROBUST_CONFIDENCE = 0.9999
 
 
-def fit(model: TransformModel, in_xy: npt.ArrayLike, out_xy: npt.ArrayLike) -> FloatArray:
-    """Return the least-squares transform of a model.
+def fit_transform(model: TransformModel, in_xy: npt.ArrayLike, out_xy: npt.ArrayLike) -> PointTransform:
+    """Return the least-squares transform of any model; the thin-plate spline goes through every pair.
+
+    Parameters
+    ----------
+    model : TransformModel
+    in_xy, out_xy : array_like, (N, 2)
+        At least ``SMALLEST_NUM_POINTS[model]`` pairs.
+
+    Raises
+    ------
+    GeometryError
+        If there are too few pairs, or they do not determine the model.
+    """
+    if model == "quadratic":
+        return fit_quadratic(in_xy, out_xy)
+    if model == "thin_plate_spline":
+        return fit_thin_plate_spline(in_xy, out_xy)
+    return ProjectiveTransform(fit(model, in_xy, out_xy))
+
+
+def fit(model: MatrixModel, in_xy: npt.ArrayLike, out_xy: npt.ArrayLike) -> FloatArray:
+    """Return the least-squares matrix of a model.
 
     Parameters
     ----------
@@ -45,12 +68,12 @@ def fit(model: TransformModel, in_xy: npt.ArrayLike, out_xy: npt.ArrayLike) -> F
     GeometryError
         If there are too few pairs, or they coincide or lie on one line.
     """
-    if model not in get_args(TransformModel):
+    if model not in get_args(MatrixModel):
         raise GeometryError(
             "There is no transform model {model}.",
             remedy="Use {models}.",
             model=model,
-            models=", ".join(get_args(TransformModel)),
+            models=", ".join(get_args(MatrixModel)),
         )
     return {"similarity": fit_similarity, "affine": fit_affine, "homography": fit_homography}[model](
         in_xy, out_xy
@@ -59,21 +82,21 @@ def fit(model: TransformModel, in_xy: npt.ArrayLike, out_xy: npt.ArrayLike) -> F
 
 def fit_similarity(in_xy: npt.ArrayLike, out_xy: npt.ArrayLike) -> FloatArray:
     """Return the turn, scaling and shift with the least sum of squared errors; see `fit`."""
-    points_in, points_out, to_in, to_out = _checked("similarity", in_xy, out_xy)
+    points_in, points_out, frame_in, frame_out = scaled_pairs("similarity", in_xy, out_xy)
     x, y = points_in.T
     zero, one = np.zeros_like(x), np.ones_like(x)
     design = np.concatenate([np.column_stack([x, -y, one, zero]), np.column_stack([y, x, zero, one])])
     (a, b, shift_x, shift_y), *_ = np.linalg.lstsq(design, points_out.T.reshape(-1), rcond=None)
     inner = np.array([[a, -b, shift_x], [b, a, shift_y], [0.0, 0.0, 1.0]])
-    return compose(invert(to_out), inner, to_in)
+    return compose(invert(frame_out.matrix), inner, frame_in.matrix)
 
 
 def fit_affine(in_xy: npt.ArrayLike, out_xy: npt.ArrayLike) -> FloatArray:
     """Return the affine transform with the least sum of squared errors; see `fit`."""
-    points_in, points_out, to_in, to_out = _checked("affine", in_xy, out_xy)
+    points_in, points_out, frame_in, frame_out = scaled_pairs("affine", in_xy, out_xy)
     design = np.column_stack([points_in, np.ones(len(points_in))])
     solution, *_ = np.linalg.lstsq(design, points_out, rcond=None)
-    return compose(invert(to_out), np.vstack([solution.T, [0.0, 0.0, 1.0]]), to_in)
+    return compose(invert(frame_out.matrix), np.vstack([solution.T, [0.0, 0.0, 1.0]]), frame_in.matrix)
 
 
 def fit_homography(in_xy: npt.ArrayLike, out_xy: npt.ArrayLike) -> FloatArray:
@@ -82,7 +105,7 @@ def fit_homography(in_xy: npt.ArrayLike, out_xy: npt.ArrayLike) -> FloatArray:
     Starts from the normalised direct linear transform, whose error is algebraic, and improves the
     geometric error by Gauss-Newton steps as long as it falls.
     """
-    points_in, points_out, to_in, to_out = _checked("homography", in_xy, out_xy)
+    points_in, points_out, frame_in, frame_out = scaled_pairs("homography", in_xy, out_xy)
     x, y = points_in.T
     u, v = points_out.T
     zero, one = np.zeros_like(x), np.ones_like(x)
@@ -92,9 +115,14 @@ def fit_homography(in_xy: npt.ArrayLike, out_xy: npt.ArrayLike) -> FloatArray:
             np.column_stack([zero, zero, zero, x, y, one, -v * x, -v * y, -v]),
         ]
     )
-    _, strengths, directions = np.linalg.svd(design, full_matrices=True)
-    if strengths[7] < _SMALLEST_SPREAD * strengths[0] or abs(directions[8, 8]) < 1e-9:
-        raise _collinear("homography")
+    # Four pairs leave the null space to a ninth direction, which a row of zeros makes room for.
+    _, strengths, directions = np.linalg.svd(np.vstack([design, np.zeros(9)]), full_matrices=False)
+    if strengths[7] < SMALLEST_SPREAD * strengths[0] or abs(directions[8, 8]) < 1e-9:
+        raise collinear("homography")
+    sizes = np.linalg.svd(directions[8].reshape(3, 3), compute_uv=False)
+    if sizes[2] < SMALLEST_SPREAD * sizes[0]:
+        # All but one of the points on a line: the solution squeezes the image to nothing.
+        raise collinear("homography")
     matrix = normalise(directions[8].reshape(3, 3))
     error = _squared_error(matrix, points_in, points_out)
     for _ in range(_REFINEMENT_STEPS):
@@ -103,33 +131,13 @@ def fit_homography(in_xy: npt.ArrayLike, out_xy: npt.ArrayLike) -> FloatArray:
         if not improved_error < error:
             break
         matrix, error = improved, improved_error
-    return compose(invert(to_out), matrix, to_in)
+    return compose(invert(frame_out.matrix), matrix, frame_in.matrix)
 
 
 def residuals(out_from_in: npt.ArrayLike, in_xy: npt.ArrayLike, out_xy: npt.ArrayLike) -> FloatArray:
     """Return the distance of each mapped point to its partner in out pixels, ``(N,)``."""
     difference = apply_homography(out_from_in, in_xy) - as_points_xy(out_xy)
     return np.asarray(np.hypot(difference[:, 0], difference[:, 1]))
-
-
-def leave_one_out_residuals(model: TransformModel, in_xy: npt.ArrayLike, out_xy: npt.ArrayLike) -> FloatArray:
-    """Return the residual of each pair under the transform fitted to all the others, ``(N,)``.
-
-    Raises
-    ------
-    GeometryError
-        If there is not one pair more than the model needs, or the others do not determine it.
-    """
-    points_in, points_out = as_points_xy(in_xy), as_points_xy(out_xy)
-    needed = SMALLEST_NUM_POINTS[model] + 1
-    if len(points_in) < needed:
-        raise _too_few(model, len(points_in), needed)
-    distances = np.empty(len(points_in))
-    for left_out in range(len(points_in)):
-        is_kept = np.arange(len(points_in)) != left_out
-        matrix = fit(model, points_in[is_kept], points_out[is_kept])
-        distances[left_out] = residuals(matrix, points_in[~is_kept], points_out[~is_kept])[0]
-    return distances
 
 
 class RobustFit(NamedTuple):
@@ -168,7 +176,7 @@ def estimate_homography_magsac(
     RobustFit
         The same for the same input; never an error for matches that do not fit.
     """
-    points_in, points_out = _paired(in_xy, out_xy)
+    points_in, points_out = paired(in_xy, out_xy)
     if len(points_in) < SMALLEST_NUM_POINTS["homography"]:
         return _no_fit(len(points_in))
     try:
@@ -190,7 +198,7 @@ def estimate_affine_magsac(
     in_xy: npt.ArrayLike, out_xy: npt.ArrayLike, threshold_px: float = 3.0
 ) -> RobustFit:
     """Estimate an affine transform with MAGSAC++; see `estimate_homography_magsac`."""
-    points_in, points_out = _paired(in_xy, out_xy)
+    points_in, points_out = paired(in_xy, out_xy)
     if len(points_in) < SMALLEST_NUM_POINTS["affine"]:
         return _no_fit(len(points_in))
     try:
@@ -251,71 +259,6 @@ def _homography_step(matrix: FloatArray, points_in: FloatArray, points_out: Floa
 
 def _squared_error(matrix: FloatArray, points_in: FloatArray, points_out: FloatArray) -> float:
     return float(np.square(residuals(matrix, points_in, points_out)).sum())
-
-
-def _paired(in_xy: npt.ArrayLike, out_xy: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
-    points_in, points_out = as_points_xy(in_xy), as_points_xy(out_xy)
-    if len(points_in) != len(points_out):
-        raise GeometryError(
-            "{num_in} points cannot be paired with {num_out}.",
-            num_in=len(points_in),
-            num_out=len(points_out),
-        )
-    if not (np.isfinite(points_in).all() and np.isfinite(points_out).all()):
-        raise GeometryError("Points must be finite numbers.", remedy="Remove the points without coordinates.")
-    return points_in, points_out
-
-
-def _checked(
-    model: TransformModel, in_xy: npt.ArrayLike, out_xy: npt.ArrayLike
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Return points centred and scaled to spread 1, and the matrices that did it."""
-    points_in, points_out = _paired(in_xy, out_xy)
-    needed = SMALLEST_NUM_POINTS[model]
-    if len(points_in) < needed:
-        raise _too_few(model, len(points_in), needed)
-    scaled, matrices = [], []
-    for points in (points_in, points_out):
-        centre = points.mean(axis=0)
-        centred = points - centre
-        large, small = np.linalg.svd(centred, compute_uv=False)[:2]
-        size = float(np.abs(points).max()) + 1.0
-        if large < _SMALLEST_SPREAD * size:
-            raise GeometryError(
-                "The points of one image all lie in one place.", remedy="Place them apart from each other."
-            )
-        if model != "similarity" and small < _SMALLEST_SPREAD * large:
-            raise _collinear(model)
-        scale = np.sqrt(len(points)) / large
-        scaled.append(centred * scale)
-        matrices.append(
-            np.array(
-                [
-                    [scale, 0.0, -scale * centre[0]],
-                    [0.0, scale, -scale * centre[1]],
-                    [0.0, 0.0, 1.0],
-                ]
-            )
-        )
-    return scaled[0], scaled[1], matrices[0], matrices[1]
-
-
-def _too_few(model: str, num_points: int, needed: int) -> GeometryError:
-    return GeometryError(
-        "{num_points} point pairs do not determine this {model}; {needed} are needed.",
-        remedy="Place more pairs, or choose a simpler transform.",
-        num_points=num_points,
-        model=model,
-        needed=needed,
-    )
-
-
-def _collinear(model: str) -> GeometryError:
-    return GeometryError(
-        "The points lie on one line, so they do not determine this {model}.",
-        remedy="Add a pair away from the line, or choose a similarity.",
-        model=model,
-    )
 
 
 def _no_fit(num_points: int) -> RobustFit:

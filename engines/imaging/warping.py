@@ -7,11 +7,11 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from engines.contract.errors import GeometryError
 from engines.contract.geometry import FloatArray, Size, rotation_on_enlarged_canvas
 from engines.imaging.images import ImageArray, channel_for_vessels, to_uint8
 from engines.imaging.opencv import cv2
 from engines.imaging.point_transform import PointTransform
+from engines.imaging.sampling_map import FINAL_NODES, sampling_map
 
 Interpolation: TypeAlias = Literal["nearest", "linear", "cubic"]
 _FLAGS = {"nearest": cv2.INTER_NEAREST, "linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC}
@@ -23,6 +23,8 @@ def warp_to_fixed(
     fixed_from_moving: npt.ArrayLike | PointTransform,
     fixed_size: Size,
     interpolation: Interpolation = "linear",
+    *,
+    num_nodes: int = FINAL_NODES,
 ) -> ImageArray:
     """Resample a moving image on the pixels of the fixed image.
 
@@ -33,14 +35,38 @@ def warp_to_fixed(
     fixed_size : (width, height), px
     interpolation : "nearest", "linear" or "cubic"
         Nearest for masks and label maps.
+    num_nodes : int
+        Of the grid on which a curved transform is inverted; `PREVIEW_NODES` while a point is dragged.
 
     Returns
     -------
     ndarray of the same type, (height, width) or (height, width, 3)
         0 where the moving image does not reach.
     """
-    matrix = _matrix_of(fixed_from_moving)
-    return np.asarray(cv2.warpPerspective(moving, matrix, fixed_size, flags=_FLAGS[interpolation]))
+    is_transform = isinstance(fixed_from_moving, PointTransform)
+    matrix = fixed_from_moving.matrix if is_transform else np.asarray(fixed_from_moving, dtype=np.float64)
+    if matrix is not None:
+        return np.asarray(cv2.warpPerspective(moving, matrix, fixed_size, flags=_FLAGS[interpolation]))
+    return resample(moving, sampling_map(fixed_from_moving, fixed_size, num_nodes), interpolation)
+
+
+def resample(
+    moving: ImageArray, moving_from_fixed_xy: npt.NDArray[np.float32], interpolation: Interpolation = "linear"
+) -> ImageArray:
+    """Resample a moving image through a `sampling_map`, which serves any number of images.
+
+    Parameters
+    ----------
+    moving : ndarray of uint8 or uint16, (H, W) or (H, W, 3)
+    moving_from_fixed_xy : ndarray of float32, (height, width, 2)
+
+    Returns
+    -------
+    ndarray of the same type, (height, width) or (height, width, 3)
+        0 where the moving image does not reach.
+    """
+    flags = _FLAGS[interpolation]
+    return np.asarray(cv2.remap(moving, moving_from_fixed_xy, None, flags, borderMode=cv2.BORDER_CONSTANT))
 
 
 def rotate_on_enlarged_canvas(
@@ -67,9 +93,9 @@ def blend(
 
     Where both are equally bright the result is grey to white. Both are stretched to full contrast.
     """
-    green = _stretched(fixed)
+    green = stretched(fixed)
     size = (fixed.shape[1], fixed.shape[0])
-    magenta = warp_to_fixed(_stretched(moving), fixed_from_moving, size)
+    magenta = warp_to_fixed(stretched(moving), fixed_from_moving, size)
     return np.dstack([magenta, green, magenta]).astype(np.uint8)
 
 
@@ -87,21 +113,13 @@ def checkerboard(
     return np.where(is_fixed, _as_rgb(fixed), _as_rgb(warped)).astype(np.uint8)
 
 
-def _matrix_of(transform: npt.ArrayLike | PointTransform) -> FloatArray:
-    if not isinstance(transform, PointTransform):
-        return np.asarray(transform, dtype=np.float64)
-    matrix = transform.matrix
-    if matrix is None:
-        raise GeometryError("A curved transform has no matrix.")
-    return matrix
-
-
 def _as_rgb(image: ImageArray) -> npt.NDArray[np.uint8]:
     eight_bit = to_uint8(image)
     return eight_bit if eight_bit.ndim == 3 else np.dstack([eight_bit] * 3)
 
 
-def _stretched(image: ImageArray) -> npt.NDArray[np.uint8]:
+def stretched(image: ImageArray) -> npt.NDArray[np.uint8]:
+    """Return the channel that shows vessels best at full contrast, ``(H, W)``."""
     grey = channel_for_vessels(to_uint8(image))
     seen = grey[grey > 0]
     low, high = np.percentile(seen, _STRETCH_PERCENTILES) if seen.size else (0.0, 1.0)

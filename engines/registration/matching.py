@@ -11,7 +11,7 @@ import numpy.typing as npt
 from engines.contract.geometry import FloatArray, Size, apply_homography, image_corners_xy
 from engines.imaging.opencv import cv2
 from engines.imaging.transform_fits import (
-    TransformModel,
+    MatrixModel,
     estimate_affine_magsac,
     estimate_homography_magsac,
     is_plausible,
@@ -59,7 +59,7 @@ class Consensus:
     """
 
     fixed_from_moving: FloatArray
-    model: TransformModel
+    model: MatrixModel
     is_inlier: npt.NDArray[np.bool_]
     rmse_px: float
 
@@ -120,7 +120,7 @@ def find_consensus(
     -------
     Consensus or None
     """
-    families: tuple[TransformModel, ...] = (
+    families: tuple[MatrixModel, ...] = (
         ("similarity", "affine", "homography") if model == "auto" else (model,)
     )
     best: tuple[float, Consensus] | None = None
@@ -143,7 +143,7 @@ def find_consensus(
 
 
 def _estimate(
-    family: TransformModel, fixed_xy: FloatArray, moving_xy: FloatArray, inlier_px: float
+    family: MatrixModel, fixed_xy: FloatArray, moving_xy: FloatArray, inlier_px: float
 ) -> FloatArray | None:
     if family == "homography":
         return estimate_homography_magsac(moving_xy, fixed_xy, inlier_px).out_from_in

@@ -25,8 +25,9 @@ from engines.contract.geometry import apply_homography
 from engines.imaging.classical_registration import register
 from engines.imaging.images import ImageArray, read_image
 from engines.imaging.landmark_metrics import PairScore, score_errors, score_pair, score_pairs
+from engines.imaging.leave_one_out import leave_one_out_residuals
 from engines.imaging.stress import STRESS_KINDS, derive
-from engines.imaging.transform_fits import fit, leave_one_out_residuals
+from engines.imaging.transform_fits import fit
 from engines.imaging.warping import rotate_on_enlarged_canvas
 
 Say: TypeAlias = Callable[[str], None]

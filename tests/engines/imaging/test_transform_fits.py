@@ -7,12 +7,12 @@ import pytest
 
 from engines.contract.errors import GeometryError
 from engines.contract.geometry import apply_homography, similarity_matrix
+from engines.imaging.leave_one_out import leave_one_out_residuals
 from engines.imaging.transform_fits import (
     estimate_affine_magsac,
     estimate_homography_magsac,
     fit,
     is_plausible,
-    leave_one_out_residuals,
     residuals,
 )
 
