@@ -130,9 +130,7 @@ class _Alignment:
         unit = np.diag([1 / self._spread, 1 / self._spread, 1.0])
         return compose(state, unit, translation_matrix((-self._centre[0], -self._centre[1])))
 
-    def step(
-        self, state: FloatArray, model: MatrixModel, tolerance: float
-    ) -> tuple[FloatArray, int] | None:
+    def step(self, state: FloatArray, model: MatrixModel, tolerance: float) -> tuple[FloatArray, int] | None:
         """Pair points under the current transform and improve it once; None when that is not possible."""
         mapped_xy, mapped_directions = map_with_directions(self.matrix(state), self._moving)
         moving_index, fixed_index = self._pairs(mapped_xy, mapped_directions, tolerance)
