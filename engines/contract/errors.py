@@ -73,6 +73,10 @@ class ImageSizeError(InputError):
     """An image is too small or too large to work with."""
 
 
+class VolumeReadError(InputError):
+    """A file or series is not a readable volume."""
+
+
 class TableError(InputError):
     """A table cannot be used: a column is missing, or it is not a table."""
 
