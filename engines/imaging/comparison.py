@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,11 @@ class Change(IntEnum):
 
 
 # -- composed pictures, as figures show them -------------------------------------------------------------
+
+
+def blend_of(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> ByteImage:
+    """Return two grey images of one size, uint8: the first in green and the second in magenta, RGB."""
+    return np.asarray(np.dstack([second, first, second]), dtype=np.uint8)
 
 
 def compose_curtain(first: ByteImage, second: ByteImage, share: float, *, is_vertical: bool) -> ByteImage:

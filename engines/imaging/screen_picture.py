@@ -1,4 +1,4 @@
-"""Images made ready for the screen: in its byte order, with halved copies, and warped no finer than needed."""
+"""Images made ready for the screen: in its byte order, with halved copies, warped no finer than needed."""
 
 from __future__ import annotations
 

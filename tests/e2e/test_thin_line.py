@@ -91,7 +91,7 @@ def test_thin_line(open_window: Callable[..., Any], tmp_path: Path) -> None:
     driver.wait(lambda: not controller.is_registering, "registering has ended", 120)
     driver.wait(lambda: controller.link is not None, "the transform links the canvases", 20)
     driver.press("B", view.fixed)
-    driver.wait(lambda: view.is_blend_shown, "the overlay is shown", 20)
+    driver.wait(lambda: pairs.overlay.painter.is_over_shown, "the overlay is shown", 20)
     link = np.array(controller.link.matrix)
     num_runs = len(project.runs.folders())
     assert num_runs == 2

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QApplication, QPushButton, QToolButton
 from engines.contract.errors import InputError
 from engines.contract.kinds import Severity
 from workstation import app
+from workstation.actions.held_key import HOLD_MS
 from workstation.exception_path import ExceptionPath, card_of_exception
 from workstation.main_window import MIN_SIZE, MainWindow
 from workstation.project import importers
@@ -25,6 +26,7 @@ from workstation.project.history import EditNotSavedError
 from workstation.project.project import Project
 from workstation.screens import SCREENS
 from workstation.settings import Settings
+from workstation.views.overlay_modes import Mode
 
 READY_MS = 20_000
 
@@ -201,13 +203,15 @@ def test_letters_typed_into_the_filter_are_no_shortcuts(opened: MainWindow) -> N
 def test_peek_key_works_while_the_focus_is_in_the_table(opened: MainWindow) -> None:
     centre = opened.screen("pairs").centre
     opened.actions_.action("pairs.blend").trigger()
-    wait(lambda: centre.pair_view.is_blend_shown)
+    wait(lambda: centre.overlay.painter.is_over_shown)
     centre.table.setFocus()
     QTest.keyPress(centre.table, Qt.Key.Key_T)
-    assert not centre.pair_view.is_blend_shown
+    assert centre.overlay.overlay.mode is Mode.WARPED
+    QTest.qWait(HOLD_MS + 40)
     QTest.keyRelease(centre.table, Qt.Key.Key_T)
-    wait(lambda: centre.pair_view.is_blend_shown)
+    wait(lambda: centre.overlay.overlay.mode is Mode.BLEND)
     opened.actions_.action("pairs.blend").trigger()
+    assert not centre.overlay.painter.is_over_shown
 
 
 def test_refused_edit_is_a_red_card_and_is_kept_without_a_traceback(

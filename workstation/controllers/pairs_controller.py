@@ -229,6 +229,8 @@ class PairsController(QObject):
         fit = fit_pairs(shown, self._model, has_left_out=False)
         self._view.show_pairs(fit.rows, pair_id)
         self._view.show_fit(fit.summary)
+        if not self.registration.is_linked:
+            self.overlay.preview(fit.fixed_from_moving)
 
     def nudge(self, side: Side, dx: float, dy: float) -> None:
         """Move the selected point of a side by pixels."""

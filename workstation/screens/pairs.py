@@ -11,8 +11,19 @@ from workstation.actions.registry import ActionRegistry
 from workstation.controllers.pairs_controller import PairsController
 from workstation.controllers.workbench import Workbench
 from workstation.screens import Screen
+from workstation.screens.mode_actions import bind_modes, bind_turning
+from workstation.views.overlay_modes import Mode
 from workstation.views.pairs_panel import PairsPanel
 from workstation.views.pairs_screen import PairsScreen
+
+PAIR_MODE_VERBS = {
+    "blend": Mode.BLEND,
+    "peek": Mode.WARPED,
+    "flicker": Mode.FLICKER,
+    "curtain": Mode.CURTAIN,
+    "checkerboard": Mode.CHECKERBOARD,
+}
+TURNING_VERBS = ("overlay_less", "overlay_more", "curtain_turn")
 
 
 def build(workbench: Workbench, actions: ActionRegistry) -> Screen:
@@ -25,7 +36,6 @@ def build(workbench: Workbench, actions: ActionRegistry) -> Screen:
     view.pointMoved.connect(controller.move)
     view.pointDragged.connect(controller.drag)
     view.pairSelected.connect(controller.select)
-    view.peekHeld.connect(controller.overlay.peek)
     view.cursorMoved.connect(
         lambda side, x, y: workbench.cursor_moved.emit(f"{side}   x {x:.1f}   y {y:.1f} px")
     )
@@ -40,6 +50,7 @@ def build(workbench: Workbench, actions: ActionRegistry) -> Screen:
 
     def close() -> None:
         controller.close()
+        centre.overlay.shut()
         view.shut()
 
     return Screen(centre, panel, controller, close=close)
@@ -79,7 +90,7 @@ def _bind(actions: ActionRegistry, centre: PairsScreen, controller: PairsControl
         else:
             choose_tool(False)
 
-    lock, blend = actions.action("pairs.lock"), actions.action("pairs.blend")
+    lock = actions.action("pairs.lock")
     handlers: dict[str, tuple[Callable[[], None], Callable[[], str] | None]] = {
         "add": (lambda: choose_tool(True), no_images),
         "select": (lambda: choose_tool(False), no_images),
@@ -90,7 +101,6 @@ def _bind(actions: ActionRegistry, centre: PairsScreen, controller: PairsControl
         "exclude": (controller.toggle_excluded, no_selection),
         "delete": (controller.delete, no_selection),
         "lock": (lambda: view.set_locked(lock.isChecked()), no_images),
-        "blend": (lambda: controller.overlay.set_blend(blend.isChecked()), no_link),
         "reset_view": (view.show_whole, no_images),
         "register": (controller.register, cannot_register),
         "use_registration": (controller.registration.use_anyway, no_images),
@@ -99,7 +109,8 @@ def _bind(actions: ActionRegistry, centre: PairsScreen, controller: PairsControl
         actions.bind(f"pairs.{verb}", triggered, reason)
     actions.set_scope(CANVAS, view)
     actions.set_scope(AREA, view, centre.table)
+    bind_modes(actions, "pairs", PAIR_MODE_VERBS, controller.overlay, centre, no_link)
+    bind_turning(actions, "pairs", TURNING_VERBS, centre.overlay, no_images)
     with QSignalBlocker(actions):
         choose_tool(False)
         lock.setChecked(True)
-        blend.setChecked(False)

@@ -102,8 +102,6 @@ class PairView(QWidget):
     cursorMoved : side, x, y
     nudged : side, dx, dy
         An arrow key moves the selected point of a side by so many pixels.
-    peekHeld : bool
-        The overlay is wanted for as long as a key is held.
     """
 
     pointAdded = Signal(str, float, float)
@@ -111,7 +109,6 @@ class PairView(QWidget):
     pointDragged = Signal(str, str, float, float)
     pairSelected = Signal(str)
     cursorMoved = Signal(str, float, float)
-    peekHeld = Signal(bool)
     nudged = Signal(str, float, float)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -122,8 +119,6 @@ class PairView(QWidget):
         self.is_locked = True
         self._fixed_from_moving: PointTransform | None = None
         self._is_following = False
-        self._blend: np.ndarray | None = None
-        self._images: tuple[np.ndarray | None, np.ndarray | None] = (None, None)
         self.captions = {side: QLabel() for side in SIDES}
         self.notes = {side: QLabel() for side in SIDES}
         splitter = QSplitter(Qt.Orientation.Horizontal)
@@ -141,7 +136,6 @@ class PairView(QWidget):
             canvas.viewChanged.connect(lambda side=side: self._follow(side))
             canvas.cursorMoved.connect(lambda x, y, side=side: self._on_cursor(side, x, y))
             canvas.cursorLeft.connect(self._on_cursor_left)
-            canvas.keyHeld.connect(self._on_key)
             canvas.arrowPressed.connect(lambda dx, dy, side=side: self.nudged.emit(side, dx, dy))
 
     def canvas(self, side: str) -> ImageCanvas:
@@ -152,7 +146,6 @@ class PairView(QWidget):
 
     def show_images(self, fixed: np.ndarray | None, moving: np.ndarray | None) -> None:
         """Show two images, or none."""
-        self._images, self._blend = (fixed, moving), None
         self._fixed_from_moving = None
         self._is_following = True
         try:
@@ -177,18 +170,6 @@ class PairView(QWidget):
         """Write what a pane shows, and a short note on its right."""
         self.captions[side].setText(title)
         self.notes[side].setText(note)
-
-    def show_blend(self, blend: np.ndarray | None) -> None:
-        """Show moving warped onto fixed in the fixed pane; None shows the fixed image again."""
-        if blend is None and self._blend is None:
-            return
-        self._blend = blend
-        self.fixed.show_image(blend if blend is not None else self._images[0], keep_view=True)
-
-    @property
-    def is_blend_shown(self) -> bool:
-        """Whether the fixed pane shows the overlay."""
-        return self._blend is not None
 
     # -- link ----------------------------------------------------------------------------------------
 
@@ -279,10 +260,6 @@ class PairView(QWidget):
     def _on_cursor_left(self) -> None:
         for canvas in (self.fixed, self.moving):
             canvas.overlay.show_ghost(None)
-
-    def _on_key(self, key: int, is_down: bool) -> None:
-        if key == Qt.Key.Key_T:
-            self.peekHeld.emit(is_down)
 
     def _pane(self, side: str) -> QWidget:
         pane = QWidget()

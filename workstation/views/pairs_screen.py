@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -23,8 +22,11 @@ from engines.contract.messages import Message
 from engines.imaging.point_transform import PointTransform
 from workstation.actions.registry import ActionRegistry
 from workstation.translation import translate_message
+from workstation.viewers.image_overlay import ImageOverlay
 from workstation.viewers.pair_view import SIDES, PairView, Tool
 from workstation.views.keypoint_table import KeypointTable
+from workstation.views.mode_words import mode_note
+from workstation.views.overlay_modes import Mode, Overlay
 from workstation.views.pairs_panel import PairsPanel
 from workstation.views.protocols import FitSummary, MethodRow, PairRow, RegistrationSummary
 
@@ -32,7 +34,8 @@ TOOL_BAR = (
     ("select", "add"),
     ("delete", "exclude"),
     ("previous", "next", "worst"),
-    ("lock", "blend", "reset_view"),
+    ("lock", "reset_view"),
+    ("blend", "peek", "flicker", "curtain", "checkerboard"),
 )
 
 
@@ -49,6 +52,8 @@ class PairsScreen(QWidget):
         super().__init__(parent)
         self.panel = panel
         self.pair_view = PairView()
+        self.overlay = ImageOverlay(self.pair_view.fixed)
+        self.overlay.settingsChanged.connect(self._show_overlay_caption)
         self.table = KeypointTable()
         self.message = QLabel()
         self.message.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -120,14 +125,19 @@ class PairsScreen(QWidget):
         """Link the canvases."""
         self.pair_view.set_link(fixed_from_moving, sizes)
 
-    def show_blend(self, blend: Any) -> None:
-        """Show the overlay in the fixed pane, or the fixed image."""
-        self.pair_view.show_blend(blend)
-        if self.pair_view.is_blend_shown:
-            title = self.tr("Overlay")
-            self.pair_view.set_caption("fixed", title, self.tr("fixed green, moving magenta"))
-        else:
-            self.pair_view.set_caption("fixed", self._title("fixed"))
+    def show_overlay(self, overlay: Overlay) -> None:
+        """Lay a picture over the fixed image in a mode, or nothing."""
+        self.overlay.show_overlay(overlay, (self.tr("fixed"), self.tr("moving")))
+        self._show_overlay_caption()
+
+    def _show_overlay_caption(self) -> None:
+        overlay = self.overlay.overlay
+        note = mode_note(overlay.mode, self.overlay.settings)
+        if overlay.mode is Mode.TILES:
+            note = ""
+        elif overlay.picture is None or not overlay.is_current:
+            note = f"{note}  …"
+        self.pair_view.set_caption("fixed", self._title("fixed"), note)
 
     def show_tool(self, *, is_adding: bool, half_label: str) -> None:
         """Say what the next click means."""
@@ -149,22 +159,6 @@ class PairsScreen(QWidget):
     def _title(self, side: str) -> str:
         names = {"fixed": self.tr("Fixed"), "moving": self.tr("Moving")}
         return f"{names[side]}   {self._captions[SIDES.index(side)]}".rstrip()
-
-    # -- keys ----------------------------------------------------------------------------------------
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Peek also when the focus is not in a canvas."""
-        if event.key() == Qt.Key.Key_T and not event.isAutoRepeat():
-            self.pair_view.peekHeld.emit(True)
-        else:
-            super().keyPressEvent(event)
-
-    def keyReleaseEvent(self, event: QKeyEvent) -> None:
-        """End the peek."""
-        if event.key() == Qt.Key.Key_T and not event.isAutoRepeat():
-            self.pair_view.peekHeld.emit(False)
-        else:
-            super().keyReleaseEvent(event)
 
 
 def _tool_bar(actions: ActionRegistry) -> QWidget:

@@ -14,6 +14,7 @@ from engines.contract.kinds import Severity
 from engines.contract.messages import Message
 from engines.contract.spec import MetricSpec
 from engines.imaging.point_transform import PointTransform
+from workstation.views.overlay_modes import Overlay
 
 Image: TypeAlias = npt.NDArray[Any]
 """Pixels as (H, W) or (H, W, 3)."""
@@ -103,7 +104,7 @@ class FitSummary:
     Parameters
     ----------
     model : str
-        similarity, affine or homography.
+        A `TransformModel`.
     num_used, num_pairs : int
     mean_px, loo_px : float or None
         Mean residuals in fixed pixels.
@@ -114,6 +115,8 @@ class FitSummary:
     worst_px : float or None
     problem : Message
         Why no transform could be fitted although there are enough pairs.
+    residuals_px : tuple of float
+        Of every used pair: left out where that is known, otherwise of the fit.
     """
 
     model: str
@@ -125,6 +128,36 @@ class FitSummary:
     worst: str = ""
     worst_px: float | None = None
     problem: Message = NOTHING
+    residuals_px: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelScore:
+    """How well one kind of transform suits the pairs.
+
+    Parameters
+    ----------
+    model : str
+        A `TransformModel`.
+    fit_px, loo_px : float or None
+        Mean residuals in fixed pixels, of the fit and with each pair left out.
+    missing : int
+        Pairs that it still needs.
+    problem : Message
+        Why it could not be fitted although there are enough pairs.
+    folded_share : float
+        Share of the moving image that it turns inside out, 0..1.
+    is_best : bool
+        Whether no other model has a smaller left-out residual.
+    """
+
+    model: str
+    fit_px: float | None = None
+    loo_px: float | None = None
+    missing: int = 0
+    problem: Message = NOTHING
+    folded_share: float = 0.0
+    is_best: bool = False
 
 
 @dataclass(frozen=True)
@@ -222,6 +255,9 @@ class PairsView(Protocol):
     def show_fit(self, fit: FitSummary) -> None:
         """Show the fit."""
 
+    def show_models(self, scores: Sequence[ModelScore]) -> None:
+        """Show how well every kind of transform suits the pairs."""
+
     def show_methods(self, methods: Sequence[MethodRow], chosen: str) -> None:
         """List the methods of registration."""
 
@@ -231,11 +267,50 @@ class PairsView(Protocol):
     def set_link(self, fixed_from_moving: PointTransform | None, sizes: tuple[Size, Size]) -> None:
         """Link the two views through a transform; None links them by their sizes."""
 
-    def show_blend(self, blend: Image | None) -> None:
-        """Show the overlay of moving warped onto fixed, or the fixed image alone."""
+    def show_overlay(self, overlay: Overlay) -> None:
+        """Lay moving warped onto fixed over the fixed image in a mode, or nothing."""
 
     def show_tool(self, *, is_adding: bool, half_label: str) -> None:
         """Say which tool is on, and whether a pair waits for its second point."""
 
     def show_message(self, message: Message) -> None:
         """Say in place of the images why there are none; an empty message ends it."""
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """One edit in the history list.
+
+    Parameters
+    ----------
+    sequence : int
+        Of the edit; 0 for the moment before the first one.
+    title : Message
+    item_id : str or None
+        None: the whole project.
+    annotator : str
+    at : str
+        ISO 8601, UTC.
+    state : str
+        done, waiting (undone, can be done again), or lost (undone, and others were made since).
+    is_here : bool
+        Whether this is the last edit that is done.
+    """
+
+    sequence: int
+    title: Message
+    item_id: str | None
+    annotator: str
+    at: str
+    state: str
+    is_here: bool = False
+
+
+class HistoryView(Protocol):
+    """The history list as its controller knows it."""
+
+    def show_history(self, rows: Sequence[HistoryRow], item_id: str, *, is_whole_project: bool) -> None:
+        """List edits, the newest first; the last row is the beginning."""
+
+    def show_sentence(self, message: Message) -> None:
+        """Say what happened, or why nothing can."""

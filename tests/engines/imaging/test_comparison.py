@@ -8,6 +8,7 @@ import pytest
 from engines.contract.geometry import similarity_matrix
 from engines.imaging.comparison import (
     Change,
+    blend_of,
     change_between,
     change_shares,
     compose_checkerboard,
@@ -32,6 +33,11 @@ def test_curtain_and_checkerboard_show_both_images() -> None:
     board = compose_checkerboard(first, second, 4)
     assert board[0, ::4, 0].tolist() == [0, 9, 0]
     assert board[4, ::4, 0].tolist() == [9, 0, 9]
+
+
+def test_blend_is_green_for_the_first_and_magenta_for_the_second() -> None:
+    blended = blend_of(np.array([[200, 0]], np.uint8), np.array([[0, 100]], np.uint8))
+    assert blended.tolist() == [[[0, 200, 0], [100, 0, 100]]]
 
 
 def test_change_is_added_removed_and_kept_within_a_tolerance() -> None:

@@ -14,6 +14,7 @@ from workstation.controllers.pairs_controller import PairsController
 from workstation.controllers.registrations import Registration
 from workstation.controllers.workbench import Workbench
 from workstation.project.project import Project
+from workstation.views.overlay_modes import Mode
 from workstation.views.protocols import PairRow, PairsView, RegistrationSummary
 
 
@@ -228,20 +229,8 @@ def test_failed_registration_is_never_overlaid(controller: PairsController, view
     controller.registration.take(registration("not_registered"))
     controller.registration.use_anyway()
     assert controller.link is None
-    controller.overlay.set_blend(True)
-    assert view.show_blend.call_args.args == (None,)
-
-
-def test_blend_is_made_in_the_background_and_peek_swaps_it(
-    controller: PairsController, view: MagicMock, qtbot
-) -> None:
-    controller.overlay.set_blend(True)
-    qtbot.waitUntil(lambda: view.show_blend.call_args.args[0] is not None)
-    assert view.show_blend.call_args.args[0].shape == (160, 200, 3)
-    controller.overlay.peek(True)
-    assert view.show_blend.call_args.args == (None,)
-    controller.overlay.peek(False)
-    qtbot.waitUntil(lambda: view.show_blend.call_args.args[0] is not None)
+    controller.overlay.set_mode(Mode.BLEND)
+    assert view.show_overlay.call_args.args[0].picture is None
 
 
 def test_images_of_an_item_left_behind_are_dropped(

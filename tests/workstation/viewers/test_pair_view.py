@@ -212,34 +212,17 @@ def test_cursor_has_a_ghost_in_the_other_image(view: PairView) -> None:
     assert view.mapped("fixed", mapped) == pytest.approx((40.0, 30.0))
 
 
-def test_arrows_nudge_and_t_peeks_and_napari_gets_no_key(view: PairView) -> None:
-    nudged, peeked = [], []
+def test_arrows_nudge_and_napari_gets_no_key(view: PairView) -> None:
+    nudged = []
     view.nudged.connect(lambda *step: nudged.append(step))
-    view.peekHeld.connect(peeked.append)
     native = view.fixed.native
     QTest.keyClick(native, Qt.Key.Key_Right)
     QTest.keyClick(native, Qt.Key.Key_Up, Qt.KeyboardModifier.ShiftModifier)
-    QTest.keyPress(native, Qt.Key.Key_T)
-    QTest.keyRelease(native, Qt.Key.Key_T)
     QTest.keyClick(native, Qt.Key.Key_V)  # napari: hide the layer
     QTest.keyClick(native, Qt.Key.Key_Delete)  # napari: delete the layer
     assert nudged == [("fixed", 0.25, 0), ("fixed", 0, -1.0)]
-    assert peeked == [True, False]
     assert len(view.fixed.model.layers) == 1
     assert view.fixed.model.layers[0].visible
-
-
-def test_blend_replaces_the_picture_and_keeps_the_view(view: PairView) -> None:
-    wheel(view.fixed, at(view.fixed, (100.0, 100.0)))
-    before = (*view.fixed.centre_xy, view.fixed.zoom)
-    view.show_blend(np.zeros((240, 300, 3), dtype=np.uint8))
-    assert view.is_blend_shown
-    assert view.fixed.model.layers[0].rgb
-    assert (*view.fixed.centre_xy, view.fixed.zoom) == pytest.approx(before)
-    view.show_blend(None)
-    assert not view.is_blend_shown
-    assert not view.fixed.model.layers[0].rgb
-    assert (*view.fixed.centre_xy, view.fixed.zoom) == pytest.approx(before)
 
 
 def test_states_are_drawn_in_different_shapes(view: PairView) -> None:
