@@ -7,7 +7,7 @@ from abc import abstractmethod
 import numpy as np
 import numpy.typing as npt
 
-from engines.contract.geometry import FloatArray, Size, apply_homography, as_points_xy, invert
+from engines.contract.geometry import FloatArray, Size, apply_homography, as_points_xy, compose, invert
 from engines.imaging.point_transform import PointTransform
 
 _NEWTON_STEPS = 25
@@ -100,3 +100,32 @@ class CurvedTransform(PointTransform):
 
 def _solved(jacobian: FloatArray, miss: FloatArray) -> FloatArray:
     return np.asarray(np.linalg.solve(jacobian, miss[:, :, None])[:, :, 0])
+
+
+class ResizedCurve(CurvedTransform):
+    """A curved transform between resized copies of the two images that it was made for.
+
+    Parameters
+    ----------
+    inner : CurvedTransform
+        Between the images.
+    in_from_inner, out_from_inner : ndarray of float64, (3, 3)
+        The resizes, affine.
+    """
+
+    def __init__(self, inner: CurvedTransform, in_from_inner: FloatArray, out_from_inner: FloatArray) -> None:
+        self._inner = inner
+        self._inner_from_in = invert(in_from_inner)
+        self._out_from_inner = out_from_inner
+        super().__init__(compose(out_from_inner, inner.linear_part, self._inner_from_in))
+
+    def apply(self, in_xy: npt.ArrayLike) -> FloatArray:
+        """Map points; see `PointTransform.apply`."""
+        inner = self._inner.apply(apply_homography(self._inner_from_in, in_xy))
+        return apply_homography(self._out_from_inner, inner)
+
+    def apply_with_jacobian(self, in_xy: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
+        """Map points, with the derivatives there."""
+        inner, slopes = self._inner.apply_with_jacobian(apply_homography(self._inner_from_in, in_xy))
+        slopes = self._out_from_inner[:2, :2] @ slopes @ self._inner_from_in[:2, :2]
+        return apply_homography(self._out_from_inner, inner), slopes

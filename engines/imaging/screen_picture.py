@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from engines.contract.geometry import FloatArray, Size, apply_homography, compose, resize_matrix
+from engines.imaging.curved_transform import CurvedTransform, ResizedCurve
 from engines.imaging.field_of_view import BoolImage
 from engines.imaging.images import ImageArray, to_uint8
 from engines.imaging.opencv import cv2
 from engines.imaging.point_transform import PointTransform
+from engines.imaging.pyramid import ImagePyramid
+from engines.imaging.sampling_map import FINAL_NODES, PREVIEW_NODES
 from engines.imaging.warping import Interpolation, warp_to_fixed
 
 ByteImage = npt.NDArray[np.uint8]
 
 SCREEN_LIMIT_PX = 4096
 """Longest side of a picture for the screen; what is larger is shown reduced."""
+COARSE_LIMIT_PX = 1024
+"""Longest side of a picture that shows no more than a coarse grid of a curved transform does."""
 _SMALLEST_LEVEL_PX = 256
 
 
@@ -96,6 +102,21 @@ class ResizedTransform(PointTransform):
         return apply_homography(self._in_from_inner, inner)
 
 
+def level_for_screen(image: npt.NDArray[Any] | ImagePyramid) -> tuple[npt.NDArray[Any], Size]:
+    """Return pixels that are not too many for the screen, and the size of the whole image.
+
+    Parameters
+    ----------
+    image : ndarray or ImagePyramid
+        An array is returned as it is.
+    """
+    size = (image.shape[1], image.shape[0])
+    if not isinstance(image, ImagePyramid):
+        return image, size
+    fine = (level for level in image.levels if max(level.shape[:2]) <= SCREEN_LIMIT_PX)
+    return np.asarray(next(fine, image.levels[-1])), size
+
+
 def screen_size(size: Size, max_side_px: int = SCREEN_LIMIT_PX) -> Size:
     """Return a size that is no longer than a limit, with the same shape."""
     longest = max(size)
@@ -109,12 +130,16 @@ def fit_for_screen(
 ) -> ImageArray | BoolImage:
     """Return an image, reduced when a side is longer than the limit."""
     size = (image.shape[1], image.shape[0])
-    target = screen_size(size, max_side_px)
-    if target == size:
+    return resize_to(image, screen_size(size, max_side_px))
+
+
+def resize_to(image: npt.NDArray[Any], size: Size) -> npt.NDArray[Any]:
+    """Return an image at a size, masks by the nearest pixel; the image itself when it has it already."""
+    if size == (image.shape[1], image.shape[0]):
         return image
     if image.dtype == bool:
-        return np.asarray(cv2.resize(image.astype(np.uint8), target, interpolation=cv2.INTER_NEAREST) > 0)
-    return np.asarray(cv2.resize(image, target, interpolation=cv2.INTER_AREA))
+        return np.asarray(cv2.resize(image.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0)
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
 
 
 def warp_for_screen(
@@ -124,6 +149,7 @@ def warp_for_screen(
     *,
     max_side_px: int = SCREEN_LIMIT_PX,
     interpolation: Interpolation = "linear",
+    moving_size: Size | None = None,
 ) -> ImageArray:
     """Resample a moving image on the fixed pixels, or on coarser ones when there are too many.
 
@@ -135,6 +161,8 @@ def warp_for_screen(
     max_side_px : int
         Longest side of the result, and of the moving image that is read for it.
     interpolation : "nearest", "linear" or "cubic"
+    moving_size : (width, height), px, or None
+        That the transform was made for, when `moving` is a reduced copy.
 
     Returns
     -------
@@ -142,13 +170,14 @@ def warp_for_screen(
         Of the size `screen_size` gives.
     """
     target = screen_size(fixed_size, max_side_px)
-    size = (moving.shape[1], moving.shape[0])
-    if target == fixed_size:
+    size = moving_size or (moving.shape[1], moving.shape[0])
+    if target == fixed_size and size == (moving.shape[1], moving.shape[0]):
         return warp_to_fixed(moving, fixed_from_moving, fixed_size, interpolation)
     # Twice as fine as the target, so that a magnifying transform still finds its detail.
     small = fit_for_screen(moving, 2 * max_side_px)
     small_size = (small.shape[1], small.shape[0])
-    resized = ResizedTransform(
-        fixed_from_moving, resize_matrix(size, small_size), resize_matrix(fixed_size, target)
-    )
-    return warp_to_fixed(small, resized, target, interpolation)
+    resizes = resize_matrix(size, small_size), resize_matrix(fixed_size, target)
+    is_curved = isinstance(fixed_from_moving, CurvedTransform)
+    resized = (ResizedCurve if is_curved else ResizedTransform)(fixed_from_moving, *resizes)
+    num_nodes = PREVIEW_NODES if max_side_px <= COARSE_LIMIT_PX else FINAL_NODES
+    return warp_to_fixed(small, resized, target, interpolation, num_nodes=num_nodes)

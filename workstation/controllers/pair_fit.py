@@ -8,17 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from engines.contract.errors import GeometryError
-from engines.contract.geometry import FloatArray
-from engines.imaging.point_transform import PointTransform, ProjectiveTransform
-from engines.imaging.transform_fits import (
-    SMALLEST_NUM_POINTS,
-    TransformModel,
-    fit,
-    leave_one_out_residuals,
-    residuals,
-)
+from engines.contract.geometry import FloatArray, Size
+from engines.imaging.curved_transform import CurvedTransform
+from engines.imaging.leave_one_out import fit_with_left_out
+from engines.imaging.point_pairs import SMALLEST_NUM_POINTS
+from engines.imaging.point_transform import PointTransform, TransformModel
+from engines.imaging.transform_fits import fit_transform
 from workstation.project.annotations import KeypointPair, Point, Side
-from workstation.views.protocols import FitSummary, PairRow
+from workstation.views.protocols import FitSummary, ModelScore, PairRow
 
 
 @dataclass(frozen=True)
@@ -42,9 +39,9 @@ def fit_pairs(pairs: Sequence[KeypointPair], model: TransformModel, *, has_left_
     Parameters
     ----------
     pairs : sequence of KeypointPair
-    model : similarity, affine or homography
+    model : TransformModel
     has_left_out : bool
-        Whether to fit again without each pair; left away while a point is dragged.
+        Whether to tell how far each pair lies from the fit to the others.
     """
     rows = [_row(pair) for pair in pairs]
     used = [index for index, pair in enumerate(pairs) if pair.is_used]
@@ -52,20 +49,12 @@ def fit_pairs(pairs: Sequence[KeypointPair], model: TransformModel, *, has_left_
     summary = FitSummary(model, len(used), len(pairs), missing=missing)
     if missing:
         return PairFit(tuple(rows), summary, None)
-    moving = np.array([pairs[index].moving_xy for index in used], dtype=np.float64)
-    fixed = np.array([pairs[index].fixed_xy for index in used], dtype=np.float64)
+    moving, fixed = _used_points(pairs)
     try:
-        matrix = fit(model, moving, fixed)
+        transform, left_out = _fitted(model, moving, fixed, has_left_out=has_left_out)
     except GeometryError as error:
         return PairFit(tuple(rows), replace(summary, problem=error.message), None)
-    fitted = residuals(matrix, moving, fixed)
-    left_out: FloatArray | None = None
-    if has_left_out and len(used) > SMALLEST_NUM_POINTS[model]:
-        try:
-            left_out = leave_one_out_residuals(model, moving, fixed)
-        except GeometryError:
-            # Without one of the pairs the others lie on a line: there is no honest residual then.
-            left_out = None
+    fitted = _distances(transform, moving, fixed)
     for place, index in enumerate(used):
         rows[index] = replace(
             rows[index],
@@ -80,19 +69,76 @@ def fit_pairs(pairs: Sequence[KeypointPair], model: TransformModel, *, has_left_
         loo_px=None if left_out is None else float(left_out.mean()),
         worst=rows[used[worst]].label,
         worst_px=float(ranked[worst]),
+        residuals_px=tuple(ranked.tolist()),
     )
-    return PairFit(tuple(rows), summary, ProjectiveTransform(matrix))
+    return PairFit(tuple(rows), summary, transform)
 
 
-def worst_first(rows: Sequence[PairRow]) -> list[PairRow]:
-    """Return the rows that have a residual, the largest first: the left-out one where there is one."""
-    ranked = [row for row in rows if row.fit_px is not None]
-    return sorted(ranked, key=lambda row: -(row.loo_px if row.loo_px is not None else row.fit_px or 0.0))
+def compare_models(pairs: Sequence[KeypointPair], moving_size: Size | None = None) -> tuple[ModelScore, ...]:
+    """Return every model's residuals on the same used pairs, the stiffest model first.
+
+    Parameters
+    ----------
+    pairs : sequence of KeypointPair
+    moving_size : (width, height) in px, or None
+        Over which folds are looked for.
+    """
+    moving, fixed = _used_points(pairs)
+    scores = [_scored(model, moving, fixed, moving_size) for model in SMALLEST_NUM_POINTS]
+    left_out = [score.loo_px for score in scores if score.loo_px is not None]
+    best = min(left_out, default=None)
+    return tuple(replace(score, is_best=best is not None and score.loo_px == best) for score in scores)
 
 
 def moved(pair: KeypointPair, side: Side, xy: Point) -> KeypointPair:
     """Return a pair with one point elsewhere."""
     return replace(pair, fixed_xy=xy) if side == "fixed" else replace(pair, moving_xy=xy)
+
+
+def _scored(
+    model: TransformModel, moving: FloatArray, fixed: FloatArray, moving_size: Size | None
+) -> ModelScore:
+    missing = max(0, SMALLEST_NUM_POINTS[model] - len(moving))
+    if missing:
+        return ModelScore(model, missing=missing)
+    try:
+        transform, left_out = _fitted(model, moving, fixed)
+    except GeometryError as error:
+        return ModelScore(model, problem=error.message)
+    folded = 0.0
+    if isinstance(transform, CurvedTransform) and moving_size is not None:
+        folded = transform.folded_share(moving_size)
+    return ModelScore(
+        model,
+        fit_px=float(_distances(transform, moving, fixed).mean()),
+        loo_px=None if left_out is None else float(left_out.mean()),
+        folded_share=folded,
+    )
+
+
+def _fitted(
+    model: TransformModel, moving: FloatArray, fixed: FloatArray, *, has_left_out: bool = True
+) -> tuple[PointTransform, FloatArray | None]:
+    if has_left_out and len(moving) > SMALLEST_NUM_POINTS[model]:
+        try:
+            return fit_with_left_out(model, moving, fixed)
+        except GeometryError:
+            # Perhaps only the others, without one of the pairs, lie on a line: then there is a transform,
+            # and no honest residual.
+            return fit_transform(model, moving, fixed), None
+    return fit_transform(model, moving, fixed), None
+
+
+def _used_points(pairs: Sequence[KeypointPair]) -> tuple[FloatArray, FloatArray]:
+    """Return moving and fixed points of the used pairs, ``(N, 2)``."""
+    points = [(pair.moving_xy, pair.fixed_xy) for pair in pairs if pair.is_used]
+    stacked = np.array(points, dtype=np.float64).reshape(-1, 2, 2)
+    return stacked[:, 0], stacked[:, 1]
+
+
+def _distances(transform: PointTransform, moving: FloatArray, fixed: FloatArray) -> FloatArray:
+    difference = transform.apply(moving) - fixed
+    return np.asarray(np.hypot(difference[:, 0], difference[:, 1]))
 
 
 def _row(pair: KeypointPair) -> PairRow:

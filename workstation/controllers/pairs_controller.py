@@ -6,6 +6,7 @@ The controller knows the view as a `PairsView` only. Every edit is on the disk b
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
@@ -13,11 +14,12 @@ from PySide6.QtCore import QObject, Signal
 from engines.contract.errors import WorkstationError
 from engines.contract.geometry import Size
 from engines.contract.messages import Message
-from engines.imaging.point_transform import PointTransform
-from engines.imaging.transform_fits import TransformModel
+from engines.imaging.point_transform import PointTransform, TransformModel
+from workstation.controllers.model_comparison import ModelComparison
 from workstation.controllers.overlay_controller import OverlayController
-from workstation.controllers.pair_fit import PairFit, fit_pairs, moved, worst_first
+from workstation.controllers.pair_fit import PairFit, fit_pairs, moved
 from workstation.controllers.pair_images import caption, files_of, read_images
+from workstation.controllers.pair_walk import nearest, stepped, worst_first
 from workstation.controllers.registration_controller import RegistrationController
 from workstation.controllers.workbench import Workbench
 from workstation.project.annotations import KeypointPair, PairState, Side
@@ -28,8 +30,8 @@ from workstation.views.protocols import Card, PairRow, PairsView
 
 _LOG = logging.getLogger(__name__)
 
-MAX_FITS_AT_ONCE = 16
-"""Pairs up to which the left-out residuals are computed at once; beyond, on a thread."""
+MAX_FITS_AT_ONCE = 300
+"""Pairs up to which the left-out residuals take a few ms; beyond, they are found on a thread."""
 
 
 class PairsController(QObject):
@@ -69,6 +71,7 @@ class PairsController(QObject):
         workbench.item_changed.connect(self.show_item)
         workbench.data_changed.connect(self._on_data_changed)
         self.overlay = OverlayController(workbench, view)
+        self._comparison = ModelComparison(workbench, view)
         self.registration = RegistrationController(workbench, view, self)
         self.registration.changed.connect(self._show_link)
 
@@ -147,10 +150,11 @@ class PairsController(QObject):
         self._fit = fit_pairs(pairs, model, has_left_out=is_quick)
         self._bench.background.drop("pairs.left_out")
         if not is_quick:
-            # One fit for every pair: seconds for hundreds of them.
             self._bench.background.submit(
                 "pairs.left_out", lambda: fit_pairs(pairs, model), self._on_left_out, self._on_failed
             )
+        sizes = self._sizes()
+        self._comparison.update(pairs, None if sizes is None else sizes[1])
         self._show()
 
     # -- tools ---------------------------------------------------------------------------------------
@@ -175,23 +179,26 @@ class PairsController(QObject):
             self._view.centre_on(row)
         self.state_changed.emit()
 
-    def step(self, offset: int) -> None:
-        """Select the next or previous pair, and centre it."""
-        rows = self._fit.rows
-        if rows:
-            ids = [row.id for row in rows]
-            index = ids.index(self._selected) + offset if self._selected in ids else (0 if offset > 0 else -1)
-            self.select(ids[index % len(ids)], is_centred=True)
+    def step(self, offset: int, order: Sequence[str] = ()) -> None:
+        """Select the next or previous pair in an order, by default that of their making, and centre it."""
+        chosen = stepped(order or [row.id for row in self._fit.rows], self._selected, offset)
+        if chosen:
+            self.select(chosen, is_centred=True)
 
-    def step_worst(self) -> None:
-        """Select the pair with the next smaller residual; after the smallest comes the largest."""
+    def step_worst(self, offset: int = 1) -> None:
+        """Select the pair with the next smaller residual, or larger; after the smallest comes the largest."""
         ranked = [row.id for row in worst_first(self._fit.rows)]
+        # A walk goes on only from where it stands; otherwise it begins at the worst.
+        is_walking = self._walked == self._selected and self._walked in ranked
         if ranked:
-            # A walk goes on only from where it stands; otherwise it begins at the worst.
-            is_walking = self._walked in ranked and self._walked == self._selected
-            index = ranked.index(self._walked) + 1 if is_walking else 0
-            self._walked = ranked[index % len(ranked)]
+            self._walked = stepped(ranked, self._walked, offset) if is_walking else ranked[0]
             self.select(self._walked, is_centred=True)
+
+    def select_nearest(self, side: Side, x: float, y: float) -> None:
+        """Select the pair nearest to a place of one image."""
+        chosen = nearest(self._fit.rows, side, (x, y))
+        if chosen:
+            self.select(chosen)
 
     # -- edits ---------------------------------------------------------------------------------------
 
@@ -226,7 +233,7 @@ class PairsController(QObject):
     def drag(self, pair_id: str, side: Side, x: float, y: float) -> None:
         """Show the residuals as they would be with a point elsewhere, without any edit."""
         shown = [moved(pair, side, (x, y)) if pair.id == pair_id else pair for pair in self._pairs]
-        fit = fit_pairs(shown, self._model, has_left_out=False)
+        fit = fit_pairs(shown, self._model, has_left_out=len(shown) <= MAX_FITS_AT_ONCE)
         self._view.show_pairs(fit.rows, pair_id)
         self._view.show_fit(fit.summary)
         if not self.registration.is_linked:
@@ -252,6 +259,14 @@ class PairsController(QObject):
             is_used = pair.state is PairState.PLACED
             state = PairState.EXCLUDED if is_used else PairState.PLACED
             self._execute(SetPairState((pair.id,), state))
+            self.refresh()
+
+    def set_used(self, pair_id: str, is_used: bool) -> None:
+        """Let a pair count for the fit, or leave it out."""
+        pair = self._pair(pair_id)
+        if pair is not None and (pair.state is PairState.PLACED) is not is_used:
+            self._selected = pair_id
+            self._execute(SetPairState((pair_id,), PairState.PLACED if is_used else PairState.EXCLUDED))
             self.refresh()
 
     def drop_half(self) -> None:
@@ -308,6 +323,7 @@ class PairsController(QObject):
         self._images = images
         self._view.show_message(Message(""))
         self._view.show_images(*images)
+        self._comparison.update(self._pairs, (images[1].shape[1], images[1].shape[0]))
         self._show()
 
     def _on_images_failed(self, error: BaseException) -> None:

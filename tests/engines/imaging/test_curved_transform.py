@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from engines.contract.errors import GeometryError
-from engines.imaging.curved_transform import CurvedTransform
+from engines.contract.geometry import apply_homography, resize_matrix
+from engines.imaging.curved_transform import CurvedTransform, ResizedCurve
 from engines.imaging.quadratic_transform import fit_quadratic
 from engines.imaging.thin_plate_spline import fit_thin_plate_spline
 from engines.imaging.transform_fits import fit_transform
@@ -168,3 +169,15 @@ def test_missing_coordinates_are_refused(model: str, moving: np.ndarray) -> None
     fixed[3, 0] = np.nan
     with pytest.raises(GeometryError, match="finite"):
         fit_transform(model, moving, fixed)
+
+
+@pytest.mark.parametrize("model", CURVED)
+def test_resized_copies_map_like_the_images(model: str, moving: np.ndarray) -> None:
+    transform = fit_transform(model, moving, bend(moving))
+    assert isinstance(transform, CurvedTransform)
+    halved, doubled = resize_matrix((640, 480), (320, 240)), resize_matrix((640, 480), (1280, 960))
+    resized = ResizedCurve(transform, halved, doubled)
+    places = inside_hull(moving)
+    small, large = apply_homography(halved, places), apply_homography(doubled, transform.apply(places))
+    np.testing.assert_allclose(resized.apply(small), large, atol=1e-8)
+    np.testing.assert_allclose(resized.apply_inverse(large), small, atol=1e-6)

@@ -11,7 +11,8 @@ import pytest
 from engines.contract.errors import GeometryError
 from engines.imaging.landmark_metrics import score_errors, score_pairs
 from engines.imaging.leave_one_out import fit_with_left_out, leave_one_out_residuals
-from engines.imaging.transform_fits import SMALLEST_NUM_POINTS, fit_transform
+from engines.imaging.point_pairs import SMALLEST_NUM_POINTS
+from engines.imaging.transform_fits import fit_transform
 
 MODELS = list(SMALLEST_NUM_POINTS)
 

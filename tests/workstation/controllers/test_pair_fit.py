@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from workstation.controllers.pair_fit import fit_pairs, worst_first
+from engines.imaging.point_pairs import SMALLEST_NUM_POINTS
+from workstation.controllers.pair_fit import compare_models, fit_pairs
+from workstation.controllers.pair_walk import worst_first
 from workstation.project.annotations import KeypointPair, PairState
 
 MATRIX = np.array([[1.1, 0.05, 12.0], [-0.04, 0.95, -3.0], [0.0, 0.0, 1.0]])
@@ -42,7 +44,7 @@ def test_exact_pairs_give_their_transform_and_no_residual(pairs: list[KeypointPa
     assert result.summary.num_used == result.summary.num_pairs == 6
 
 
-@pytest.mark.parametrize(("model", "needed"), [("similarity", 2), ("affine", 3), ("homography", 4)])
+@pytest.mark.parametrize(("model", "needed"), list(SMALLEST_NUM_POINTS.items()))
 def test_too_few_pairs_say_how_many_are_missing(pairs: list[KeypointPair], model: str, needed: int) -> None:
     result = fit_pairs(pairs[: needed - 1], model)
     assert result.summary.missing == 1
@@ -81,3 +83,49 @@ def test_smallest_number_of_pairs_has_no_left_out_residual(pairs: list[KeypointP
     result = fit_pairs(pairs[:4], "homography")
     assert result.summary.loo_px is None
     assert result.summary.mean_px is not None
+
+
+def test_spline_fits_every_pair_and_is_found_out_when_one_is_left_out() -> None:
+    rng = np.random.default_rng(3)
+    noisy = [
+        pair(number, tuple(place), tuple(rng.normal(0, 3, 2)))
+        for number, place in enumerate(rng.uniform(0, 300, (12, 2)))
+    ]
+    result = fit_pairs(noisy, "thin_plate_spline")
+    assert result.summary.mean_px < 1e-6
+    assert result.summary.loo_px > 3.0
+    assert result.fixed_from_moving.matrix is None
+    assert sorted(result.summary.residuals_px) == sorted(row.loo_px for row in result.rows)
+    scores = {score.model: score for score in compare_models(noisy, (300, 300))}
+    assert list(scores) == list(SMALLEST_NUM_POINTS)
+    assert scores["thin_plate_spline"].loo_px == pytest.approx(result.summary.loo_px)
+    assert scores["affine"].loo_px < scores["thin_plate_spline"].loo_px
+    assert [score.model for score in scores.values() if score.is_best] == ["affine"]
+
+
+def test_models_that_need_more_pairs_or_other_places_say_so(pairs: list[KeypointPair]) -> None:
+    scores = {score.model: score for score in compare_models(pairs[:4])}
+    assert scores["quadratic"].missing == 2
+    assert scores["homography"].loo_px is None
+    assert scores["homography"].fit_px is not None
+    line = [pair(number, (10.0 * number, 10.0 * number)) for number in range(7)]
+    scores = {score.model: score for score in compare_models(line)}
+    assert "one line" in scores["affine"].problem.text
+    assert scores["similarity"].is_best
+    assert not any(score.is_best for score in compare_models([]))
+
+
+def test_folds_are_reported_over_the_moving_image(pairs: list[KeypointPair]) -> None:
+    crossed = replace(pairs[4], fixed_xy=pairs[0].fixed_xy), replace(pairs[0], fixed_xy=pairs[4].fixed_xy)
+    scores = compare_models([*crossed, *pairs[1:4], pairs[5]], (100, 100))
+    folded = {score.model: score.folded_share for score in scores}
+    assert folded["affine"] == 0.0
+    assert 0.0 < folded["thin_plate_spline"] < 1.0
+
+
+def test_others_on_a_line_leave_the_fit_without_honest_residuals(pairs: list[KeypointPair]) -> None:
+    line = [pair(number, (10.0 * number, 10.0 * number)) for number in range(4)]
+    result = fit_pairs([*line, pair(9, (0.0, 50.0))], "affine")
+    assert result.fixed_from_moving is not None
+    assert result.summary.loo_px is None
+    assert result.rows[0].fit_px is not None
