@@ -25,6 +25,7 @@ from workstation.actions.registry import ActionRegistry
 from workstation.actions.tables import ALL_ACTIONS
 from workstation.controllers.background import Background
 from workstation.controllers.browser_controller import browser_rows
+from workstation.controllers.history_controller import HistoryController
 from workstation.controllers.project_controller import ProjectController
 from workstation.controllers.run_schedule import schedule_of
 from workstation.controllers.workbench import Workbench
@@ -37,7 +38,6 @@ from workstation.views.empty_state import first_steps
 from workstation.views.project_dialogs import ask_new_folder
 from workstation.views.protocols import BrowserRow
 from workstation.views.run_strip import RunStrip
-from workstation.views.theme import apply_theme
 from workstation.views.top_bar import TopBar
 from workstation.window_actions import WindowActions
 
@@ -67,7 +67,9 @@ class MainWindow(QMainWindow):
         self._loader = Background(self, num_threads=1)
         self._is_loaded = False
         self._screen = ""
+        self._num_unsaved = 0
         self.projects = ProjectController(workbench, self)
+        self.history = HistoryController(workbench, self)
         self.actions_ = ActionRegistry(ALL_ACTIONS, self)
         self.setWindowTitle(self.tr("Annotation and training workstation"))
         self.setMinimumSize(MIN_SIZE)
@@ -141,6 +143,9 @@ class MainWindow(QMainWindow):
         self.browser.itemChosen.connect(bench.set_item)
         self.projects.work_changed.connect(self._on_work)
         self.projects.opened.connect(self._on_opened)
+        # At once: the next key may come before the screens are told.
+        self.history.stepped.connect(self.actions_.refresh)
+        self.history.unsaved_changed.connect(self._on_unsaved)
         self.strip.cancelled.connect(self.projects.cancel)
         self.strip.runClicked.connect(bench.request_run)
 
@@ -248,6 +253,7 @@ class MainWindow(QMainWindow):
         self.actions_.refresh()
 
     def _on_opened(self, folder: Path) -> None:
+        self.history.offer_unsaved()
         self.settings.remember_project(folder)
         self.settings.write()
 
@@ -255,17 +261,19 @@ class MainWindow(QMainWindow):
         self.strip.show_work(f"{translate(text)}…" if text else "", done, total)
         self.actions_.refresh()
 
+    def _on_unsaved(self, num_unsaved: int) -> None:
+        self._num_unsaved = num_unsaved
+        if self.workbench.project is not None:
+            self._note_saved()
+
     def _note_saved(self) -> None:
+        self.saved_label.setProperty("status", "failed" if self._num_unsaved else "")
+        self.saved_label.style().polish(self.saved_label)
+        if self._num_unsaved:
+            self.saved_label.setText(self.tr("NOT SAVED: {n}").format(n=self._num_unsaved) + "  ✘")
+            return
         moment = datetime.now().strftime("%H:%M:%S")
         self.saved_label.setText(self.tr("all changes on disk {time}").format(time=moment) + "  ●")
-
-    def toggle_theme(self) -> None:
-        """Go from dark to light, or back."""
-        self.settings.theme = "light" if self.settings.theme == "dark" else "dark"
-        self.settings.write()
-        application = QApplication.instance()
-        if isinstance(application, QApplication):
-            apply_theme(application, self.settings.theme)
 
     def last_folder(self) -> Path:
         """Return where the person worked last, for dialogs."""

@@ -27,23 +27,29 @@ class Settings(BaseModel):
     language : str
         Locale name, for example ``"zh_CN"``; empty follows the system.
     theme : str
-        dark or light.
+        dark, light, or system: what the desktop has.
     annotator : str
         Name under which annotations are stored.
     recent_projects : list of str
         Folders, newest first.
     window : tuple of int or None
         x, y, width and height in px.
+    shortcut_preset : str
+        Named set of keys.
+    shortcuts : dict
+        Action to list of keys, only what differs from the preset; checked where it is used.
     """
 
     model_config = ConfigDict(extra="ignore", validate_assignment=True)
 
     version: int = VERSION
     language: str = Field("", pattern=r"^[A-Za-z_]*$", max_length=10)
-    theme: str = Field("dark", pattern="^(dark|light)$")
+    theme: str = Field("dark", pattern="^(dark|light|system)$")
     annotator: str = Field("", max_length=80)
     recent_projects: list[str] = Field(default_factory=list)
     window: tuple[int, int, int, int] | None = None
+    shortcut_preset: str = Field("studio", max_length=40)
+    shortcuts: dict[str, Any] = Field(default_factory=dict)
 
     def remember_project(self, folder: Path) -> None:
         """Put a folder first in the list of recent projects."""

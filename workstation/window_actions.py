@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QUrl
 from PySide6.QtGui import QDesktopServices
 
-from engines.contract.errors import WorkstationError
 from workstation.screens import SCREENS
 from workstation.settings import log_path
 from workstation.translation import translate, translate_message
 from workstation.views.project_dialogs import ask_new_folder, ask_project, ask_tables
-from workstation.views.protocols import Card
-from workstation.views.shortcut_list import ShortcutList
+from workstation.window_tools import WindowTools
 
 if TYPE_CHECKING:
     from workstation.main_window import MainWindow
@@ -43,17 +40,15 @@ class WindowActions(QObject):
         bind("project.import", self._import, lambda: self._no_project_reason() or self._busy_reason())
         bind("project.close", projects.close, self._no_project_reason)
         bind("window.quit", window.close)
-        bind("edit.undo", self._undo, lambda: self._history_reason(is_undo=True))
-        bind("edit.redo", self._redo, lambda: self._history_reason(is_undo=False))
+        bind("edit.undo", window.history.undo, lambda: self._history_reason(is_undo=True))
+        bind("edit.redo", window.history.redo, lambda: self._history_reason(is_undo=False))
         for spec in SCREENS:
             bind(f"screen.{spec.key}", lambda key=spec.key: window.show_screen(key), self._no_project_reason)
         bind("item.next", lambda: browser.step(1), self._no_item_reason)
         bind("item.previous", lambda: browser.step(-1), self._no_item_reason)
         bind("item.find", browser.filter.setFocus, self._no_item_reason)
-        bind("window.light", window.toggle_theme)
-        window.actions_.action("window.light").setChecked(window.settings.theme == "light")
+        self._tools = WindowTools(window)
         bind("help.log", lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(log_path().parent))))
-        bind("help.keys", self._show_shortcuts)
 
     # -- reasons -------------------------------------------------------------------------------------
 
@@ -82,25 +77,6 @@ class WindowActions(QObject):
             return self.tr("There is nothing to undo.") if is_undo else self.tr("There is nothing to redo.")
         return ""
 
-    # -- edits ---------------------------------------------------------------------------------------
-
-    def _undo(self) -> None:
-        if self._bench.project is not None:
-            self._take_step(self._bench.project.history.undo)
-
-    def _redo(self) -> None:
-        if self._bench.project is not None:
-            self._take_step(self._bench.project.history.redo)
-
-    def _take_step(self, step: Callable[[str | None], object]) -> None:
-        """Undo or redo in the current item: what is not seen is not changed."""
-        try:
-            step(self._bench.item_id or None)
-        except WorkstationError as error:
-            self._bench.post(Card.of_error(error))
-        # At once: the next key may come before the screens are told.
-        self._window.actions_.refresh()
-
     # -- questions to the person ---------------------------------------------------------------------
 
     def _open(self) -> None:
@@ -115,7 +91,3 @@ class WindowActions(QObject):
 
     def _import(self) -> None:
         self._projects.import_paths(ask_tables(self._window, self._window.last_folder()))
-
-    def _show_shortcuts(self) -> None:
-        self._shortcuts = ShortcutList(self._window.actions_, self._window)
-        self._shortcuts.show()

@@ -225,7 +225,7 @@ def test_refused_edit_is_a_red_card_and_is_kept_without_a_traceback(
     monkeypatch.setattr(project.store, "write", full)
     press(opened, Qt.Key.Key_N)
     click(opened, "fixed", (100.0, 80.0))
-    (shown,) = opened.cards.cards()
+    shown = opened.cards.cards()[0]
     assert shown.card.severity is Severity.ERROR
     assert "was not saved" in shown.card.what.render()
     assert "No space left" in shown.card.what.render()
@@ -234,7 +234,17 @@ def test_refused_edit_is_a_red_card_and_is_kept_without_a_traceback(
     assert len(pairs(opened)) == 6
     (kept,) = project.history.unsaved()
     assert isinstance(kept, AddPair)
-    project.history.forget_unsaved()
+    # In the same window: what was kept is offered at once, and the status bar says so until it is saved.
+    wait(lambda: len(opened.cards.cards()) == 2)
+    assert "NOT SAVED: 1" in opened.saved_label.text()
+    assert opened.saved_label.property("status") == "failed"
+    again = opened.cards.cards()[1].findChildren(QPushButton)
+    button = next(button for button in again if button.text() == "Do them again")
+    monkeypatch.undo()
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert len(pairs(opened)) == 7
+    assert project.history.unsaved() == []
+    assert "all changes on disk" in opened.saved_label.text()
 
 
 @pytest.mark.parametrize(("answer", "num_pairs"), [("Do them again", 7), ("Drop them", 6)])
@@ -250,14 +260,14 @@ def test_kept_edits_are_offered_when_the_project_is_opened_again(
         patch.setattr(project.store, "write", full)
         with pytest.raises(EditNotSavedError):
             project.history.execute(AddPair("pair_a", (30.0, 30.0), (31.0, 31.0)))
-    opened.projects._offer_unsaved(project)
+    wait(opened.cards.cards)
     (offer,) = opened.cards.cards()
     assert offer.card.what.render() == "Edits that were not saved before: 1."
     button = next(button for button in offer.findChildren(QPushButton) if button.text() == answer)
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
     assert len(pairs(opened)) == num_pairs
     assert project.history.unsaved() == []
-    opened.projects._offer_unsaved(project)
+    opened.history.offer_unsaved()
     assert all(shown.card.severity is Severity.NOTE for shown in opened.cards.cards())
 
 

@@ -168,6 +168,19 @@ class ActionRegistry(QObject):
         """Return the actions of a menu, in order."""
         return tuple(self._actions[key] for key, spec in self._specs.items() if spec.menu == menu)
 
+    def title(self, key: str) -> str:
+        """Return the translated text of an action, without what its screen adds to it now."""
+        return _translated(self.spec(key).text)
+
+    def does(self, key: str) -> str:
+        """Return the translated sentence about what an action does."""
+        return _translated(self.spec(key).tooltip)
+
+    @staticmethod
+    def menu_title(menu: str) -> str:
+        """Return the translated title of a menu."""
+        return _translated(menu)
+
     def shortcuts(self, key: str) -> tuple[str, ...]:
         """Return the keys that an action has now, in portable writing; `spec` holds those it came with."""
         return tuple(sequence.toString() for sequence in self.action(key).shortcuts())

@@ -33,7 +33,7 @@ TRAIN_ACTIONS: tuple[ActionSpec, ...] = (
         "continue",
         QT_TRANSLATE_NOOP("actions", "&Continue"),
         QT_TRANSLATE_NOOP("actions", "Let the paused run go on."),
-        "Ctrl+Shift+P",
+        "Ctrl+Alt+P",
     ),
     _of(
         "train",

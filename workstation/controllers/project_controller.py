@@ -14,7 +14,7 @@ from engines.contract.kinds import Severity
 from engines.contract.messages import Message
 from workstation.controllers.background import CancelToken
 from workstation.controllers.workbench import Workbench
-from workstation.views.protocols import Card, CardButton
+from workstation.views.protocols import Card
 
 if TYPE_CHECKING:
     from workstation.project.importers import ImportReport
@@ -128,48 +128,8 @@ class ProjectController(QObject):
         self._set_work("")
         self._workbench.set_project(project)
         self.opened.emit(project.folder)
-        self._offer_unsaved(project)
         paths, self._waiting_paths = self._waiting_paths, []
         self.import_paths(paths)
-
-    def _offer_unsaved(self, project: Project) -> None:
-        """Ask what becomes of edits that the disk refused before."""
-        try:
-            commands = project.history.unsaved()
-        except WorkstationError as error:
-            self._workbench.post(Card.of_error(error))
-            return
-        if not commands:
-            return
-        self._workbench.post(
-            Card(
-                Severity.WARNING,
-                Message("Edits that were not saved before: {n}.", {"n": len(commands)}),
-                why=Message("The disk of the project refused them."),
-                kept=Message("They wait in a second place until you decide."),
-                buttons=(
-                    CardButton("Do them again", lambda: self._do_again(project)),
-                    CardButton("Drop them", lambda: self._drop_unsaved(project)),
-                ),
-            )
-        )
-
-    def _do_again(self, project: Project) -> None:
-        if project is not self._workbench.project:
-            return
-        try:
-            num_saved, refusals = project.history.save_unsaved()
-        except WorkstationError as error:
-            self._workbench.post(Card.of_error(error))
-            return
-        for refusal in refusals:
-            self._workbench.post(Card.of_error(refusal))
-        if num_saved:
-            self._workbench.note("Edits done again: {n}.", n=num_saved)
-
-    def _drop_unsaved(self, project: Project) -> None:
-        if project is self._workbench.project:
-            project.history.forget_unsaved()
 
     def _on_failed(self, error: BaseException) -> None:
         self._set_work("")

@@ -2,7 +2,7 @@
 
 `History.execute` commits the edit and its journal entry in one transaction before it returns. A command
 belongs to one item (or to the project: None), and items do not share a stack: with an item, undo and
-redo walk that item's edits; without, those of the whole project.
+redo walk the edits of that item and those of the project; without, everything.
 
 A new kind of edit is a new subclass of `Command` in a file of its own: nothing here changes.
 """
@@ -12,21 +12,21 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import TypeAdapter
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, select
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
 from engines.contract.errors import InputError, PreconditionError, WorkstationError
 from engines.contract.messages import Message
+from workstation.project import undo_order
 from workstation.project.emergency import EmergencyFile
 from workstation.project.schema import CommandRow
 from workstation.project.store import Store, now, reason_of
 
 Entry = Literal["do", "undo", "redo"]
-Selected = TypeVar("Selected", CommandRow, int)
 
 
 class EditNotSavedError(WorkstationError):
@@ -136,7 +136,10 @@ class Command(ABC):
 
 @dataclass(frozen=True, slots=True)
 class StoredCommand:
-    """An entry of the journal; `title` names the edit that was done, undone or redone."""
+    """An entry of the journal; `title` names the edit that was done, undone or redone.
+
+    `is_open` tells of an undone edit that it can be done again: nothing was edited since.
+    """
 
     sequence: int
     action: Entry
@@ -146,6 +149,7 @@ class StoredCommand:
     annotator: str
     at: str
     is_undone: bool
+    is_open: bool = False
 
 
 class History:
@@ -160,6 +164,8 @@ class History:
         Returns the annotator's name.
     on_edit : callable
         Told the item of every committed entry.
+    on_refusal : callable
+        Told that the disk refused an edit.
     """
 
     def __init__(
@@ -168,11 +174,13 @@ class History:
         emergency: EmergencyFile,
         author: Callable[[], str],
         on_edit: Callable[[str | None], None],
+        on_refusal: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._emergency = emergency
         self._author = author
         self._on_edit = on_edit
+        self._on_refusal = on_refusal
 
     def execute(self, command: Command) -> StoredCommand:
         """Do an edit; it is on the disk when this returns.
@@ -206,17 +214,71 @@ class History:
 
     def undo_title(self, item_id: str | None = None) -> Message | None:
         """Return what `undo` would take back."""
-        return self._title(_last_done(item_id))
+        return self._title(undo_order.undoable(item_id))
 
     def redo_title(self, item_id: str | None = None) -> Message | None:
         """Return what `redo` would do again."""
-        return self._title(_last_undone(item_id))
+        return self._title(undo_order.redoable(item_id))
 
     def list(self, limit: int = 200, item_id: str | None = None) -> list[StoredCommand]:
         """Return the newest entries of the journal, newest first."""
         query = select(CommandRow).order_by(CommandRow.sequence.desc()).limit(limit)
         with self._store.read() as session:
-            return [_stored(row) for row in session.scalars(_within(query, item_id))]
+            return [_stored(row) for row in session.scalars(undo_order.within(query, item_id))]
+
+    def timeline(self, limit: int = 1000, item_id: str | None = None) -> Sequence[StoredCommand]:
+        """Return the newest edits of an item, or of the project, newest first, without undos and redos.
+
+        Edits that can be done again stand above those that are done, in the order in which `redo` would
+        take them, the last one on top.
+        """
+        with self._store.read() as session:
+            is_edit = select(CommandRow).where(CommandRow.action == "do")
+            rows = session.scalars(
+                undo_order.within(is_edit, item_id).order_by(CommandRow.sequence.desc()).limit(limit)
+            ).all()
+            waiting = [row.sequence for row in session.scalars(undo_order.redoable(item_id))]
+        by_sequence = {row.sequence: row for row in rows}
+        open_rows = [by_sequence[number] for number in reversed(waiting) if number in by_sequence]
+        rest = [row for row in rows if row.sequence not in set(waiting)]
+        return [_stored(row, is_open=True) for row in open_rows] + [_stored(row) for row in rest]
+
+    def steps_to(self, sequence: int, item_id: str | None = None) -> int:
+        """Return how many steps lead to the moment just after an edit: below 0 undos, above 0 redos.
+
+        Parameters
+        ----------
+        sequence : int
+            Of an edit; 0 is the moment before the first one.
+
+        Raises
+        ------
+        InputError
+            If the edit was undone and can no longer be done again, or is not among these.
+        """
+        with self._store.read() as session:
+            return undo_order.steps_to(session, sequence, item_id)
+
+    def go_to(self, sequence: int, item_id: str | None = None) -> int:
+        """Undo or redo, all or nothing, until an edit is the last one that is done; see `steps_to`.
+
+        Returns
+        -------
+        steps : int
+            As `steps_to` says; each is an entry of the journal.
+        """
+        try:
+            with self._store.write() as session:
+                steps = undo_order.steps_to(session, sequence, item_id)
+                stored = [
+                    self._step_within(session, "undo" if steps < 0 else "redo", item_id)
+                    for _ in range(abs(steps))
+                ]
+        except (DatabaseError, OSError) as error:
+            raise self._not_saved(error, None) from error
+        for changed in dict.fromkeys(entry.item_id for entry in stored if entry is not None):
+            self._on_edit(changed)
+        return steps
 
     def unsaved(self) -> Sequence[Command]:
         """Return the edits that a disk refused and that were kept in the second place."""
@@ -277,40 +339,47 @@ class History:
         return _stored(row)
 
     def _step(self, action: Literal["undo", "redo"], item_id: str | None) -> StoredCommand | None:
-        query = _last_done(item_id) if action == "undo" else _last_undone(item_id)
         try:
             with self._store.write() as session:
-                target = session.scalars(query).first()
-                if target is None:
-                    return None
-                edit = Edit(session, self._author(), now())
-                command = Command.of_kind(target.kind)
-                (command.revert if action == "undo" else command.reapply)(edit, target.effect)
-                row = CommandRow(
-                    action=action,
-                    target=target.sequence,
-                    undone_at=None,
-                    item_id=target.item_id,
-                    kind=target.kind,
-                    payload={},
-                    effect={},
-                    title=target.title,
-                    title_parameters=target.title_parameters,
-                    annotator=edit.annotator,
-                    at=edit.at,
-                )
-                session.add(row)
-                session.flush()
-                target.undone_at = row.sequence if action == "undo" else None
-                stored = _stored(row)
+                stored = self._step_within(session, action, item_id)
         except (DatabaseError, OSError) as error:
             raise self._not_saved(error, None) from error
-        self._on_edit(stored.item_id)
+        if stored is not None:
+            self._on_edit(stored.item_id)
         return stored
+
+    def _step_within(
+        self, session: Session, action: Literal["undo", "redo"], item_id: str | None
+    ) -> StoredCommand | None:
+        query = undo_order.undoable(item_id) if action == "undo" else undo_order.redoable(item_id)
+        target = session.scalars(query.limit(1)).first()
+        if target is None:
+            return None
+        edit = Edit(session, self._author(), now())
+        command = Command.of_kind(target.kind)
+        (command.revert if action == "undo" else command.reapply)(edit, target.effect)
+        row = CommandRow(
+            action=action,
+            target=target.sequence,
+            undone_at=None,
+            item_id=target.item_id,
+            kind=target.kind,
+            payload={},
+            effect={},
+            title=target.title,
+            title_parameters=target.title_parameters,
+            annotator=edit.annotator,
+            at=edit.at,
+        )
+        session.add(row)
+        session.flush()
+        target.undone_at = row.sequence if action == "undo" else None
+        session.flush()
+        return _stored(row)
 
     def _title(self, query: Select[CommandRow]) -> Message | None:
         with self._store.read() as session:
-            row = session.scalars(query).first()
+            row = session.scalars(query.limit(1)).first()
         return None if row is None else Message(row.title, row.title_parameters)
 
     def _not_saved(self, error: DatabaseError | OSError, command: Command | None) -> EditNotSavedError:
@@ -326,26 +395,11 @@ class History:
             emergency=self._emergency.path,
         )
         refused.command = command
+        self._on_refusal()
         return refused
 
 
-def _within(query: Select[Selected], item_id: str | None) -> Select[Selected]:
-    return query if item_id is None else query.where(CommandRow.item_id == item_id)
-
-
-def _last_done(item_id: str | None) -> Select[CommandRow]:
-    query = select(CommandRow).where(CommandRow.action == "do", CommandRow.undone_at.is_(None))
-    return _within(query, item_id).order_by(CommandRow.sequence.desc()).limit(1)
-
-
-def _last_undone(item_id: str | None) -> Select[CommandRow]:
-    # A new edit ends what can be redone: only what was undone after the newest edit counts.
-    newest = _within(select(func.max(CommandRow.sequence)).where(CommandRow.action == "do"), item_id)
-    query = select(CommandRow).where(CommandRow.undone_at > newest.scalar_subquery())
-    return _within(query, item_id).order_by(CommandRow.undone_at.desc()).limit(1)
-
-
-def _stored(row: CommandRow) -> StoredCommand:
+def _stored(row: CommandRow, *, is_open: bool = False) -> StoredCommand:
     return StoredCommand(
         sequence=row.sequence,
         action=row.action,  # type: ignore[arg-type]
@@ -355,4 +409,5 @@ def _stored(row: CommandRow) -> StoredCommand:
         annotator=row.annotator,
         at=row.at,
         is_undone=row.undone_at is not None,
+        is_open=is_open,
     )

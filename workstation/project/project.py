@@ -61,9 +61,12 @@ class Project:
         The parts.
     changed : Signal
         Emits a `Change` after every change, in the thread that made it.
+    refused : Signal
+        Emits when the disk refused an edit; `history.unsaved` keeps it.
     """
 
     changed: ClassVar[Signal] = Signal(Change)
+    refused: ClassVar[Signal] = Signal()
 
     def __init__(self, folder: Path, store: Store) -> None:
         self.folder = folder
@@ -77,7 +80,11 @@ class Project:
         self.splits = SplitStore(store, folder, self._announce_one)
         self.runs = RunIndex(store, folder, self._announce_one)
         self.history = History(
-            store, EmergencyFile(self.id), author=lambda: self.annotator, on_edit=self._on_edit
+            store,
+            EmergencyFile(self.id),
+            author=lambda: self.annotator,
+            on_edit=self._on_edit,
+            on_refusal=lambda: self.refused.emit(),
         )
 
     @classmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QCoreApplication, Qt
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QIcon
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from workstation.actions.registry import ActionRegistry
@@ -17,15 +17,27 @@ class ActionButton(QPushButton):
     def __init__(self, action: QAction, role: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._action = action
+        self._is_short = False
         self.setProperty("role", role)
         self.setCheckable(action.isCheckable())
         action.changed.connect(self._follow)
         self.clicked.connect(action.trigger)
         self._follow()
 
+    @property
+    def is_short(self) -> bool:
+        """Whether the short text of the action is shown."""
+        return self._is_short
+
+    @is_short.setter
+    def is_short(self, is_short: bool) -> None:
+        self._is_short = is_short
+        self._follow()
+
     def _follow(self) -> None:
         action = self._action
-        self.setText(action.text().replace("&", ""))
+        self.setText((action.iconText() if self._is_short else action.text()).replace("&", ""))
+        self.setIcon(action.icon() if self.property("role") != "primary" else QIcon())
         self.setToolTip(action.toolTip())
         self.setEnabled(action.isEnabled())
         self.setChecked(action.isChecked())

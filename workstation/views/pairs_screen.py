@@ -7,12 +7,9 @@ from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
-    QFrame,
-    QHBoxLayout,
     QLabel,
     QSplitter,
     QStackedLayout,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -24,6 +21,7 @@ from workstation.actions.registry import ActionRegistry
 from workstation.translation import translate_message
 from workstation.viewers.image_overlay import ImageOverlay
 from workstation.viewers.pair_view import SIDES, PairView, Tool
+from workstation.views.action_bar import ActionBar
 from workstation.views.keypoint_table import KeypointTable
 from workstation.views.mode_words import mode_note
 from workstation.views.overlay_modes import Mode, Overlay
@@ -161,21 +159,5 @@ class PairsScreen(QWidget):
         return f"{names[side]}   {self._captions[SIDES.index(side)]}".rstrip()
 
 
-def _tool_bar(actions: ActionRegistry) -> QWidget:
-    bar = QFrame()
-    bar.setObjectName("pane_bar")
-    row = QHBoxLayout(bar)
-    row.setContentsMargins(8, 4, 8, 4)
-    row.setSpacing(4)
-    for group in TOOL_BAR:
-        for verb in group:
-            button = QToolButton()
-            button.setProperty("role", "flat")
-            button.setDefaultAction(actions.action(f"pairs.{verb}"))
-            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
-            # A click leaves the focus, and with it the keys, in the canvas.
-            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-            row.addWidget(button)
-        row.addSpacing(12)
-    row.addStretch(1)
-    return bar
+def _tool_bar(actions: ActionRegistry) -> ActionBar:
+    return ActionBar([[actions.action(f"pairs.{verb}") for verb in group] for group in TOOL_BAR])

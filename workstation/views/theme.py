@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from PySide6.QtGui import QColor, QPalette
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication
 
 from engines.contract.config import read_yaml
@@ -46,8 +47,24 @@ def current_theme() -> str:
     return str(application.property("theme") or THEMES[0]) if application is not None else THEMES[0]
 
 
+def resolved(theme: str) -> str:
+    """Return the theme that a setting means: `system` is what the desktop has, dark where it does not say."""
+    if theme != "system":
+        return theme if theme in THEMES else THEMES[0]
+    is_light = QGuiApplication.styleHints().colorScheme() is Qt.ColorScheme.Light
+    return "light" if is_light else "dark"
+
+
 def apply_theme(application: QApplication, theme: str) -> None:
-    """Give an application the colours of a theme; what draws by itself reads `palette`."""
+    """Give an application the colours of a theme; what draws by itself reads `palette`.
+
+    Parameters
+    ----------
+    application : QApplication
+    theme : str
+        dark, light or system.
+    """
+    theme = resolved(theme)
     colours = palette(theme)
     application.setProperty("theme", theme)
     application.setStyle("Fusion")
