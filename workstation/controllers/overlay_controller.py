@@ -16,8 +16,9 @@ from engines.imaging.screen_picture import (
     SCREEN_LIMIT_PX,
     ByteImage,
     Picture,
-    fit_for_screen,
+    level_for_screen,
     picture_of,
+    resize_to,
     warp_for_screen,
 )
 from engines.imaging.warping import stretched
@@ -37,24 +38,33 @@ class OverlayPictures:
 
     Parameters
     ----------
-    fixed, moving : ndarray, (H, W) or (H, W, 3)
+    fixed, moving : ndarray, (H, W) or (H, W, 3), or ImagePyramid
     """
 
     def __init__(self, fixed: Image, moving: Image) -> None:
-        self._fixed, self._moving = fixed, moving
+        self._fixed, self._size = level_for_screen(fixed)
+        self._moving, self._moving_size = level_for_screen(moving)
         self._stretched: tuple[ByteImage, ByteImage] | None = None
 
     def make(self, mode: Mode, fixed_from_moving: PointTransform, max_side_px: int) -> Picture:
         """Return the blend, or the warped moving image, at a size for the screen."""
-        size = (self._fixed.shape[1], self._fixed.shape[0])
         if mode is not Mode.BLEND:
-            warped = warp_for_screen(self._moving, fixed_from_moving, size, max_side_px=max_side_px)
-            return picture_of(warped, size)
+            return picture_of(self._warped(self._moving, fixed_from_moving, max_side_px), self._size)
         if self._stretched is None:
             self._stretched = (stretched(self._fixed), stretched(self._moving))
-        green = fit_for_screen(self._stretched[0], max_side_px)
-        magenta = warp_for_screen(self._stretched[1], fixed_from_moving, size, max_side_px=max_side_px)
-        return picture_of(blend_of(green, magenta), size)
+        magenta = self._warped(self._stretched[1], fixed_from_moving, max_side_px)
+        height, width = magenta.shape[:2]
+        green = resize_to(self._stretched[0], (width, height))
+        return picture_of(blend_of(green, magenta), self._size)
+
+    def _warped(self, moving: Image, fixed_from_moving: PointTransform, max_side_px: int) -> Image:
+        return warp_for_screen(
+            moving,
+            fixed_from_moving,
+            self._size,
+            max_side_px=max_side_px,
+            moving_size=self._moving_size,
+        )
 
 
 class OverlayController:

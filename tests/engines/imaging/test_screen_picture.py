@@ -7,9 +7,11 @@ import pytest
 
 from engines.contract.geometry import similarity_matrix
 from engines.imaging.point_transform import PointTransform, ProjectiveTransform
+from engines.imaging.pyramid import ImagePyramid
 from engines.imaging.screen_picture import (
     ResizedTransform,
     fit_for_screen,
+    level_for_screen,
     picture_of,
     screen_size,
     warp_for_screen,
@@ -69,3 +71,22 @@ def test_resized_transform_goes_both_ways() -> None:
 def test_screen_size_keeps_the_shape() -> None:
     assert screen_size((8000, 4000), 1000) == (1000, 500)
     assert screen_size((80, 40), 1000) == (80, 40)
+
+
+def test_reduced_copy_of_moving_is_warped_as_the_whole_image() -> None:
+    moving = smooth_image()
+    copy = fit_for_screen(moving, 150)
+    warped = warp_for_screen(copy, TURN, (280, 260), moving_size=(300, 240))
+    whole = warp_to_fixed(moving, TURN, (280, 260))
+    inside = np.s_[60:200, 60:220]
+    assert warped.shape == whole.shape
+    assert np.abs(warped[inside].astype(int) - whole[inside].astype(int)).max() <= 8
+
+
+def test_pyramid_gives_a_level_that_the_screen_takes() -> None:
+    levels = tuple(np.zeros((4, side), np.uint8) for side in (9000, 4500, 2250, 1125))
+    level, size = level_for_screen(ImagePyramid((4, 9000), levels))
+    assert level.shape == (4, 2250)
+    assert size == (9000, 4)
+    image = smooth_image()
+    assert level_for_screen(image)[0] is image
