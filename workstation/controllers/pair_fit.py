@@ -90,6 +90,12 @@ def compare_models(pairs: Sequence[KeypointPair], moving_size: Size | None = Non
     return tuple(replace(score, is_best=best is not None and score.loo_px == best) for score in scores)
 
 
+def worst_first(rows: Sequence[PairRow]) -> list[PairRow]:
+    """Return the rows that have a residual, the largest first: the left-out one where there is one."""
+    ranked = [row for row in rows if row.fit_px is not None]
+    return sorted(ranked, key=lambda row: -(row.loo_px if row.loo_px is not None else row.fit_px or 0.0))
+
+
 def moved(pair: KeypointPair, side: Side, xy: Point) -> KeypointPair:
     """Return a pair with one point elsewhere."""
     return replace(pair, fixed_xy=xy) if side == "fixed" else replace(pair, moving_xy=xy)

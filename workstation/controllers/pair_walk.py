@@ -17,12 +17,6 @@ def stepped(order: Sequence[str], selected: str, offset: int) -> str:
     return order[0 if offset > 0 else -1]
 
 
-def worst_first(rows: Sequence[PairRow]) -> list[PairRow]:
-    """Return the rows that have a residual, the largest first: the left-out one where there is one."""
-    ranked = [row for row in rows if row.fit_px is not None]
-    return sorted(ranked, key=lambda row: -(row.loo_px if row.loo_px is not None else row.fit_px or 0.0))
-
-
 def nearest(rows: Sequence[PairRow], side: Side, xy: Point) -> str:
     """Return the id of the pair whose point of a side lies nearest to a place; empty when there is none."""
     places = [(row.id, row.fixed_xy if side == "fixed" else row.moving_xy) for row in rows]

@@ -17,9 +17,9 @@ from engines.contract.messages import Message
 from engines.imaging.point_transform import PointTransform, TransformModel
 from workstation.controllers.model_comparison import ModelComparison
 from workstation.controllers.overlay_controller import OverlayController
-from workstation.controllers.pair_fit import PairFit, fit_pairs, moved
+from workstation.controllers.pair_fit import PairFit, fit_pairs, moved, worst_first
 from workstation.controllers.pair_images import caption, files_of, read_images
-from workstation.controllers.pair_walk import nearest, stepped, worst_first
+from workstation.controllers.pair_walk import nearest, stepped
 from workstation.controllers.registration_controller import RegistrationController
 from workstation.controllers.workbench import Workbench
 from workstation.project.annotations import KeypointPair, PairState, Side

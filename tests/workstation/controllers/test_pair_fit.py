@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from engines.imaging.point_pairs import SMALLEST_NUM_POINTS
-from workstation.controllers.pair_fit import compare_models, fit_pairs
-from workstation.controllers.pair_walk import worst_first
+from workstation.controllers.pair_fit import compare_models, fit_pairs, worst_first
 from workstation.project.annotations import KeypointPair, PairState
+from workstation.views.protocols import PairRow
 
 MATRIX = np.array([[1.1, 0.05, 12.0], [-0.04, 0.95, -3.0], [0.0, 0.0, 1.0]])
 PLACES = [(10.0, 10.0), (90.0, 12.0), (15.0, 80.0), (85.0, 90.0), (50.0, 40.0), (30.0, 60.0)]
@@ -129,3 +129,11 @@ def test_others_on_a_line_leave_the_fit_without_honest_residuals(pairs: list[Key
     assert result.fixed_from_moving is not None
     assert result.summary.loo_px is None
     assert result.rows[0].fit_px is not None
+
+
+def test_worst_is_by_the_left_out_residual_and_pairs_without_one_do_not_count() -> None:
+    rows = [
+        PairRow(name, name, "placed", None, None, fit_px, loo_px)
+        for name, fit_px, loo_px in (("a", 1.0, 5.0), ("b", 4.0, 4.5), ("half", None, None), ("c", 0.0, 9.0))
+    ]
+    assert [row.id for row in worst_first(rows)] == ["c", "a", "b"]

@@ -1,11 +1,7 @@
 from __future__ import annotations
 
-from workstation.controllers.pair_walk import nearest, stepped, worst_first
+from workstation.controllers.pair_walk import nearest, stepped
 from workstation.views.protocols import PairRow
-
-
-def row(name: str, fit_px: float | None = None, loo_px: float | None = None) -> PairRow:
-    return PairRow(name, name, "placed", None, None, fit_px, loo_px)
 
 
 def test_order_goes_round_and_begins_at_its_end_when_walked_backwards() -> None:
@@ -16,11 +12,6 @@ def test_order_goes_round_and_begins_at_its_end_when_walked_backwards() -> None:
     assert stepped(order, "", 1) == "c"
     assert stepped(order, "hidden", -1) == "b"
     assert stepped([], "a", 1) == ""
-
-
-def test_worst_is_by_the_left_out_residual_and_pairs_without_one_do_not_count() -> None:
-    rows = [row("a", 1.0, 5.0), row("b", 4.0, 4.5), row("half"), row("c", 0.0, 9.0)]
-    assert [found.id for found in worst_first(rows)] == ["c", "a", "b"]
 
 
 def test_nearest_looks_at_one_side_and_at_placed_points_only() -> None:
