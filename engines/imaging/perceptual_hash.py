@@ -4,9 +4,9 @@ All fundus photographs share the bright disc on black, so the disc and its rim m
 view is flattened by its local mean and contrast, what lies outside it is zero, and the bits are the signs of
 the low frequencies of what remains, which is vessels, disc and lesions.
 
-Measured on 57 retinal images, in bits: the same image at JPEG quality 30 at most 13, at half size at most 8,
-with its gamma changed to 0.8 at most 29; different images, also of one eye, at least 56. `SAME_LOOK_BITS` lies
-nearer to the copies, because thousands of images are compared with each other.
+Measured on 57 retinal images, in bits: the same image at JPEG quality 30 at most 13, at half size at most
+8, with its gamma changed to 0.8 at most 29; different images, also of one eye, at least 56. `SAME_LOOK_BITS`
+lies nearer to the copies, because thousands of images are compared with each other.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -18,8 +18,7 @@ from engines.contract.kinds import FileKind, ItemKind, Split
 from engines.contract.messages import Message
 from engines.contract.registry import all_specs
 from engines.contract.spec import RoleSpec
-from engines.imaging.images import content_hash, read_image
-from engines.imaging.modality import guess_modality
+from workstation.project.importers.inspection import FileFacts, inspect_file
 from workstation.project.importers.reading import ITEM_COLUMNS, Row, Table
 from workstation.project.importers.report import ImportReport
 from workstation.project.items import Item, NewFile
@@ -34,17 +33,6 @@ _MASK_KINDS = (FileKind.MASK, FileKind.LABEL_MAP)
 
 class Cancelled(Exception):
     """The person stopped the import."""
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What reading a file told."""
-
-    sha256: str
-    size_bytes: int
-    width: int
-    height: int
-    modality: str | None
 
 
 @dataclass(slots=True)
@@ -126,6 +114,7 @@ class Plan:
                     width=file.width,
                     height=file.height,
                     spacing_mm=file.spacing_mm,
+                    perceptual_hash=file.perceptual_hash,
                 )
                 if file.kind not in _MASK_KINDS:
                     self.claim_content(file.sha256, item.id)
@@ -160,6 +149,7 @@ def plan_tables(
     report: ImportReport,
     kind: ItemKind | None,
     tick: Callable[[], None],
+    facts: Mapping[Path, FileFacts] | None = None,
 ) -> None:
     """Add the good rows of tables to a plan and the others to the report.
 
@@ -172,10 +162,12 @@ def plan_tables(
         Kind of every item; None: the `kind` column, else by the roles.
     tick : callable
         Called before each row; raises `Cancelled`.
+    facts : mapping of Path to FileFacts, optional
+        Files that were read already.
     """
     rows = []
     for table in tables:
-        importer = _TableImporter(table, plan, report, kind)
+        importer = _TableImporter(table, plan, report, kind, facts or {})
         rows += [(importer.is_mask(row), importer, row) for row in table.rows]
         for name in table.unknown_columns:
             report.warn_of(table.path, 1, Message("The column '{name}' is not used.", {"name": name}))
@@ -190,13 +182,21 @@ def plan_tables(
 
 
 class _TableImporter:
-    def __init__(self, table: Table, plan: Plan, report: ImportReport, kind: ItemKind | None) -> None:
+    def __init__(
+        self,
+        table: Table,
+        plan: Plan,
+        report: ImportReport,
+        kind: ItemKind | None,
+        read_already: Mapping[Path, FileFacts],
+    ) -> None:
         self.table = table
         self._plan = plan
         self._report = report
         self._kind = kind
         self._roles = known_roles()
-        self._facts: dict[tuple[Path, bool], Facts] = {}
+        self._read_already = read_already
+        self._facts: dict[tuple[Path, bool, bool], FileFacts] = {}
 
     def is_mask(self, row: Row) -> bool:
         role = self._roles.get(_role_name(row["role"]))
@@ -213,7 +213,7 @@ class _TableImporter:
         self._check_item(item_id, subject, draft)
         path = self._path(row["path"])
         is_mask = role.kind in _MASK_KINDS
-        facts = self._read(path, wants_modality=not is_mask and not row["modality"])
+        facts = self._read(path, is_mask=is_mask, wants_modality=not row["modality"])
         if self._is_known(row, draft, role, facts):
             return
         if is_mask:
@@ -233,6 +233,7 @@ class _TableImporter:
             width=facts.width,
             height=facts.height,
             spacing_mm=_spacing(row["spacing_mm"]),
+            perceptual_hash=facts.perceptual_hash,
             visit=self._agreed(row, "visit", draft.visit, row["visit"]),
             laterality=self._agreed(row, "laterality", draft.laterality, laterality),
         )
@@ -316,17 +317,15 @@ class _TableImporter:
             path = folder / written.replace("\\", "/")
         return path.resolve()
 
-    def _read(self, path: Path, *, wants_modality: bool) -> Facts:
-        key = (path, wants_modality)
+    def _read(self, path: Path, *, is_mask: bool, wants_modality: bool) -> FileFacts:
+        if path in self._read_already:
+            return self._read_already[path]
+        key = (path, is_mask, wants_modality)
         if key not in self._facts:
-            image = read_image(path)
-            height, width = image.shape[:2]
-            modality = guess_modality(image, path.name) if wants_modality else None
-            size_bytes = path.stat().st_size
-            self._facts[key] = Facts(content_hash(path), size_bytes, width, height, modality)
+            self._facts[key] = inspect_file(path, is_mask=is_mask, wants_modality=wants_modality)
         return self._facts[key]
 
-    def _is_known(self, row: Row, draft: Draft, role: RoleSpec, facts: Facts) -> bool:
+    def _is_known(self, row: Row, draft: Draft, role: RoleSpec, facts: FileFacts) -> bool:
         known = draft.files.get(role.name)
         if known is None:
             return False
@@ -354,7 +353,9 @@ class _TableImporter:
                 split=split.value,
             )
 
-    def _check_content(self, row: Row, draft: Draft, subject: str, split: Split | None, facts: Facts) -> None:
+    def _check_content(
+        self, row: Row, draft: Draft, subject: str, split: Split | None, facts: FileFacts
+    ) -> None:
         same = [role for role, file in draft.files.items() if file.sha256 == facts.sha256]
         if same:
             named = {"role": row["role"], "other": same[0], "item": row["item"]}
@@ -407,7 +408,7 @@ def infer_kind(draft: Draft) -> ItemKind:
     return best
 
 
-def _check_mask_size(draft: Draft, role: RoleSpec, facts: Facts, item_id: str) -> None:
+def _check_mask_size(draft: Draft, role: RoleSpec, facts: FileFacts, item_id: str) -> None:
     image = _image_of_mask(draft, role)
     if image is None:
         raise TableError(

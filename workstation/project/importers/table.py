@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from sqlalchemy.exc import DatabaseError
@@ -12,9 +12,10 @@ from engines.contract.errors import ProjectError, TableError
 from engines.contract.kinds import ItemKind
 from workstation.project.annotations import KeypointPair
 from workstation.project.commands import ImportedPair, ImportPairs
+from workstation.project.importers.inspection import FileFacts
 from workstation.project.importers.item_rows import Cancelled, Plan, infer_kind, plan_tables
 from workstation.project.importers.keypoint_rows import plan_keypoints
-from workstation.project.importers.reading import read_table
+from workstation.project.importers.reading import Table, read_table
 from workstation.project.importers.report import ImportReport
 from workstation.project.items import insert_file, set_item_kind
 from workstation.project.project import Project
@@ -63,6 +64,22 @@ def import_paths(
     tables = [read_table(Path(path).absolute()) for path in paths]
     if not tables:
         raise TableError("No table was given.", remedy="Name at least one CSV or TSV table.")
+    return import_tables(
+        project, tables, kind=kind, one_based=one_based, progress=progress, should_stop=should_stop
+    )
+
+
+def import_tables(
+    project: Project,
+    tables: Sequence[Table],
+    *,
+    facts: Mapping[Path, FileFacts] | None = None,
+    kind: ItemKind | None = None,
+    one_based: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> ImportReport:
+    """Import tables that were read; see `import_paths`. `facts` are those of files that were read, too."""
     report = ImportReport()
     total = sum(len(table.rows) for table in tables)
     done = 0
@@ -83,7 +100,7 @@ def import_paths(
         return project.keypoints.pairs(item_id) if item_id in known_ids else []
 
     try:
-        plan_tables([table for table in tables if not table.is_keypoints], plan, report, kind, tick)
+        plan_tables([table for table in tables if not table.is_keypoints], plan, report, kind, tick, facts)
         for table in tables:
             if table.is_keypoints:
                 plan_keypoints(table, plan.drafts, present, pairs, report, one_based=one_based, tick=tick)

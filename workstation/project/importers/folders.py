@@ -1,0 +1,84 @@
+"""Importing a proposal: its complete items are written together, with the points that lie beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from engines.contract.errors import InputError
+from workstation.project.importers.checks import ready
+from workstation.project.importers.inspection import Inspection
+from workstation.project.importers.proposal import ImportProposal, ProposedFile, ProposedItem
+from workstation.project.importers.reading import Row, Table
+from workstation.project.importers.report import ImportReport
+from workstation.project.importers.table import import_tables
+from workstation.project.project import Project
+
+
+def import_proposal(
+    project: Project,
+    proposal: ImportProposal,
+    inspection: Inspection,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> ImportReport:
+    """Import the items of a proposal that are chosen, complete and readable.
+
+    Parameters
+    ----------
+    project : Project
+    proposal : ImportProposal
+    inspection : Inspection
+        Of the same files; nothing is read again.
+    progress : callable
+        Given the rows done and the rows in all.
+    should_stop : callable
+        Asked before every row; true cancels, and nothing is imported.
+
+    Returns
+    -------
+    ImportReport
+        With every refused file and point.
+
+    Raises
+    ------
+    InputError
+        If no item is ready.
+    ProjectError
+        If the disk refuses, or another program changed the project meanwhile.
+    """
+    items = ready(proposal, inspection)
+    if not items:
+        raise InputError(
+            "No item is complete: nothing was imported.",
+            remedy="Choose partners for the images, or import them as single images.",
+        )
+    tables = [_file_table(item, file) for item in items for file in item.files]
+    tables += [_point_table(item) for item in items if item.points]
+    return import_tables(project, tables, facts=inspection.facts, progress=progress, should_stop=should_stop)
+
+
+def _file_table(item: ProposedItem, file: ProposedFile) -> Table:
+    """Return a table of one row; remarks on it name the file."""
+    cells = {
+        "subject": item.subject,
+        "item": item.item,
+        "role": file.role,
+        "path": str(file.path),
+        "modality": file.modality or "",
+        "visit": item.visit or "",
+        "laterality": item.laterality or "",
+        "split": item.split.value if item.split is not None else "",
+    }
+    return Table(file.path, False, (Row(0, cells, 0),), ())
+
+
+def _point_table(item: ProposedItem) -> Table:
+    rows = []
+    for line, point in enumerate(item.points, start=1):
+        values = (*point.fixed_xy, *point.moving_xy)
+        names = ("fixed_x", "fixed_y", "moving_x", "moving_y")
+        cells = {name: repr(value) for name, value in zip(names, values, strict=True)}
+        rows.append(Row(line, {"item": item.item, "point": point.label, **cells}, 0))
+    return Table(item.points_path or Path(item.item), True, tuple(rows), ())

@@ -1,0 +1,178 @@
+"""Reading the files of an import once: size, content hash, modality, and what an image looks like."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from engines.contract.errors import InputError
+from engines.contract.kinds import FileKind, Split
+from engines.imaging.images import content_hash, read_image
+from engines.imaging.modality import guess_modality
+from engines.imaging.perceptual_hash import perceptual_hash, similar_pairs
+from workstation.project.importers.folder_tree import ScanCancelled
+from workstation.project.importers.proposal import MASK_ROLES, ImportProposal
+from workstation.project.items import Item
+
+_MASK_KINDS = (FileKind.MASK, FileKind.LABEL_MAP)
+_MOST_THREADS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What reading a file told."""
+
+    sha256: str
+    size_bytes: int
+    width: int
+    height: int
+    modality: str | None = None
+    perceptual_hash: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownImage:
+    """An image that the project holds already."""
+
+    item_id: str
+    subject: str
+    split: Split | None
+    role: str
+    path: Path
+    sha256: str
+    perceptual_hash: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """Two contents that look like one image, by hash; `bits` of their looks differ."""
+
+    first_sha256: str
+    second_sha256: str
+    bits: int
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What is known of the files of a proposal.
+
+    Parameters
+    ----------
+    facts : mapping of Path to FileFacts
+    errors : mapping of Path to InputError
+        Files that cannot be used, and why.
+    known : tuple of KnownImage
+        Images of the project.
+    likenesses : tuple of Likeness
+        Between new images, and between new and known ones.
+    """
+
+    facts: Mapping[Path, FileFacts] = field(default_factory=dict)
+    errors: Mapping[Path, InputError] = field(default_factory=dict)
+    known: tuple[KnownImage, ...] = ()
+    likenesses: tuple[Likeness, ...] = ()
+
+
+def inspect_file(path: Path, *, is_mask: bool = False, wants_modality: bool = True) -> FileFacts:
+    """Read a file.
+
+    Raises
+    ------
+    ImageReadError, ImageSizeError
+        If it is no image that can be used.
+    """
+    image = read_image(path)
+    height, width = image.shape[:2]
+    return FileFacts(
+        sha256=content_hash(path),
+        size_bytes=path.stat().st_size,
+        width=width,
+        height=height,
+        modality=guess_modality(image, path.name) if wants_modality and not is_mask else None,
+        perceptual_hash=None if is_mask else perceptual_hash(image),
+    )
+
+
+def known_images(items: Iterable[Item]) -> tuple[KnownImage, ...]:
+    """Return the images of a project; masks are left out."""
+    return tuple(
+        KnownImage(item.id, item.subject, item.split, role, file.path, file.sha256, file.perceptual_hash)
+        for item in items
+        for role, file in item.files.items()
+        if file.kind not in _MASK_KINDS
+    )
+
+
+def inspect(
+    proposals: Iterable[ImportProposal],
+    known: tuple[KnownImage, ...] = (),
+    *,
+    progress: Callable[[int, int], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> Inspection:
+    """Read every file that some proposals use, once.
+
+    Parameters
+    ----------
+    proposals : iterable of ImportProposal
+        Those of one folder by several layouts, for example.
+    known : tuple of KnownImage
+        What is compared with.
+    progress : callable
+        Given the files read and the files in all.
+    should_stop : callable
+        Asked after every file.
+
+    Raises
+    ------
+    ScanCancelled
+        If it was asked to stop.
+    """
+    is_mask: dict[Path, bool] = {}
+    for proposal in proposals:
+        for item in proposal.items:
+            for file in item.files:
+                is_mask[file.path] = is_mask.get(file.path, True) and file.role in MASK_ROLES
+        for path in proposal.unused:
+            is_mask.setdefault(path, False)
+    facts: dict[Path, FileFacts] = {}
+    errors: dict[Path, InputError] = {}
+    with _reading(is_mask) as jobs:
+        for done, (path, job) in enumerate(jobs.items(), start=1):
+            try:
+                facts[path] = job.result()
+            except InputError as error:
+                errors[path] = error
+            if should_stop is not None and should_stop():
+                raise ScanCancelled
+            if progress is not None:
+                progress(done, len(jobs))
+    return Inspection(facts, errors, known, tuple(_likenesses(facts.values(), known)))
+
+
+@contextmanager
+def _reading(is_mask: Mapping[Path, bool]) -> Iterator[dict[Path, Future[FileFacts]]]:
+    """Read on several threads; what has not begun is dropped at the end."""
+    pool = ThreadPoolExecutor(max_workers=max(1, min(_MOST_THREADS, (os.cpu_count() or 2) - 1)))
+    try:
+        yield {path: pool.submit(inspect_file, path, is_mask=mask) for path, mask in is_mask.items()}
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _likenesses(facts: Iterable[FileFacts], known: Iterable[KnownImage]) -> Iterator[Likeness]:
+    looks: dict[str, str] = {}
+    for image in known:
+        if image.perceptual_hash:
+            looks.setdefault(image.sha256, image.perceptual_hash)
+    num_known = len(looks)
+    for fact in facts:
+        if fact.perceptual_hash:
+            looks.setdefault(fact.sha256, fact.perceptual_hash)
+    contents = list(looks)
+    for first, second, bits in similar_pairs(list(looks.values()), start=num_known):
+        yield Likeness(contents[first], contents[second], bits)
