@@ -39,13 +39,15 @@ _CHUNK_BYTES = 1 << 20
 _WARNING_FILTERS = threading.Lock()
 
 
-def read_image(path: str | os.PathLike[str]) -> ImageArray:
+def read_image(path: str | os.PathLike[str], *, largest: int = LARGEST_NUM_PIXELS) -> ImageArray:
     """Read an image of 8 or 16 bits.
 
     Parameters
     ----------
     path : path
         PNG, JPEG, TIFF, BMP or GIF; told by content, not by name.
+    largest : int
+        Number of pixels above which an image is refused.
 
     Returns
     -------
@@ -56,13 +58,13 @@ def read_image(path: str | os.PathLike[str]) -> ImageArray:
     ImageReadError
         If the file is missing, a folder, empty, truncated, damaged or not such an image.
     ImageSizeError
-        If a side is under 32 pixels or there are more than 100 million pixels; known before decoding.
+        If a side is under 32 pixels or there are more than `largest` pixels; known before decoding.
     """
     file = _existing_file(path)
     with _file_errors(path):
         data = file.read_bytes()
     with _opened(data, path) as image:
-        _check_size(_upright_size(image), path)
+        _check_size(_upright_size(image), path, largest)
         has_deep_colour = _has_deep_colour(image, data)
         image.load()
         if has_deep_colour:
@@ -72,8 +74,8 @@ def read_image(path: str | os.PathLike[str]) -> ImageArray:
         return _as_array(image, path)
 
 
-def image_size(path: str | os.PathLike[str]) -> Size:
-    """Return ``(width, height)`` in pixels from the header, without decoding the image.
+def image_size(path: str | os.PathLike[str], *, largest: int = LARGEST_NUM_PIXELS) -> Size:
+    """Return ``(width, height)`` in pixels from the header, without decoding the image; see `read_image`.
 
     Raises
     ------
@@ -85,7 +87,7 @@ def image_size(path: str | os.PathLike[str]) -> Size:
     file = _existing_file(path)
     with _file_errors(path), file.open("rb") as stream, _opened(stream, path) as image:
         size = _upright_size(image)
-    _check_size(size, path)
+    _check_size(size, path, largest)
     return size
 
 
@@ -201,8 +203,6 @@ def _opened(source: bytes | io.BufferedReader, path: str | os.PathLike[str]) -> 
     try:
         with _open_header(stream) as image:
             yield image
-    except Image.DecompressionBombError as error:
-        raise _too_large(path) from error
     except UnidentifiedImageError as error:
         stream.seek(0)
         if not stream.read(1):
@@ -231,7 +231,11 @@ def _open_header(stream: io.BytesIO | io.BufferedReader) -> Image.Image:
     # The filters of warnings are shared by all threads; the lock is held for a moment only.
     with _WARNING_FILTERS, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        image = Image.open(stream, formats=_FORMATS)
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            image = Image.open(stream, formats=_FORMATS)
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
         if image.format != "PNG":
             image.getexif()
     return image
@@ -245,7 +249,7 @@ def _upright_size(image: Image.Image) -> Size:
     return width, height
 
 
-def _check_size(size: Size, path: str | os.PathLike[str]) -> None:
+def _check_size(size: Size, path: str | os.PathLike[str], largest: int) -> None:
     if min(size) < SMALLEST_SIDE_PX:
         raise ImageSizeError(
             "{path} is too small: {width} x {height} pixels; at least {smallest} a side are needed.",
@@ -254,17 +258,13 @@ def _check_size(size: Size, path: str | os.PathLike[str]) -> None:
             height=size[1],
             smallest=SMALLEST_SIDE_PX,
         )
-    if size[0] * size[1] > LARGEST_NUM_PIXELS:
-        raise _too_large(path)
-
-
-def _too_large(path: str | os.PathLike[str]) -> ImageSizeError:
-    return ImageSizeError(
-        "{path} is too large: it has more than {limit} million pixels.",
-        remedy="Reduce or crop the image first.",
-        path=path,
-        limit=LARGEST_NUM_PIXELS // 1_000_000,
-    )
+    if size[0] * size[1] > largest:
+        raise ImageSizeError(
+            "{path} is too large: it has more than {limit} million pixels.",
+            remedy="Reduce or crop the image first.",
+            path=path,
+            limit=largest // 1_000_000,
+        )
 
 
 def _has_deep_colour(image: Image.Image, data: bytes) -> bool:
