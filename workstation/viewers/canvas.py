@@ -16,6 +16,7 @@ from PySide6.QtCore import QEvent, QObject, QPointF, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from workstation.viewers.image_layers import ImageLayers, Picture, Window
 from workstation.viewers.napari_compat import quiet_import
 from workstation.viewers.point_overlay import PointOverlay
 from workstation.views.theme import current_theme, palette
@@ -41,13 +42,13 @@ _ARROWS = {
 class Pointer(Protocol):
     """What the mouse does on a canvas; each answer says whether the event was used up."""
 
-    def pressed(self, at: QPointF, button: Qt.MouseButton) -> bool:
-        """Take a press at a position of the canvas."""
+    def pressed(self, event: QMouseEvent, *, is_double: bool) -> bool:
+        """Take a press, or the second press of a double click."""
 
-    def moved(self, at: QPointF) -> bool:
+    def moved(self, event: QMouseEvent) -> bool:
         """Take a move."""
 
-    def released(self, at: QPointF, button: Qt.MouseButton) -> bool:
+    def released(self, event: QMouseEvent) -> bool:
         """Take a release."""
 
 
@@ -65,6 +66,11 @@ class ImageCanvas(QWidget):
         A key that is no shortcut went down or up.
     arrowPressed : float, float
         Pixels to the right and down.
+
+    Attributes
+    ----------
+    modifiers : Qt.KeyboardModifier
+        What was held at the last mouse event.
     """
 
     viewChanged = Signal()
@@ -79,14 +85,14 @@ class ImageCanvas(QWidget):
         self.viewer = QtViewer(self.model, show_welcome_screen=False)
         self.native: QWidget = self.viewer.canvas.native
         self.pointer: Pointer | None = None
-        self._layer = None
-        self._size: tuple[int, int] | None = None
+        self.modifiers = Qt.KeyboardModifier.NoModifier
+        self.layers = ImageLayers(self.model)
         self._is_whole = True
         self._is_closed = False
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.viewer)
-        self.overlay = PointOverlay(self.native, self.canvas_from_image)
+        self.overlay = PointOverlay(self.native, self.canvas_from_image, lambda: self.zoom)
         self.model.canvas.background_color_override = palette(current_theme())["canvas"]
         self.native.setMouseTracking(True)
         self.native.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -101,36 +107,33 @@ class ImageCanvas(QWidget):
     @property
     def image_size(self) -> tuple[int, int] | None:
         """Width and height of the image in px, or None."""
-        return self._size
+        return self.layers.size
 
-    def show_image(self, image: npt.NDArray[np.generic] | None, *, keep_view: bool = False) -> None:
+    def show_image(self, image: Picture | None, *, keep_view: bool = False) -> None:
         """Show an image, or nothing.
 
         Parameters
         ----------
-        image : ndarray, (H, W) or (H, W, 3), or None
+        image : ndarray, (H, W) or (H, W, 3), ImagePyramid, or None
         keep_view : bool
             Whether pan and zoom stay as they are.
         """
-        if image is None:
-            self.model.layers.clear()
-            self._layer, self._size = None, None
-            self.overlay.update()
-            return
-        is_rgb = image.ndim == 3
         with self._view_kept(keep_view):
-            if self._layer is not None and bool(self._layer.rgb) == is_rgb:
-                self._layer.data = image
-                if not is_rgb:
-                    self._layer.reset_contrast_limits()
-            else:
-                self.model.layers.clear()
-                self._layer = self.model.add_image(image, rgb=is_rgb, interpolation2d="linear")
-            self.model.layers.selection.clear()
-            self._size = (image.shape[1], image.shape[0])
-        if not keep_view:
+            self.layers.show(image)
+        if image is not None and not keep_view:
             self.show_whole()
         self.overlay.update()
+
+    def set_window(self, window: Window) -> None:
+        """Choose the values of a grey image that are shown black and white."""
+        self.layers.set_window(window)
+
+    def show_vessels(
+        self, strength: npt.NDArray[np.float32] | None, *, colour: str = "", opacity: float = 0.0
+    ) -> None:
+        """Lay a map of vessels over the image, or nothing; see `ImageLayers.show_vessels`."""
+        with self._view_kept(True):
+            self.layers.show_vessels(strength, colour=colour, opacity=opacity)
 
     # -- view ----------------------------------------------------------------------------------------
 
@@ -155,9 +158,9 @@ class ImageCanvas(QWidget):
 
     def show_whole(self) -> None:
         """Show the whole image."""
-        if self._size is None:
+        if self.image_size is None:
             return
-        width, height = self._size
+        width, height = self.image_size
         pane = self.native.size()
         self.look_at(
             ((width - 1) / 2, (height - 1) / 2),
@@ -183,9 +186,9 @@ class ImageCanvas(QWidget):
 
     def contains(self, xy: Point) -> bool:
         """Tell whether a position lies on the image."""
-        if self._size is None:
+        if self.image_size is None:
             return False
-        width, height = self._size
+        width, height = self.image_size
         return -0.5 <= xy[0] <= width - 0.5 and -0.5 <= xy[1] <= height - 0.5
 
     # -- life ----------------------------------------------------------------------------------------
@@ -199,7 +202,7 @@ class ImageCanvas(QWidget):
         self.model.scene.camera.events.center.disconnect(self._on_camera)
         self.model.scene.camera.events.zoom.disconnect(self._on_camera)
         self.pointer = None
-        self.model.layers.clear()
+        self.layers.clear()
         self.viewer.close()
         self.viewer.deleteLater()
 
@@ -248,17 +251,19 @@ class ImageCanvas(QWidget):
         return False
 
     def _on_mouse(self, event: QMouseEvent) -> bool:
-        kind, at = event.type(), event.position()
+        kind, pointer = event.type(), self.pointer
+        self.modifiers = event.modifiers()
         if kind == QEvent.Type.MouseMove:
-            self.cursorMoved.emit(*self.image_from_canvas(at))
+            self.cursorMoved.emit(*self.image_from_canvas(event.position()))
             if event.buttons() & Qt.MouseButton.LeftButton:
                 self._is_whole = False
-            return self.pointer is not None and self.pointer.moved(at)
+            return pointer is not None and pointer.moved(event)
         if kind in (QEvent.Type.MouseButtonPress, QEvent.Type.MouseButtonDblClick):
             self.native.setFocus(Qt.FocusReason.MouseFocusReason)
-            is_used = self.pointer is not None and self.pointer.pressed(at, event.button())
-            # A double click is two clicks here; napari would zoom.
-            return is_used or kind == QEvent.Type.MouseButtonDblClick
+            is_double = kind == QEvent.Type.MouseButtonDblClick
+            is_used = pointer is not None and pointer.pressed(event, is_double=is_double)
+            # With the left button a double click is two clicks here; napari would zoom.
+            return is_used or is_double
         if kind == QEvent.Type.MouseButtonRelease:
-            return self.pointer is not None and self.pointer.released(at, event.button())
+            return pointer is not None and pointer.released(event)
         return False

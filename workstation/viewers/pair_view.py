@@ -10,19 +10,26 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 import numpy as np
+import numpy.typing as npt
 from PySide6.QtCore import QPointF, Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from engines.contract.geometry import Size
-from engines.imaging.point_transform import PointTransform, between_sizes
+from engines.imaging.local_uncertainty import LocalUncertainty, uncertainty_of
+from engines.imaging.point_transform import PointTransform
 from workstation.viewers.canvas import ImageCanvas, Point
-from workstation.viewers.point_overlay import Mark
+from workstation.viewers.ghost_cursor import Ghost
+from workstation.viewers.image_layers import Picture, Window
+from workstation.viewers.marks import Mark
+from workstation.viewers.mouse import SidePointer
+from workstation.viewers.pane import Pane
+from workstation.viewers.scale_bar import Scale
+from workstation.viewers.view_link import ViewLink
 from workstation.views.display import display
+from workstation.views.display_protocols import SideDisplay, SideFacts
 from workstation.views.protocols import PairRow
 
 SIDES = ("fixed", "moving")
-CLICK_PX = 3.0
-"""A drag shorter than this is a click, so that no point moves by accident."""
 
 
 class Tool(StrEnum):
@@ -32,111 +39,79 @@ class Tool(StrEnum):
     SELECT = "select"
 
 
-class _SidePointer:
-    """The mouse on one canvas."""
-
-    def __init__(self, view: PairView, side: str) -> None:
-        self._view = view
-        self._side = side
-        self._start: QPointF | None = None
-        self._grabbed = ""
-        self._is_dragging = False
-
-    def pressed(self, at: QPointF, button: Qt.MouseButton) -> bool:
-        """Grab a point, or leave the press to napari, which pans."""
-        if button != Qt.MouseButton.LeftButton:
-            return False
-        self._start, self._is_dragging = QPointF(at), False
-        canvas = self._view.canvas(self._side)
-        self._grabbed = canvas.overlay.hit(at) if self._view.tool is Tool.SELECT else ""
-        return bool(self._grabbed)
-
-    def moved(self, at: QPointF) -> bool:
-        """Drag the grabbed point, once it left the click radius."""
-        if self._start is None:
-            return False
-        offset = at - self._start
-        if not self._is_dragging and (offset.x() ** 2 + offset.y() ** 2) ** 0.5 >= CLICK_PX:
-            self._is_dragging = True
-            if self._grabbed:
-                self._view.pairSelected.emit(self._grabbed)
-        if not self._grabbed:
-            return False
-        if self._is_dragging:
-            canvas = self._view.canvas(self._side)
-            xy = canvas.image_from_canvas(at)
-            canvas.overlay.move_mark(self._grabbed, xy)
-            self._view.pointDragged.emit(self._grabbed, self._side, *xy)
-        return True
-
-    def released(self, at: QPointF, button: Qt.MouseButton) -> bool:
-        """Drop the point, or click."""
-        if button != Qt.MouseButton.LeftButton or self._start is None:
-            return False
-        self._start = None
-        grabbed, self._grabbed = self._grabbed, ""
-        canvas = self._view.canvas(self._side)
-        xy = canvas.image_from_canvas(at)
-        if grabbed and self._is_dragging:
-            self._view.pointMoved.emit(grabbed, self._side, *xy)
-        elif grabbed:
-            self._view.pairSelected.emit(grabbed)
-        elif not self._is_dragging and self._view.tool is Tool.ADD and canvas.contains(xy):
-            self._view.pointAdded.emit(self._side, *xy)
-        elif not self._is_dragging and self._view.tool is Tool.SELECT:
-            self._view.pairSelected.emit("")
-        self._is_dragging = False
-        return bool(grabbed)
-
-
 class PairView(QWidget):
     """Two linked canvases.
 
     Signals
     -------
-    pointAdded : side, x, y
-    pointMoved, pointDragged : pair id, side, x, y
+    pointAdded : side, x, y, has_alt
+        `has_alt`: Alt was held.
+    pointMoved, pointDragged : pair id, side, x, y, has_alt
         After and during a drag.
     pairSelected : pair id
         Empty: nothing.
-    cursorMoved : side, x, y
+    cursorMoved : side, x, y, has_alt
+    cursorLeft
     nudged : side, dx, dy
         An arrow key moves the selected point of a side by so many pixels.
+    windowDragged : side, right, down
+        Brightness and contrast by so many screen pixels.
+    windowDropped : side
+    autoWindowWanted : side
+    displayChosen : side, SideDisplay
+    widthGiven : side, mm
     """
 
-    pointAdded = Signal(str, float, float)
-    pointMoved = Signal(str, str, float, float)
-    pointDragged = Signal(str, str, float, float)
+    pointAdded = Signal(str, float, float, bool)
+    pointMoved = Signal(str, str, float, float, bool)
+    pointDragged = Signal(str, str, float, float, bool)
     pairSelected = Signal(str)
-    cursorMoved = Signal(str, float, float)
+    cursorMoved = Signal(str, float, float, bool)
+    cursorLeft = Signal()
     nudged = Signal(str, float, float)
+    windowDragged = Signal(str, float, float)
+    windowDropped = Signal(str)
+    autoWindowWanted = Signal(str)
+    displayChosen = Signal(str, object)
+    widthGiven = Signal(str, float)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.fixed = ImageCanvas()
-        self.moving = ImageCanvas()
+        self.panes = {side: Pane() for side in SIDES}
+        self.fixed, self.moving = (self.panes[side].canvas for side in SIDES)
+        self.captions = {side: self.panes[side].caption for side in SIDES}
+        self.notes = {side: self.panes[side].note for side in SIDES}
         self.tool = Tool.SELECT
         self.is_locked = True
-        self._fixed_from_moving: PointTransform | None = None
+        self.active_side = SIDES[0]
+        self._link: ViewLink | None = None
+        self._uncertainty: LocalUncertainty | None = None
         self._is_following = False
-        self.captions = {side: QLabel() for side in SIDES}
-        self.notes = {side: QLabel() for side in SIDES}
+        self._rows: tuple[PairRow, ...] = ()
+        self._selected = ""
+        self._facts = dict.fromkeys(SIDES, SideFacts())
         splitter = QSplitter(Qt.Orientation.Horizontal)
         splitter.setChildrenCollapsible(False)
         splitter.setHandleWidth(3)
         for side in SIDES:
-            splitter.addWidget(self._pane(side))
+            splitter.addWidget(self.panes[side])
         splitter.setSizes([1000, 1000])
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(splitter)
         for side in SIDES:
-            canvas = self.canvas(side)
-            canvas.pointer = _SidePointer(self, side)
-            canvas.viewChanged.connect(lambda side=side: self._follow(side))
-            canvas.cursorMoved.connect(lambda x, y, side=side: self._on_cursor(side, x, y))
-            canvas.cursorLeft.connect(self._on_cursor_left)
-            canvas.arrowPressed.connect(lambda dx, dy, side=side: self.nudged.emit(side, dx, dy))
+            self._connect(side)
+
+    def _connect(self, side: str) -> None:
+        canvas, form = self.canvas(side), self.panes[side].display.form
+        canvas.pointer = SidePointer(self, canvas, side)
+        canvas.viewChanged.connect(lambda: self._follow(side))
+        canvas.cursorMoved.connect(lambda x, y: self._on_cursor(side, x, y))
+        canvas.cursorLeft.connect(self._on_cursor_left)
+        canvas.arrowPressed.connect(lambda dx, dy: self.nudged.emit(side, dx, dy))
+        form.displayChosen.connect(lambda chosen: self.displayChosen.emit(side, chosen))
+        form.autoWanted.connect(lambda: self.autoWindowWanted.emit(side))
+        form.widthGiven.connect(lambda width: self.widthGiven.emit(side, width))
 
     def canvas(self, side: str) -> ImageCanvas:
         """Return the canvas of a side."""
@@ -144,9 +119,9 @@ class PairView(QWidget):
 
     # -- what is shown -------------------------------------------------------------------------------
 
-    def show_images(self, fixed: np.ndarray | None, moving: np.ndarray | None) -> None:
+    def show_images(self, fixed: Picture | None, moving: Picture | None) -> None:
         """Show two images, or none."""
-        self._fixed_from_moving = None
+        self._link, self._uncertainty, self._rows = None, None, ()
         self._is_following = True
         try:
             self.fixed.show_image(fixed)
@@ -155,21 +130,71 @@ class PairView(QWidget):
             self._is_following = False
         for canvas in (self.fixed, self.moving):
             canvas.overlay.show_marks([], "")
+            canvas.overlay.show_ghost(None)
+            canvas.overlay.show_scale(None)
 
     def show_rows(self, rows: Sequence[PairRow], selected: str) -> None:
-        """Draw the points of both sides."""
+        """Draw the points of both sides, and where the transform puts the missing ones."""
+        is_same = tuple(rows) == self._rows
+        self._rows, self._selected = tuple(rows), selected
+        if not is_same:
+            self._uncertainty = self._measured_uncertainty()
         for side in SIDES:
-            marks = []
-            for index, row in enumerate(rows):
-                xy = row.fixed_xy if side == "fixed" else row.moving_xy
-                if xy is not None:
-                    marks.append(Mark(row.id, row.label, xy, row.state, display().point_colour(index)))
-            self.canvas(side).overlay.show_marks(marks, selected)
+            self.canvas(side).overlay.show_marks(self._marks(side), selected)
+
+    def show_names(self, is_shown: bool) -> None:
+        """Write the names beside the points, or not."""
+        for side in SIDES:
+            self.canvas(side).overlay.show_names(is_shown)
 
     def set_caption(self, side: str, title: str, note: str = "") -> None:
         """Write what a pane shows, and a short note on its right."""
         self.captions[side].setText(title)
         self.notes[side].setText(note)
+
+    # -- display -------------------------------------------------------------------------------------
+
+    def show_pixels(self, side: str, image: Picture) -> None:
+        """Draw other pixels of the same image; pan and zoom stay."""
+        self.canvas(side).show_image(image, keep_view=True)
+
+    def show_window(self, side: str, window: Window, *, is_changing: bool) -> None:
+        """Show the values between two as black to white, and say them while they change."""
+        self.canvas(side).set_window(window)
+        self.panes[side].display.form.show_window(window)
+        if is_changing:
+            centre, width = (window[0] + window[1]) / 2, window[1] - window[0]
+            text = self.tr("centre {centre}   width {width}")
+            self.notes[side].setText(text.format(centre=f"{centre:.0f}", width=f"{width:.0f}"))
+
+    def show_vessels(self, side: str, strength: npt.NDArray[np.float32] | None, opacity: float) -> None:
+        """Lay a map of vessels over the image, or take it away."""
+        self.canvas(side).show_vessels(strength, colour=display().colours["vessels"], opacity=opacity)
+
+    def show_display(self, side: str, display: SideDisplay) -> None:
+        """Show which ways of display are on."""
+        self.panes[side].display.show_display(display)
+
+    def show_facts(self, side: str, facts: SideFacts) -> None:
+        """Say what is known of the image: eye, orientation, size."""
+        self._facts[side] = facts
+        self.panes[side].show_facts(facts)
+        self._show_scales()
+
+    def _show_scales(self) -> None:
+        for side in SIDES:
+            spacing = self._facts[side].spacing_mm
+            scale = None if spacing is None else Scale(spacing)
+            self.canvas(side).overlay.show_scale(scale or self._derived_scale(side))
+
+    def _derived_scale(self, side: str) -> Scale | None:
+        """Return the spacing that follows from the other image through the transform."""
+        other = SIDES[1 - SIDES.index(side)]
+        spacing, size = self._facts[other].spacing_mm, self.canvas(side).image_size
+        if spacing is None or size is None or self._link is None or self._link.is_guess:
+            return None
+        view = self._link.partner_view(side, ((size[0] - 1) / 2, (size[1] - 1) / 2))
+        return None if view is None else Scale(spacing * view.scale, is_derived=True)
 
     # -- link ----------------------------------------------------------------------------------------
 
@@ -181,13 +206,17 @@ class PairView(QWidget):
         sizes : (fixed, moving)
             As (width, height) in px.
         """
-        self._fixed_from_moving = fixed_from_moving or between_sizes(sizes[1], sizes[0])
+        self._link = ViewLink(fixed_from_moving, *sizes)
+        self._uncertainty = self._measured_uncertainty()
+        for side in SIDES:
+            self.canvas(side).overlay.show_marks(self._marks(side), self._selected)
+        self._show_scales()
         self._follow("fixed")
 
     def set_locked(self, is_locked: bool) -> None:
         """Let the panes follow each other, or not."""
         self.is_locked = is_locked
-        self._follow("fixed")
+        self._follow(self.active_side)
 
     def show_whole(self) -> None:
         """Show both images completely."""
@@ -210,10 +239,7 @@ class PairView(QWidget):
 
     def mapped(self, side: str, xy: Point) -> Point | None:
         """Return the position in the other image, or None without a link."""
-        transform = self._fixed_from_moving
-        if transform is None:
-            return None
-        return transform.map_xy(xy) if side == "moving" else transform.map_back_xy(xy)
+        return None if self._link is None else self._link.mapped(side, xy)
 
     def shut(self) -> None:
         """Let go of both canvases."""
@@ -222,59 +248,106 @@ class PairView(QWidget):
 
     def _follow(self, leader: str) -> None:
         """Let the other pane look at the same place at the same size."""
-        if self._is_following or not self.is_locked or self._fixed_from_moving is None:
+        if self._is_following or not self.is_locked or self._link is None:
             return
         other = self.moving if leader == "fixed" else self.fixed
         ahead = self.canvas(leader)
         if ahead.image_size is None or other.image_size is None:
             return
-        centre = self.mapped(leader, ahead.centre_xy)
-        if centre is None:
+        view = self._link.partner_view(leader, ahead.centre_xy)
+        if view is None:
             return
-        scale = self._scale_at(leader, ahead.centre_xy)
         self._is_following = True
         try:
-            other.look_at(centre, ahead.zoom / scale if scale > 0 else None)
+            other.look_at(view.centre_xy, ahead.zoom / view.scale)
         finally:
             self._is_following = False
 
-    def _scale_at(self, side: str, xy: Point) -> float:
-        """Return how many pixels of the other image one pixel of this one covers there; 0 without a link."""
-        transform = self._fixed_from_moving
-        if transform is None:
-            return 0.0
-        if side == "moving":
-            return transform.scale_at(xy)
-        partner = transform.map_back_xy(xy)
-        scale = 0.0 if partner is None else transform.scale_at(partner)
-        return 1.0 / scale if scale > 0 else 0.0
+    def _measured_uncertainty(self) -> LocalUncertainty | None:
+        used = [row for row in self._rows if row.fit_px is not None and row.fixed_xy and row.moving_xy]
+        if self._link is None or self._link.is_guess or not used:
+            return None
+        return uncertainty_of(
+            self._link.fixed_from_moving,
+            [row.fixed_xy for row in used],
+            [row.moving_xy for row in used],
+            [row.fit_px for row in used],
+            [np.nan if row.loo_px is None else row.loo_px for row in used],
+        )
+
+    def _ghost(self, side: str, xy: Point) -> Ghost | None:
+        """Return the cursor of a side as it is drawn in the other one."""
+        if self._link is None or (self._link.is_guess and not self.is_locked):
+            return None
+        partner = self._link.mapped(side, xy)
+        if partner is None:
+            return None
+        fixed_xy = xy if side == "fixed" else partner
+        radius = None if self._uncertainty is None else self._uncertainty.radius_px(fixed_xy)
+        if radius is not None and side == "fixed":
+            scale = self._link.fixed_from_moving.scale_at(partner)
+            radius = radius / scale if scale > 0 else None
+        return Ghost(partner, radius, self._link.is_guess)
+
+    def _marks(self, side: str) -> list[Mark]:
+        marks = []
+        for index, row in enumerate(self._rows):
+            here, there = row.fixed_xy, row.moving_xy
+            if side == "moving":
+                here, there = there, here
+            colour = display().point_colour(index)
+            if here is not None:
+                marks.append(Mark(row.id, row.label, here, row.state, colour, row.score))
+            elif there is not None and self._link is not None and not self._link.is_guess:
+                partner = self._link.mapped("moving" if side == "fixed" else "fixed", there)
+                if partner is not None:
+                    marks.append(Mark(row.id, row.label, partner, row.state, colour, is_derived=True))
+        return marks
 
     # -- mouse and keys ------------------------------------------------------------------------------
 
+    @property
+    def grabs_points(self) -> bool:
+        """Whether a press on a point takes hold of it."""
+        return self.tool is Tool.SELECT
+
+    def grab_started(self, _side: str, mark_id: str) -> None:
+        """Select a point that is about to move."""
+        self.pairSelected.emit(mark_id)
+
+    def dragged(self, side: str, mark_id: str, xy: Point, *, has_alt: bool) -> None:
+        """Tell where a dragged point is."""
+        self.pointDragged.emit(mark_id, side, *xy, has_alt)
+
+    def dropped(self, side: str, mark_id: str, xy: Point, *, has_alt: bool) -> None:
+        """Tell where a dragged point was put down."""
+        self.pointMoved.emit(mark_id, side, *xy, has_alt)
+
+    def clicked(self, side: str, mark_id: str, xy: Point, *, has_alt: bool) -> None:
+        """Select what was clicked, or add a point."""
+        if mark_id or self.tool is Tool.SELECT:
+            self.pairSelected.emit(mark_id)
+        elif self.canvas(side).contains(xy):
+            self.pointAdded.emit(side, *xy, has_alt)
+
+    def window_dragged(self, side: str, offset: QPointF) -> None:
+        """Tell that brightness and contrast are dragged."""
+        self.windowDragged.emit(side, offset.x(), offset.y())
+
+    def window_dropped(self, side: str, *, is_double: bool) -> None:
+        """Tell that the drag ended, or that the automatic brightness is wanted."""
+        self.notes[side].setText("")
+        (self.autoWindowWanted if is_double else self.windowDropped).emit(side)
+
     def _on_cursor(self, side: str, x: float, y: float) -> None:
         other = self.moving if side == "fixed" else self.fixed
+        self.active_side = side
         self.canvas(side).overlay.show_ghost(None)
-        other.overlay.show_ghost(self.mapped(side, (x, y)) if self.is_locked else None)
-        self.cursorMoved.emit(side, x, y)
+        other.overlay.show_ghost(self._ghost(side, (x, y)))
+        has_alt = bool(self.canvas(side).modifiers & Qt.KeyboardModifier.AltModifier)
+        self.cursorMoved.emit(side, x, y, has_alt)
 
     def _on_cursor_left(self) -> None:
         for canvas in (self.fixed, self.moving):
             canvas.overlay.show_ghost(None)
-
-    def _pane(self, side: str) -> QWidget:
-        pane = QWidget()
-        bar = QFrame()
-        bar.setObjectName("pane_bar")
-        row = QHBoxLayout(bar)
-        row.setContentsMargins(10, 4, 10, 4)
-        self.notes[side].setProperty("role", "muted")
-        self.notes[side].setAlignment(Qt.AlignmentFlag.AlignRight)
-        row.addWidget(self.captions[side])
-        row.addWidget(self.notes[side], 1)
-        layout = QVBoxLayout(pane)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(bar)
-        layout.addWidget(self.canvas(side), 1)
-        pane.setMinimumWidth(220)
-        return pane
+        self.cursorLeft.emit()

@@ -131,8 +131,9 @@ def test_click_in_add_mode_gives_pixel_position(view: PairView) -> None:
     click(view.fixed, (100.0, 80.0))
     click(view.moving, (70.0, 60.0))
     assert [side for side, *_ in added] == ["fixed", "moving"]
-    assert added[0][1:] == pytest.approx((100.0, 80.0), abs=0.7)
-    assert added[1][1:] == pytest.approx((70.0, 60.0), abs=0.7)
+    assert added[0][1:3] == pytest.approx((100.0, 80.0), abs=0.7)
+    assert added[1][1:3] == pytest.approx((70.0, 60.0), abs=0.7)
+    assert [has_alt for *_, has_alt in added] == [False, False]
 
 
 def test_click_beside_the_image_adds_nothing(view: PairView) -> None:
@@ -159,7 +160,7 @@ def test_drag_moves_a_point_and_says_where_it_was_dropped(view: PairView) -> Non
     drag(view.fixed, at(view.fixed, (60.0, 50.0)), QPoint(20, 12))
     zoom = view.fixed.zoom
     assert len(dragged) == 2
-    (pair_id, side, x, y) = moved[0]
+    (pair_id, side, x, y, _) = moved[0]
     assert (pair_id, side) == ("a", "fixed")
     assert (x, y) == pytest.approx((60 + 20 / zoom, 50 + 12 / zoom), abs=0.7)
     assert view.fixed.centre_xy == camera
