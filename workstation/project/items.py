@@ -124,6 +124,7 @@ class MissingFile:
     role: str
     path: Path
     sha256: str
+    size_bytes: int
 
 
 class ItemStore:
@@ -178,7 +179,7 @@ class ItemStore:
     def missing_files(self) -> list[MissingFile]:
         """Return the files that are no longer where they were."""
         return [
-            MissingFile(item.id, role, file.path, file.sha256)
+            MissingFile(item.id, role, file.path, file.sha256, file.size_bytes)
             for item in self.all()
             for role, file in item.files.items()
             if not file.path.is_file()
@@ -206,10 +207,25 @@ class ItemStore:
             row.path = recorded_path(path, self._folder)
         self._on_change(item_id)
 
-    def set_modality(self, item_id: str, role: str, modality: str | None) -> None:
-        """Correct the modality of a file."""
+    def relink_all(self, found: Mapping[tuple[str, str], Path]) -> None:
+        """Record where moved files are now, by item and role; their content was compared before."""
+        if not found:
+            return
         with self._store.write() as session:
-            session.get_one(FileRow, (item_id, role)).modality = modality
+            for (item_id, role), path in found.items():
+                session.get_one(FileRow, (item_id, role)).path = recorded_path(path, self._folder)
+        self._on_change(None)
+
+    def set_perceptual_hashes(self, hashes: Mapping[str, str]) -> None:
+        """Record what images look like, by content hash; for images imported before that was recorded."""
+        with self._store.write() as session:
+            for row in session.scalars(select(FileRow).where(FileRow.perceptual_hash.is_(None))):
+                row.perceptual_hash = hashes.get(row.sha256)
+
+    def set_spacing(self, item_id: str, role: str, spacing_mm: float | None) -> None:
+        """Tell the distance of neighbouring pixels of a file, or that it is not known."""
+        with self._store.write() as session:
+            session.get_one(FileRow, (item_id, role)).spacing_mm = spacing_mm
         self._on_change(item_id)
 
     def set_status(self, item_id: str, status: str) -> None:
@@ -272,18 +288,14 @@ def insert_file(session: Session, new: NewFile, folder: Path) -> None:
 
     The kind of a new item is provisional until `set_item_kind`: it depends on all of its files.
     """
-    subject = session.scalars(select(SubjectRow).where(SubjectRow.name == new.subject)).one_or_none()
-    if subject is None:
-        subject = SubjectRow(name=new.subject)
-        session.add(subject)
-        session.flush()
+    subject_id = subject_id_of(session, new.subject)
     item = session.get(ItemRow, new.item_id)
     if item is None:
         position = (session.scalar(select(func.max(ItemRow.position))) or 0) + 1
         item = ItemRow(
             id=new.item_id,
             position=position,
-            subject_id=subject.id,
+            subject_id=subject_id,
             visit_id=None,
             kind=ItemKind.IMAGE_SET.value,
             laterality=None,
@@ -293,7 +305,7 @@ def insert_file(session: Session, new: NewFile, folder: Path) -> None:
         session.add(item)
         session.flush()
     if new.visit:
-        item.visit_id = _visit_id(session, subject.id, new.visit)
+        item.visit_id = visit_id_of(session, subject_id, new.visit)
     if new.laterality:
         item.laterality = new.laterality
     session.add(
@@ -319,7 +331,18 @@ def set_item_kind(session: Session, item_id: str, kind: ItemKind) -> None:
     session.get_one(ItemRow, item_id).kind = kind.value
 
 
-def _visit_id(session: Session, subject_id: int, name: str) -> int:
+def subject_id_of(session: Session, name: str) -> int:
+    """Return the row of a subject, made when there is none."""
+    subject = session.scalars(select(SubjectRow).where(SubjectRow.name == name)).one_or_none()
+    if subject is None:
+        subject = SubjectRow(name=name)
+        session.add(subject)
+        session.flush()
+    return subject.id
+
+
+def visit_id_of(session: Session, subject_id: int, name: str) -> int:
+    """Return the row of a visit of a subject, made when there is none."""
     query = select(VisitRow).where(VisitRow.subject_id == subject_id, VisitRow.name == name)
     visit = session.scalars(query).one_or_none()
     if visit is None:
