@@ -7,7 +7,7 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication, QRect, QSize, Qt, QTimer
+from PySide6.QtCore import QCoreApplication, QRect, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
 from PySide6.QtOpenGLWidgets import QOpenGLWidget
 from PySide6.QtWidgets import (
@@ -29,12 +29,14 @@ from workstation.controllers.history_controller import HistoryController
 from workstation.controllers.project_controller import ProjectController
 from workstation.controllers.run_schedule import schedule_of
 from workstation.controllers.workbench import Workbench
+from workstation.help_actions import HelpActions
 from workstation.screens import SCREENS, Screen, ScreenSpec
 from workstation.settings import Settings
 from workstation.translation import translate
 from workstation.views.cards import CardStack
 from workstation.views.data_browser import DataBrowser
 from workstation.views.empty_state import first_steps
+from workstation.views.first_run_card import FirstRunCard
 from workstation.views.project_dialogs import ask_new_folder
 from workstation.views.protocols import BrowserRow
 from workstation.views.run_strip import RunStrip
@@ -57,7 +59,14 @@ class MainWindow(QMainWindow):
     settings : Settings
     sample_folder : Path
         Where the sample project is built.
+
+    Signals
+    -------
+    screen_shown : str
+        A screen is shown now, by key.
     """
+
+    screen_shown = Signal(str)
 
     def __init__(self, workbench: Workbench, settings: Settings, sample_folder: Path) -> None:
         super().__init__()
@@ -76,6 +85,7 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self._build()
         self._commands = WindowActions(self, sample_folder)
+        self.help = HelpActions(self)
         self._build_menus()
         self._connect()
         self._restore_geometry()
@@ -110,6 +120,8 @@ class MainWindow(QMainWindow):
         layout.setSpacing(0)
         self.top_bar = TopBar(self.actions_, [spec.key for spec in SCREENS])
         layout.addWidget(self.top_bar)
+        self.first_steps = FirstRunCard()
+        layout.addWidget(self.first_steps)
         layout.addWidget(self.splitter, 1)
         layout.addWidget(self.strip)
         self.setCentralWidget(root)
@@ -170,6 +182,12 @@ class MainWindow(QMainWindow):
         self.cursor_label.clear()
         self.actions_.set_screen(key)
         screen.shown()
+        self.screen_shown.emit(key)
+
+    @property
+    def screen_key(self) -> str:
+        """Key of the screen that is shown; empty for none."""
+        return self._screen
 
     def _show_first_screen(self) -> None:
         if self._is_loaded and not self._screen:

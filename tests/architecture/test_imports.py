@@ -28,6 +28,8 @@ ALLOWED = {
         "workstation.project",
         "workstation.views.protocols",
         "workstation.views.run_protocols",
+        "workstation.views.edit_protocols",
+        "workstation.views.first_run_protocols",
         "workstation.views.overlay_modes",
         "workstation.views.compare_protocols",
         "engines.imaging",

@@ -178,7 +178,7 @@ APPLICATION_ACTIONS: tuple[ActionSpec, ...] = (
         "help.keys",
         QT_TRANSLATE_NOOP("actions", "&Shortcuts"),
         QT_TRANSLATE_NOOP("actions", "List every action with its keys."),
-        ("F1",),
+        ("Ctrl+F1",),
         HELP_MENU,
     ),
 )

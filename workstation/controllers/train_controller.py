@@ -81,6 +81,11 @@ class TrainController(QObject):
         return self._phase
 
     @property
+    def presets(self) -> tuple[str, ...]:
+        """Names of the presets of the chosen pipeline."""
+        return self._spec.presets if self._spec is not None else ()
+
+    @property
     def model(self) -> RunModel | None:
         """The run of the chosen phase: a live one, else the newest."""
         return self._runs.model(self._phase)

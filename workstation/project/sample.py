@@ -39,12 +39,11 @@ from engines.imaging.field_of_view import field_of_view
 from engines.imaging.images import read_image, write_image
 from engines.imaging.opencv import cv2
 from engines.imaging.warping import warp_to_fixed
+from workstation.project.first_steps import SAMPLE_SETTING
 from workstation.project.project import Project
 from workstation.project.store import DATABASE_NAME
 
 SAMPLE_NAME = "Sample project"
-SAMPLE_SETTING = "sample"
-"""Setting of a project that says it was made here."""
 ITEM_COLUMNS = ("subject", "item", "role", "path", "modality", "visit", "laterality", "split", "spacing_mm")
 SOURCES_NAME = "SOURCES.tsv"
 _PHOTOGRAPH = "colour_fundus.jpg"

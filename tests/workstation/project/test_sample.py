@@ -14,8 +14,9 @@ from engines.contract.kinds import Split
 from engines.contract.resources import resource_path
 from engines.imaging.classical_registration import register
 from engines.imaging.images import read_image
+from workstation.project.first_steps import SAMPLE_SETTING
 from workstation.project.project import Project
-from workstation.project.sample import SAMPLE_SETTING, create_sample, read_sources
+from workstation.project.sample import create_sample, read_sources
 
 LARGEST_FILE_BYTES = 250_000
 DESCRIBED = (".jpg", ".png", ".csv")

@@ -1,0 +1,154 @@
+"""The window of licences and citations: one page that can be read, followed and copied."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from PySide6.QtCore import QSize, QUrl
+from PySide6.QtGui import QDesktopServices, QGuiApplication, QKeySequence, QShortcut
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from workstation.views.markdown_view import MarkdownView
+
+SIZE = QSize(920, 660)
+_HEADING = re.compile(r"^#", re.MULTILINE)
+
+
+class LibraryLike(Protocol):
+    """A library as this window lists it."""
+
+    name: str
+    version: str
+    licence: str
+    address: str
+
+
+class MethodLike(Protocol):
+    """Where a method comes from."""
+
+    title: str
+    text: str
+
+
+class LicencesView(QDialog):
+    """Stands beside the window and does not block it.
+
+    Parameters
+    ----------
+    licence_text : function of a file name
+        Returns the text of a licence.
+    """
+
+    def __init__(self, licence_text: Callable[[str], str], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._licence_text = licence_text
+        self._all = ""
+        self.setWindowTitle(self.tr("Licences and citations"))
+        self.resize(SIZE)
+        self.page = MarkdownView(self)
+        self.page.setAccessibleName(self.tr("Licences and citations"))
+        self.page.linkClicked.connect(self._follow)
+        self.waiting = QLabel(self.tr("Asking the installed libraries for their licences…"), self)
+        self.waiting.setProperty("role", "muted")
+        self.back = QPushButton(self.tr("‹ Back"), self)
+        self.back.hide()
+        self.back.clicked.connect(self.show_all)
+        self.copy = QPushButton(self.tr("Copy everything"), self)
+        self.copy.setToolTip(self.tr("Copy the page that is shown, as text"))
+        self.copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.page.markdown()))
+        QShortcut(QKeySequence(QKeySequence.StandardKey.Back), self, self.show_all)
+        row = QHBoxLayout()
+        row.setContentsMargins(10, 8, 10, 8)
+        row.addWidget(self.back)
+        row.addWidget(self.waiting, 1)
+        row.addStretch(1)
+        row.addWidget(self.copy)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.page, 1)
+        layout.addLayout(row)
+
+    @property
+    def has_credits(self) -> bool:
+        """Whether the page was filled."""
+        return bool(self._all)
+
+    def show_credits(
+        self,
+        own_licence: str,
+        sources: Sequence[Mapping[str, str]],
+        methods: Sequence[MethodLike],
+        libraries: Sequence[LibraryLike],
+    ) -> None:
+        """Show everything: the program, its sample images, its methods, its libraries."""
+        self._all = "\n\n".join(
+            [
+                f"# {self.tr('Licences and citations')}",
+                f"## {self.tr('This program')}",
+                _block(own_licence),
+                f"## {self.tr('Images of the sample project')}",
+                self._sources(sources),
+                self.tr("The warped copies in the sample project are made from `colour_fundus.jpg`."),
+                f"## {self.tr('Methods')}",
+                *(f"### {method.title}\n\n{_HEADING.sub('####', method.text)}" for method in methods),
+                f"## {self.tr('Libraries')}",
+                self.tr("As installed on this machine; each brings the text of its licence with it."),
+                self._libraries(libraries),
+            ]
+        )
+        self.waiting.hide()
+        self.show_all()
+
+    def show_all(self) -> None:
+        """Go back from the text of one licence."""
+        self.back.hide()
+        self.page.show_markdown(self._all)
+
+    def _sources(self, sources: Sequence[Mapping[str, str]]) -> str:
+        head = (self.tr("File"), self.tr("What"), self.tr("Licence"), self.tr("From"), self.tr("Please cite"))
+        rows = [
+            [
+                f"`{row['file']}`",
+                f"{row['what']}; {row['processing']}",
+                f"[{row['licence']}](licence:{row['licence_file']})",
+                _linked(row["origin"]),
+                row["citation"],
+            ]
+            for row in sources
+        ]
+        return _table(head, rows)
+
+    def _libraries(self, libraries: Sequence[LibraryLike]) -> str:
+        head = (self.tr("Library"), self.tr("Version"), self.tr("Licence"), self.tr("Home"))
+        rows = [[row.name, row.version, row.licence or "–", _linked(row.address)] for row in libraries]
+        return _table(head, rows)
+
+    def _follow(self, link: str) -> None:
+        kind, _colon, name = link.partition(":")
+        if kind == "licence":
+            self.back.show()
+            self.page.show_markdown(_block(self._licence_text(name)))
+        elif kind == "https":
+            # In the browser of the person who clicked; this program fetches nothing.
+            QDesktopServices.openUrl(QUrl(link))
+
+
+def _linked(origin: str) -> str:
+    """Return an address with what stands behind it as a link."""
+    address, _space, rest = origin.partition(" ")
+    if not address.startswith("https://"):
+        return origin
+    name = address.removeprefix("https://")
+    return f"[{name}]({address}) {rest}".strip()
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    cells = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in cells)
+
+
+def _block(text: str) -> str:
+    return f"```\n{text.strip()}\n```"
