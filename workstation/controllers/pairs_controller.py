@@ -1,6 +1,7 @@
 """Keypoint pairs of the current item: edits are commands, the fit and the overlay follow.
 
 The controller knows the view as a `PairsView` only. Every edit is on the disk before the view shows it.
+What edits, snapping and suggestions do is in controllers of their own; here they meet.
 """
 
 from __future__ import annotations
@@ -17,14 +18,16 @@ from engines.contract.messages import Message
 from engines.imaging.point_transform import PointTransform, TransformModel
 from workstation.controllers.model_comparison import ModelComparison
 from workstation.controllers.overlay_controller import OverlayController
+from workstation.controllers.pair_edits import PairEdits
 from workstation.controllers.pair_fit import PairFit, fit_pairs, moved, worst_first
-from workstation.controllers.pair_images import caption, files_of, read_images
+from workstation.controllers.pair_images import ImageReader, caption, files_of, whole_images
+from workstation.controllers.pair_selection import PairSelection
 from workstation.controllers.pair_walk import nearest, stepped
 from workstation.controllers.registration_controller import RegistrationController
+from workstation.controllers.snapping import Snapping
+from workstation.controllers.suggestions_controller import SuggestionsController
 from workstation.controllers.workbench import Workbench
-from workstation.project.annotations import KeypointPair, PairState, Side
-from workstation.project.commands import AddPair, DeletePairs, MovePoint, PlacePoint, SetPairState
-from workstation.project.history import Command
+from workstation.project.annotations import KeypointPair, Side
 from workstation.project.items import Item
 from workstation.views.protocols import Card, PairRow, PairsView
 
@@ -32,6 +35,13 @@ _LOG = logging.getLogger(__name__)
 
 MAX_FITS_AT_ONCE = 300
 """Pairs up to which the left-out residuals take a few ms; beyond, they are found on a thread."""
+
+_IDLE = Message("Press N, then click the same place in both images.")
+_ADDING = Message("Click a vessel fork in fixed, then the same one in moving.")
+_HALVES = {
+    "moving": Message("Pair {label}: now click the same place in moving. Esc drops it; X: not seen there."),
+    "fixed": Message("Pair {label}: now click the same place in fixed. Esc drops it; X: not seen there."),
+}
 
 
 class PairsController(QObject):
@@ -44,6 +54,9 @@ class PairsController(QObject):
 
     Attributes
     ----------
+    edits : PairEdits
+    snapping : Snapping
+    suggestions : SuggestionsController
     overlay : OverlayController
     registration : RegistrationController
 
@@ -60,20 +73,32 @@ class PairsController(QObject):
         self._bench = workbench
         self._view = view
         self._item: Item | None = None
-        self._pairs: list[KeypointPair] = []
+        self._selection = PairSelection()
         self._fit = fit_pairs([], "homography")
         self._model: TransformModel = "homography"
-        self._selected = ""
-        self._half = ""
         self._walked = ""
         self._is_adding = False
         self._images: tuple[Any, Any] = (None, None)
         workbench.item_changed.connect(self.show_item)
         workbench.data_changed.connect(self._on_data_changed)
+        self._reader = ImageReader(workbench.background, self)
+        self._reader.progressed.connect(view.show_message)
         self.overlay = OverlayController(workbench, view)
         self._comparison = ModelComparison(workbench, view)
         self.registration = RegistrationController(workbench, view, self)
         self.registration.changed.connect(self._show_link)
+        self.snapping = Snapping(workbench, view, self)
+        self.snapping.changed.connect(self.state_changed)
+        self.edits = PairEdits(workbench, self._selection, self.snapping, self.refresh)
+        self.suggestions = SuggestionsController(
+            workbench,
+            view,
+            self._selection,
+            self.registration,
+            self.refresh,
+            lambda pair_id: self.select(pair_id, is_centred=True),
+        )
+        self.suggestions.changed.connect(self.state_changed)
 
     # -- state ---------------------------------------------------------------------------------------
 
@@ -85,12 +110,18 @@ class PairsController(QObject):
     @property
     def selected(self) -> str:
         """Id of the selected pair; empty when there is none."""
-        return self._selected
+        return self._selection.current
+
+    @property
+    def selection(self) -> PairSelection:
+        """The pairs, and which of them edits mean."""
+        return self._selection
 
     @property
     def half(self) -> str:
         """Id of the pair that waits for its second point; empty when none does."""
-        return self._half
+        half = self._selection.half
+        return half.id if half is not None else ""
 
     @property
     def is_adding(self) -> bool:
@@ -98,9 +129,24 @@ class PairsController(QObject):
         return self._is_adding
 
     @property
+    def item(self) -> Item | None:
+        """The item that is shown."""
+        return self._item
+
+    @property
+    def images(self) -> tuple[Any, Any]:
+        """Its images, fixed and moving; None until they are read."""
+        return self._images
+
+    @property
     def has_pair_of_images(self) -> bool:
         """Whether both images of the item are shown."""
         return self._images[0] is not None and self._images[1] is not None
+
+    @property
+    def has_image(self) -> bool:
+        """Whether any image of the item is shown."""
+        return self._images[0] is not None or self._images[1] is not None
 
     @property
     def link(self) -> PointTransform | None:
@@ -120,11 +166,14 @@ class PairsController(QObject):
         """Show an item: its pairs at once, its images when they are read."""
         project = self._bench.project
         self._item = project.items.get(item_id) if project is not None and item_id else None
-        self._selected = self._half = ""
+        self._selection.clear()
         self._images = (None, None)
+        self.edits.item = self._item
+        self.suggestions.show_item(self._item)
+        self.snapping.show_item(None, self._images)
         self.registration.show_item(self._item)
         self._view.show_images(None, None)
-        self._bench.background.drop("pairs.images")
+        self._reader.drop()
         if self._item is None:
             self._view.show_message(Message("Choose an item on the left."))
             self.refresh()
@@ -132,20 +181,13 @@ class PairsController(QObject):
         files = files_of(self._item)
         self._view.show_captions(caption(files[0]), caption(files[1]))
         self._view.show_message(Message("Reading the images…"))
-        self._bench.background.submit(
-            "pairs.images", lambda: read_images(files), self._on_images, self._on_images_failed
-        )
+        self._reader.read(files, self._on_images, self._on_images_failed)
         self.refresh()
 
     def refresh(self) -> None:
         """Read the pairs again, and show what follows from them."""
-        self._pairs = self._read_pairs()
-        ids = {pair.id for pair in self._pairs}
-        if self._selected not in ids:
-            self._selected = ""
-        halves = [pair for pair in self._pairs if pair.state is PairState.PLACED and not pair.is_complete]
-        self._half = halves[-1].id if halves else ""
-        pairs, model = self._pairs, self._model
+        self._selection.take(self._read_pairs())
+        pairs, model = self._selection.pairs, self._model
         is_quick = len(pairs) <= MAX_FITS_AT_ONCE
         self._fit = fit_pairs(pairs, model, has_left_out=is_quick)
         self._bench.background.drop("pairs.left_out")
@@ -162,7 +204,7 @@ class PairsController(QObject):
     def set_adding(self, is_adding: bool) -> None:
         """Let clicks place points, or select them."""
         self._is_adding = is_adding
-        self._show_tool()
+        self._show_hint()
         self.state_changed.emit()
 
     def choose_model(self, model: TransformModel) -> None:
@@ -172,16 +214,20 @@ class PairsController(QObject):
 
     def select(self, pair_id: str, *, is_centred: bool = False) -> None:
         """Select a pair, or none."""
-        self._selected = pair_id
-        self._view.show_pairs(self._fit.rows, self._selected)
-        row = self._row(pair_id)
+        self.select_several((pair_id,) if pair_id else (), is_centred=is_centred)
+
+    def select_several(self, pair_ids: Sequence[str], *, is_centred: bool = False) -> None:
+        """Select pairs, as a table can; the last one is the one that is shown and centred."""
+        self._selection.choose(pair_ids)
+        self._view.show_pairs(self._fit.rows, self._selection.current)
+        row = self._row(self._selection.current)
         if is_centred and row is not None:
             self._view.centre_on(row)
         self.state_changed.emit()
 
     def step(self, offset: int, order: Sequence[str] = ()) -> None:
         """Select the next or previous pair in an order, by default that of their making, and centre it."""
-        chosen = stepped(order or [row.id for row in self._fit.rows], self._selected, offset)
+        chosen = stepped(order or [row.id for row in self._fit.rows], self.selected, offset)
         if chosen:
             self.select(chosen, is_centred=True)
 
@@ -189,7 +235,7 @@ class PairsController(QObject):
         """Select the pair with the next smaller residual, or larger; after the smallest comes the largest."""
         ranked = [row.id for row in worst_first(self._fit.rows)]
         # A walk goes on only from where it stands; otherwise it begins at the worst.
-        is_walking = self._walked == self._selected and self._walked in ranked
+        is_walking = self._walked == self.selected and self._walked in ranked
         if ranked:
             self._walked = stepped(ranked, self._walked, offset) if is_walking else ranked[0]
             self.select(self._walked, is_centred=True)
@@ -200,92 +246,37 @@ class PairsController(QObject):
         if chosen:
             self.select(chosen)
 
+    def hover(self, side: Side, x: float, y: float, is_free: bool = False) -> None:
+        """Remember which image the mouse is in, and show what a click there would be drawn to."""
+        self.edits.side = side
+        self.snapping.hover(side, (x, y), is_free=is_free or not self._is_adding)
+
     # -- edits ---------------------------------------------------------------------------------------
 
-    def click(self, side: Side, x: float, y: float) -> None:
-        """Place a point: fixed first, then moving."""
-        if self._item is None or not self._is_adding:
-            return
-        half = self._pair(self._half)
-        if half is None:
-            if side == "fixed":
-                command = AddPair(self._item.id, (x, y))
-                if self._execute(command):
-                    self._selected = command.pair_id
-                    self.refresh()
-            return
-        empty: Side = "moving" if half.moving_xy is None else "fixed"
-        if side == empty:
-            if self._execute(PlacePoint(half.id, side, (x, y))):
-                self._selected = half.id
-                self.refresh()
-        else:
-            # A second click into the same image corrects the first.
-            self.move(half.id, side, x, y)
+    def click(self, side: Side, x: float, y: float, is_free: bool = False) -> None:
+        """Place a point: fixed first, then moving; see `PairEdits.click`."""
+        if self._is_adding:
+            self.edits.click(side, x, y, is_free=is_free)
 
-    def move(self, pair_id: str, side: Side, x: float, y: float) -> None:
+    def move(self, pair_id: str, side: Side, x: float, y: float, is_free: bool = True) -> None:
         """Move a point."""
-        if self._pair(pair_id) is not None:
-            self._selected = pair_id
-            self._execute(MovePoint(pair_id, side, (x, y)))
-            self.refresh()
+        self.edits.move(pair_id, side, x, y, is_free=is_free)
 
-    def drag(self, pair_id: str, side: Side, x: float, y: float) -> None:
+    def set_used(self, pair_id: str, is_used: bool) -> None:
+        """Let a pair count for the fit, or leave it out."""
+        self._selection.choose((pair_id,))
+        self.edits.set_used(pair_id, is_used)
+
+    def drag(self, pair_id: str, side: Side, x: float, y: float, is_free: bool = True) -> None:
         """Show the residuals as they would be with a point elsewhere, without any edit."""
-        shown = [moved(pair, side, (x, y)) if pair.id == pair_id else pair for pair in self._pairs]
+        self.snapping.hover(side, (x, y), is_free=is_free)
+        pairs = self._selection.pairs
+        shown = [moved(pair, side, (x, y)) if pair.id == pair_id else pair for pair in pairs]
         fit = fit_pairs(shown, self._model, has_left_out=len(shown) <= MAX_FITS_AT_ONCE)
         self._view.show_pairs(fit.rows, pair_id)
         self._view.show_fit(fit.summary)
         if not self.registration.is_linked:
             self.overlay.preview(fit.fixed_from_moving)
-
-    def nudge(self, side: Side, dx: float, dy: float) -> None:
-        """Move the selected point of a side by pixels."""
-        pair = self._pair(self._selected)
-        xy = None if pair is None else pair.point(side)
-        if pair is not None and xy is not None:
-            self.move(pair.id, side, xy[0] + dx, xy[1] + dy)
-
-    def delete(self) -> None:
-        """Delete the selected pair."""
-        if self._pair(self._selected) is not None:
-            self._execute(DeletePairs((self._selected,)))
-            self.refresh()
-
-    def toggle_excluded(self) -> None:
-        """Leave the selected pair out of the fit, or take it back."""
-        pair = self._pair(self._selected)
-        if pair is not None:
-            is_used = pair.state is PairState.PLACED
-            state = PairState.EXCLUDED if is_used else PairState.PLACED
-            self._execute(SetPairState((pair.id,), state))
-            self.refresh()
-
-    def set_used(self, pair_id: str, is_used: bool) -> None:
-        """Let a pair count for the fit, or leave it out."""
-        pair = self._pair(pair_id)
-        if pair is not None and (pair.state is PairState.PLACED) is not is_used:
-            self._selected = pair_id
-            self._execute(SetPairState((pair_id,), PairState.PLACED if is_used else PairState.EXCLUDED))
-            self.refresh()
-
-    def drop_half(self) -> None:
-        """Forget the first point of an unfinished pair."""
-        if self._half:
-            self._execute(DeletePairs((self._half,)))
-            self.refresh()
-
-    def _execute(self, command: Command) -> bool:
-        project = self._bench.project
-        if project is None:
-            return False
-        try:
-            project.history.execute(command)
-        except WorkstationError as error:
-            _LOG.warning("%s", error)
-            self._bench.post(Card.of_error(error))
-            return False
-        return True
 
     # -- link and registration -----------------------------------------------------------------------
 
@@ -310,12 +301,12 @@ class PairsController(QObject):
 
     def _on_data_changed(self) -> None:
         # An edit made here was shown already, with its fits.
-        if self._read_pairs() != self._pairs:
+        if self._read_pairs() != self._selection.pairs:
             self.refresh()
 
     def _on_left_out(self, fit: PairFit) -> None:
         self._fit = fit
-        self._view.show_pairs(fit.rows, self._selected)
+        self._view.show_pairs(fit.rows, self._selection.current)
         self._view.show_fit(fit.summary)
         self.state_changed.emit()
 
@@ -323,7 +314,8 @@ class PairsController(QObject):
         self._images = images
         self._view.show_message(Message(""))
         self._view.show_images(*images)
-        self._comparison.update(self._pairs, (images[1].shape[1], images[1].shape[0]))
+        self.snapping.show_item(self._item, images)
+        self._comparison.update(self._selection.pairs, (images[1].shape[1], images[1].shape[0]))
         self._show()
 
     def _on_images_failed(self, error: BaseException) -> None:
@@ -337,9 +329,10 @@ class PairsController(QObject):
             self._bench.post(Card.of_error(error))
 
     def _show(self) -> None:
-        self._view.show_pairs(self._fit.rows, self._selected)
+        self._view.show_pairs(self._fit.rows, self._selection.current)
         self._view.show_fit(self._fit.summary)
-        self._show_tool()
+        self.suggestions.show()
+        self._show_hint()
         self._show_link()
 
     def _show_link(self) -> None:
@@ -347,21 +340,25 @@ class PairsController(QObject):
         if sizes is not None:
             self._view.set_link(link, sizes)
         self._view.show_registration(self.registration.summary)
-        self.overlay.update(self._images, link)
+        self.overlay.update(whole_images(self._images), link)
         self.state_changed.emit()
 
-    def _show_tool(self) -> None:
-        half = self._pair(self._half)
-        self._view.show_tool(is_adding=self._is_adding, half_label=half.label if half is not None else "")
+    def _show_hint(self) -> None:
+        half = self._selection.half
+        hint = _ADDING if self._is_adding else _IDLE
+        if self.edits.note.text:
+            hint, self.edits.note = self.edits.note, Message("")
+        elif half is not None:
+            template = _HALVES["moving" if half.moving_xy is None else "fixed"]
+            hint = Message(template.text, {"label": half.label})
+        self._view.show_tool(is_adding=self._is_adding)
+        self._view.show_hint(hint)
 
     def _sizes(self) -> tuple[Size, Size] | None:
         fixed, moving = self._images
         if fixed is None or moving is None:
             return None
         return (fixed.shape[1], fixed.shape[0]), (moving.shape[1], moving.shape[0])
-
-    def _pair(self, pair_id: str) -> KeypointPair | None:
-        return next((pair for pair in self._pairs if pair.id == pair_id), None)
 
     def _row(self, pair_id: str) -> PairRow | None:
         return next((row for row in self._fit.rows if row.id == pair_id), None)

@@ -42,9 +42,12 @@ class RegistrationController(QObject):
     -------
     changed
         The result, the link or the running registration is another.
+    ended : run id, item id
+        A registration that was started here is over; without a run id it could not begin, or failed.
     """
 
     changed = Signal()
+    ended = Signal(str, str)
 
     def __init__(self, workbench: Workbench, view: PairsView, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -177,6 +180,7 @@ class RegistrationController(QObject):
     def _on_register_failed(self, error: BaseException) -> None:
         self._run_id = ""
         self._on_failed(error)
+        self.ended.emit("", self._run_item)
         self.changed.emit()
 
     def _on_run_ended(self, run_id: str) -> None:
@@ -185,6 +189,8 @@ class RegistrationController(QObject):
             return
         run, item, spec = self._bench.live_runs.get(run_id), self._item, self._spec()
         self._run_id = ""
+        is_finished = run is not None and run.model.state is RunState.FINISHED
+        self.ended.emit(run_id if is_finished else "", self._run_item)
         if item is None or item.id != self._run_item or run is None or spec is None:
             return
         if run.model.failure is not None:

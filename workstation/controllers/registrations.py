@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engines.contract.kinds import Action, ItemKind, OutputKind, RunState
-from engines.contract.registry import all_specs
+from engines.contract.registry import all_specs, load_spec
 from engines.contract.run_folder import RunFolder
 from engines.contract.spec import PipelineSpec
+from engines.contract.suggestions_file import SuggestionsFile
 from engines.contract.transform_file import TransformFile
 from workstation.controllers.run_headers import RunHeader, read_header
 from workstation.controllers.runs_controller import model_in_use
@@ -88,6 +89,20 @@ def read_registration(folder: RunFolder, spec: PipelineSpec, item_id: str) -> Re
     """
     file = folder.outputs_dir / transform_role(spec) / f"{item_id}.json"
     return Registration(folder.id, TransformFile.read(file))
+
+
+def read_suggestions(project: Project, run_id: str, item_id: str) -> SuggestionsFile:
+    """Read the keypoint pairs that a run suggests for an item.
+
+    Raises
+    ------
+    WorkstationError
+        If it wrote none.
+    """
+    folder = RunFolder(project.runs.folder(run_id))
+    spec = load_spec(folder.read_request().pipeline)
+    role = next((output.role for output in spec.outputs if output.kind is OutputKind.KEYPOINT_PAIRS), "")
+    return SuggestionsFile.read(folder.outputs_dir / role / f"{item_id}.json")
 
 
 def prepare_registration(project: Project, spec: PipelineSpec, item_id: str, method: str) -> RunFolder:

@@ -11,6 +11,7 @@ from workstation.actions.registry import ActionRegistry
 from workstation.controllers.pairs_controller import PairsController
 from workstation.controllers.workbench import Workbench
 from workstation.screens import Screen
+from workstation.screens.display_actions import bind_display
 from workstation.screens.mode_actions import bind_modes, bind_turning
 from workstation.views.overlay_modes import Mode
 from workstation.views.pairs_panel import PairsPanel
@@ -35,17 +36,25 @@ def build(workbench: Workbench, actions: ActionRegistry) -> Screen:
     view.pointAdded.connect(controller.click)
     view.pointMoved.connect(controller.move)
     view.pointDragged.connect(controller.drag)
+    view.cursorMoved.connect(controller.hover)
+    centre.suggestion_bar.thresholdChosen.connect(controller.suggestions.set_threshold)
+    centre.suggestion_bar.sourceChosen.connect(controller.suggestions.propagate)
+    panel.snapRadiusChosen.connect(controller.snapping.set_radius)
     view.pairSelected.connect(controller.select)
     view.cursorMoved.connect(
         lambda side, x, y: workbench.cursor_moved.emit(f"{side}   x {x:.1f}   y {y:.1f} px")
     )
-    view.nudged.connect(controller.nudge)
-    centre.table.pairChosen.connect(lambda pair_id: controller.select(pair_id, is_centred=True))
+    view.nudged.connect(controller.edits.nudge)
+    centre.table.pairsChosen.connect(lambda ids: controller.select_several(ids, is_centred=True))
+    centre.table.useToggled.connect(controller.set_used)
+    centre.table.shownChanged.connect(actions.refresh)
     panel.modelChosen.connect(controller.choose_model)
     panel.methodChosen.connect(controller.registration.choose_method)
     panel.linkChosen.connect(controller.registration.choose_link)
     _bind(actions, centre, controller)
+    bind_display(workbench, actions, view, controller, centre)
     controller.state_changed.connect(actions.refresh)
+    controller.snapping.show()
     controller.show_item(workbench.item_id)
 
     def close() -> None:
@@ -57,7 +66,7 @@ def build(workbench: Workbench, actions: ActionRegistry) -> Screen:
 
 
 def _bind(actions: ActionRegistry, centre: PairsScreen, controller: PairsController) -> None:
-    view, tr = centre.pair_view, centre.tr
+    view, tr, suggestions = centre.pair_view, centre.tr, controller.suggestions
 
     def no_images() -> str:
         return "" if controller.has_pair_of_images else tr("The item has no pair of images.")
@@ -67,6 +76,29 @@ def _bind(actions: ActionRegistry, centre: PairsScreen, controller: PairsControl
 
     def no_selection() -> str:
         return no_images() or ("" if controller.selected else tr("Select a pair first."))
+
+    def no_pair() -> str:
+        if controller.suggestions.is_on_suggestion:
+            return tr("A suggestion counts for nothing until it is accepted.")
+        return no_selection()
+
+    def no_pair_or_half() -> str:
+        return no_images() or ("" if controller.half else no_selection())
+
+    def no_image() -> str:
+        return "" if controller.has_image else tr("The item has no image.")
+
+    def no_suggestions() -> str:
+        return no_images() or ("" if suggestions.num_left else tr("There are no suggestions."))
+
+    def no_suggestion() -> str:
+        return no_suggestions() or (
+            "" if suggestions.is_on_suggestion else tr("Select a suggestion first: they are drawn hollow.")
+        )
+
+    def no_sure() -> str:
+        has_sure = suggestions.num_sure > 0
+        return no_suggestions() or ("" if has_sure else tr("No suggestion reaches the threshold."))
 
     def no_residuals() -> str:
         has_fit = controller.pair_fit.fixed_from_moving is not None
@@ -86,20 +118,31 @@ def _bind(actions: ActionRegistry, centre: PairsScreen, controller: PairsControl
 
     def escape() -> None:
         if controller.half:
-            controller.drop_half()
+            controller.edits.drop_half()
         else:
             choose_tool(False)
 
-    lock = actions.action("pairs.lock")
+    lock, snap = actions.action("pairs.lock"), actions.action("pairs.snap")
     handlers: dict[str, tuple[Callable[[], None], Callable[[], str] | None]] = {
         "add": (lambda: choose_tool(True), no_images),
         "select": (lambda: choose_tool(False), no_images),
         "drop": (escape, None),
-        "next": (lambda: controller.step(1), no_pairs),
-        "previous": (lambda: controller.step(-1), no_pairs),
+        "next": (lambda: controller.step(1, centre.table.order()), no_pairs),
+        "previous": (lambda: controller.step(-1, centre.table.order()), no_pairs),
+        "nearest": (select_nearest, no_cursor),
         "worst": (controller.step_worst, no_residuals),
-        "exclude": (controller.toggle_excluded, no_selection),
-        "delete": (controller.delete, no_selection),
+        "worst_previous": (lambda: controller.step_worst(-1), no_residuals),
+        "export_table": (lambda: table_export.ask(centre, centre.table.shown_rows()), no_rows),
+        "exclude": (controller.edits.toggle_excluded, no_pair),
+        "delete": (controller.edits.delete, no_selection),
+        "not_visible": (controller.edits.toggle_not_visible, no_pair_or_half),
+        "snap": (lambda: controller.snapping.set_on(snap.isChecked()), no_image),
+        "suggest": (suggestions.ask, cannot_register),
+        "propagate": (lambda: suggestions.look_for_sources(controller.link), no_images),
+        "accept": (suggestions.accept, no_suggestion),
+        "reject": (suggestions.reject, no_suggestion),
+        "accept_sure": (suggestions.accept_sure, no_sure),
+        "reject_all": (suggestions.reject_all, no_suggestions),
         "lock": (lambda: view.set_locked(lock.isChecked()), no_images),
         "reset_view": (view.show_whole, no_images),
         "register": (controller.register, cannot_register),
@@ -114,3 +157,4 @@ def _bind(actions: ActionRegistry, centre: PairsScreen, controller: PairsControl
     with QSignalBlocker(actions):
         choose_tool(False)
         lock.setChecked(True)
+        snap.setChecked(controller.snapping.is_on)

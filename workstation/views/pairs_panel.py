@@ -7,23 +7,23 @@ from collections.abc import Sequence
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import (
     QButtonGroup,
+    QCheckBox,
     QComboBox,
-    QFormLayout,
     QFrame,
+    QHBoxLayout,
     QLabel,
     QRadioButton,
     QScrollArea,
+    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
 from workstation.actions.registry import ActionRegistry
-from workstation.translation import translate_message
 from workstation.views.empty_state import action_button
-from workstation.views.protocols import FitSummary, MethodRow, RegistrationSummary
+from workstation.views.protocols import FitSummary, MethodRow, ModelScore, RegistrationSummary
 from workstation.views.run_words import metric_text, moment_text, spoken
-
-MODELS = ("similarity", "affine", "homography")
+from workstation.views.transform_chooser import TransformChooser
 
 
 class PairsPanel(QScrollArea):
@@ -32,16 +32,19 @@ class PairsPanel(QScrollArea):
     Signals
     -------
     modelChosen : str
-        similarity, affine or homography.
+        A key of `transform_chooser.MODELS`.
     methodChosen : str
         Id of a row of the method list.
     linkChosen : str
         ``"pairs"`` or ``"result"``.
+    snapRadiusChosen : float
+        In pixels of the screen.
     """
 
     modelChosen = Signal(str)
     methodChosen = Signal(str)
     linkChosen = Signal(str)
+    snapRadiusChosen = Signal(float)
 
     def __init__(self, actions: ActionRegistry, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -54,6 +57,7 @@ class PairsPanel(QScrollArea):
         layout.addWidget(action_button(actions.action("pairs.add"), "primary"))
         self.hint = _text("muted")
         layout.addWidget(self.hint)
+        self._add_snapping(layout, actions)
         self._add_fit(layout, actions)
         self._add_registration(layout, actions)
         self._add_link(layout, actions)
@@ -62,38 +66,29 @@ class PairsPanel(QScrollArea):
 
     # -- sections ------------------------------------------------------------------------------------
 
+    def _add_snapping(self, layout: QVBoxLayout, actions: ActionRegistry) -> None:
+        snap = actions.action("pairs.snap")
+        self.snap_box = QCheckBox(self.tr("Snap to forks"))
+        self.snap_box.setToolTip(snap.toolTip())
+        self.snap_box.clicked.connect(lambda _checked=False: snap.trigger())
+        snap.changed.connect(lambda: self.snap_box.setToolTip(snap.toolTip()))
+        self.snap_radius = QSpinBox()
+        self.snap_radius.setRange(3, 60)
+        self.snap_radius.setSuffix(self.tr(" px"))
+        self.snap_radius.setKeyboardTracking(False)
+        self.snap_radius.setAccessibleName(self.tr("Snapping radius"))
+        self.snap_radius.setToolTip(self.tr("How near to a fork a click must be, on the screen."))
+        self.snap_radius.valueChanged.connect(lambda value: self.snapRadiusChosen.emit(float(value)))
+        row = QHBoxLayout()
+        row.addWidget(self.snap_box, 1)
+        row.addWidget(self.snap_radius)
+        layout.addLayout(row)
+
     def _add_fit(self, layout: QVBoxLayout, actions: ActionRegistry) -> None:
         layout.addWidget(_section(self.tr("TRANSFORM OF THE PAIRS")))
-        titles = {
-            "similarity": self.tr("Similarity"),
-            "affine": self.tr("Affine"),
-            "homography": self.tr("Homography"),
-        }
-        self._models = QButtonGroup(self)
-        self.model_buttons: dict[str, QRadioButton] = {}
-        for name in MODELS:
-            button = QRadioButton(titles[name])
-            self._models.addButton(button)
-            self.model_buttons[name] = button
-            layout.addWidget(button)
-            button.clicked.connect(lambda _checked=False, name=name: self.modelChosen.emit(name))
-        self.model_buttons["homography"].setChecked(True)
-        self.fit_sentence = _text("muted")
-        layout.addWidget(self.fit_sentence)
-        form = QFormLayout()
-        form.setHorizontalSpacing(12)
-        form.setVerticalSpacing(3)
-        self.fit_values = {name: _text("") for name in ("used", "mean", "loo", "worst")}
-        for name, title in (
-            ("used", self.tr("Used pairs")),
-            ("mean", self.tr("Mean residual")),
-            ("loo", self.tr("Mean left out")),
-            ("worst", self.tr("Worst")),
-        ):
-            caption = _text("muted", title)
-            caption.setWordWrap(False)
-            form.addRow(caption, self.fit_values[name])
-        layout.addLayout(form)
+        self.chooser = TransformChooser()
+        self.chooser.modelChosen.connect(self.modelChosen)
+        layout.addWidget(self.chooser)
         layout.addWidget(action_button(actions.action("pairs.worst")))
 
     def _add_registration(self, layout: QVBoxLayout, actions: ActionRegistry) -> None:
@@ -134,27 +129,20 @@ class PairsPanel(QScrollArea):
         """Say what the next click means."""
         self.hint.setText(text)
 
+    def show_snapping(self, *, is_on: bool, radius_px: float) -> None:
+        """Show whether clicks snap, and from how far on the screen."""
+        with QSignalBlocker(self.snap_box), QSignalBlocker(self.snap_radius):
+            self.snap_box.setChecked(is_on)
+            self.snap_radius.setValue(round(radius_px))
+        self.snap_radius.setEnabled(is_on)
+
     def show_fit(self, fit: FitSummary) -> None:
         """Show the fit, or how many pairs it still needs."""
-        with QSignalBlocker(self._models):
-            self.model_buttons[fit.model].setChecked(True)
-        sentence = translate_message(fit.problem)
-        if fit.missing:
-            title = self.model_buttons[fit.model].text().lower()
-            sentence = (
-                self.tr("One more pair is needed for a {model}.").format(model=title)
-                if fit.missing == 1
-                else self.tr("{n} more pairs are needed for a {model}.").format(n=fit.missing, model=title)
-            )
-        self.fit_sentence.setText(sentence)
-        self.fit_sentence.setVisible(bool(sentence))
-        self.fit_values["used"].setText(
-            self.tr("{used} of {all}").format(used=fit.num_used, all=fit.num_pairs)
-        )
-        self.fit_values["mean"].setText(_pixels(fit.mean_px))
-        self.fit_values["loo"].setText(_pixels(fit.loo_px))
-        worst = f"{fit.worst}   {_pixels(fit.worst_px)}" if fit.worst else "–"
-        self.fit_values["worst"].setText(worst)
+        self.chooser.show_fit(fit)
+
+    def show_models(self, scores: Sequence[ModelScore]) -> None:
+        """Show how well every kind of transform suits the pairs."""
+        self.chooser.show_models(scores)
 
     def show_methods(self, methods: Sequence[MethodRow], chosen: str) -> None:
         """List the methods of registration."""
@@ -232,7 +220,3 @@ def _method_text(method: MethodRow) -> str:
     if method.metric is not None:
         parts.append(f"{spoken(method.metric.label)} {metric_text(method.metric, method.value)}")
     return ", ".join(parts)
-
-
-def _pixels(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f} px"

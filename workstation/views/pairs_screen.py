@@ -22,19 +22,24 @@ from workstation.translation import translate_message
 from workstation.viewers.image_overlay import ImageOverlay
 from workstation.viewers.pair_view import SIDES, PairView, Tool
 from workstation.views.action_bar import ActionBar
-from workstation.views.keypoint_table import KeypointTable
+from workstation.views.edit_protocols import SourceRow, SuggestionSummary
+from workstation.views.keypoint_panel import KeypointPanel
 from workstation.views.mode_words import mode_note
 from workstation.views.overlay_modes import Mode, Overlay
 from workstation.views.pairs_panel import PairsPanel
-from workstation.views.protocols import FitSummary, MethodRow, PairRow, RegistrationSummary
+from workstation.views.protocols import FitSummary, MethodRow, ModelScore, PairRow, RegistrationSummary
+from workstation.views.suggestion_bar import SuggestionBar
 
+Point = tuple[float, float]
 TOOL_BAR = (
     ("select", "add"),
-    ("delete", "exclude"),
-    ("previous", "next", "worst"),
+    ("snap",),
+    ("delete", "exclude", "not_visible"),
+    ("previous", "next", "nearest", "worst"),
     ("lock", "reset_view"),
     ("blend", "peek", "flicker", "curtain", "checkerboard"),
 )
+TABLE_MENU = ("exclude", "not_visible", "accept", "reject", "delete", "nearest", "worst", "export_table")
 
 
 class PairsScreen(QWidget):
@@ -52,38 +57,33 @@ class PairsScreen(QWidget):
         self.pair_view = PairView()
         self.overlay = ImageOverlay(self.pair_view.fixed)
         self.overlay.settingsChanged.connect(self._show_overlay_caption)
-        self.table = KeypointTable()
+        self.pairs_panel = KeypointPanel(actions.action("pairs.export_table"))
+        self.table = self.pairs_panel.table
+        self.table.menu_actions = [actions.action(f"pairs.{verb}") for verb in TABLE_MENU]
         self.message = QLabel()
         self.message.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.message.setWordWrap(True)
         self.message.setProperty("role", "title")
-        self.no_pairs = QLabel(
-            self.tr("No pairs yet. Press N and click a vessel fork in fixed, then in moving.")
-        )
-        self.no_pairs.setProperty("role", "muted")
-        self.no_pairs.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._captions = ("", "")
         images = QWidget()
         self._images = QStackedLayout(images)
         self._images.addWidget(self.pair_view)
         self._images.addWidget(self.message)
-        below = QWidget()
-        self._below = QStackedLayout(below)
-        self._below.addWidget(self.table)
-        self._below.addWidget(self.no_pairs)
         splitter = QSplitter(Qt.Orientation.Vertical)
         splitter.setChildrenCollapsible(False)
         splitter.setHandleWidth(3)
         splitter.addWidget(images)
-        splitter.addWidget(below)
+        splitter.addWidget(self.pairs_panel)
         splitter.setStretchFactor(0, 1)
         splitter.setSizes([620, 190])
-        below.setMinimumHeight(90)
+        self.pairs_panel.setMinimumHeight(112)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(_tool_bar(actions))
         layout.addWidget(splitter, 1)
+        self.suggestion_bar = SuggestionBar(actions)
+        layout.addWidget(self.suggestion_bar)
 
     # -- PairsView -----------------------------------------------------------------------------------
 
@@ -100,8 +100,7 @@ class PairsScreen(QWidget):
     def show_pairs(self, rows: Sequence[PairRow], selected: str) -> None:
         """Show the pairs on both canvases and in the table."""
         self.pair_view.show_rows(rows, selected)
-        self.table.show_rows(rows, selected)
-        self._below.setCurrentWidget(self.table if rows else self.no_pairs)
+        self.pairs_panel.show_rows(rows, selected)
 
     def centre_on(self, row: PairRow) -> None:
         """Bring a pair into view."""
@@ -110,6 +109,10 @@ class PairsScreen(QWidget):
     def show_fit(self, fit: FitSummary) -> None:
         """Show the fit in the panel."""
         self.panel.show_fit(fit)
+
+    def show_models(self, scores: Sequence[ModelScore]) -> None:
+        """Show how well every kind of transform suits the pairs."""
+        self.panel.show_models(scores)
 
     def show_methods(self, methods: Sequence[MethodRow], chosen: str) -> None:
         """List the methods of registration."""
@@ -137,16 +140,36 @@ class PairsScreen(QWidget):
             note = f"{note}  …"
         self.pair_view.set_caption("fixed", self._title("fixed"), note)
 
-    def show_tool(self, *, is_adding: bool, half_label: str) -> None:
-        """Say what the next click means."""
+    def show_tool(self, *, is_adding: bool) -> None:
+        """Let clicks place points, or select them."""
         self.pair_view.tool = Tool.ADD if is_adding else Tool.SELECT
-        if half_label:
-            hint = self.tr("Pair {label}: now click the same place in moving. Esc drops it.")
-        elif is_adding:
-            hint = self.tr("Click a vessel fork in fixed, then the same one in moving.")
-        else:
-            hint = self.tr("Press N, then click the same place in both images.")
-        self.panel.show_hint(hint.format(label=half_label))
+
+    def show_hint(self, hint: Message) -> None:
+        """Say what the next click means."""
+        self.panel.show_hint(translate_message(hint))
+
+    def image_px(self, side: str, screen_px: float) -> float:
+        """Return how many pixels of an image so many pixels of the screen cover now."""
+        zoom = self.pair_view.canvas(side).zoom
+        return screen_px / zoom if zoom > 0 else 0.0
+
+    def show_snap(
+        self, side: str, xy: Point | None, radius_px: float = 0.0, target_xy: Point | None = None
+    ) -> None:
+        """Show within which distance a click snaps, and to what."""
+        self.pair_view.canvas(side).overlay.show_snap(xy, radius_px, target_xy)
+
+    def show_snapping(self, *, is_on: bool, radius_px: float) -> None:
+        """Show whether clicks snap, and from how far."""
+        self.panel.show_snapping(is_on=is_on, radius_px=radius_px)
+
+    def show_suggestions(self, suggestions: SuggestionSummary) -> None:
+        """Show how many suggestions are left, and what became of the last question."""
+        self.suggestion_bar.show_suggestions(suggestions)
+
+    def ask_source(self, sources: Sequence[SourceRow]) -> None:
+        """Let the person choose whose points are carried over."""
+        self.suggestion_bar.ask_source(sources)
 
     def show_message(self, message: Message) -> None:
         """Say in place of the images why there are none."""

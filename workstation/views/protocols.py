@@ -14,6 +14,7 @@ from engines.contract.kinds import Severity
 from engines.contract.messages import Message
 from engines.contract.spec import MetricSpec
 from engines.imaging.point_transform import PointTransform
+from workstation.views.edit_protocols import PairEditView
 from workstation.views.overlay_modes import Overlay
 
 Image: TypeAlias = npt.NDArray[Any]
@@ -237,7 +238,7 @@ class BrowserRow:
     problem: Message = NOTHING
 
 
-class PairsView(Protocol):
+class PairsView(PairEditView, Protocol):
     """The Pairs screen as its controller knows it."""
 
     def show_images(self, fixed: Image | None, moving: Image | None) -> None:
@@ -270,8 +271,8 @@ class PairsView(Protocol):
     def show_overlay(self, overlay: Overlay) -> None:
         """Lay moving warped onto fixed over the fixed image in a mode, or nothing."""
 
-    def show_tool(self, *, is_adding: bool, half_label: str) -> None:
-        """Say which tool is on, and whether a pair waits for its second point."""
+    def show_tool(self, *, is_adding: bool) -> None:
+        """Let clicks place points, or select them."""
 
     def show_message(self, message: Message) -> None:
         """Say in place of the images why there are none; an empty message ends it."""

@@ -29,7 +29,9 @@ def bench(qapp, pair_project_folder: Path) -> Iterator[Workbench]:
 
 @pytest.fixture
 def view() -> MagicMock:
-    return MagicMock(spec=PairsView)
+    made = MagicMock(spec=PairsView)
+    made.image_px.side_effect = lambda _side, screen_px: screen_px
+    return made
 
 
 @pytest.fixture
@@ -103,7 +105,7 @@ def test_second_click_in_fixed_corrects_the_half_pair(controller: PairsControlle
 def test_half_pair_can_be_dropped(controller: PairsController, bench: Workbench) -> None:
     controller.set_adding(True)
     controller.click("fixed", 20, 30)
-    controller.drop_half()
+    controller.edits.drop_half()
     assert len(stored(bench)) == 6
     assert controller.half == ""
 
@@ -135,10 +137,10 @@ def test_drag_shows_residuals_but_stores_nothing(
 
 def test_nudge_moves_the_selected_point(controller: PairsController, bench: Workbench) -> None:
     before = row(controller, "3")
-    controller.nudge("fixed", 0.25, 0)
+    controller.edits.nudge("fixed", 0.25, 0)
     assert stored(bench)["3"].fixed_xy == before.fixed_xy
     controller.select(before.id)
-    controller.nudge("fixed", 0.25, -1)
+    controller.edits.nudge("fixed", 0.25, -1)
     assert stored(bench)["3"].fixed_xy == (before.fixed_xy[0] + 0.25, before.fixed_xy[1] - 1)
 
 
@@ -154,16 +156,16 @@ def test_point_outside_the_image_is_refused_with_a_card(
 def test_excluding_and_including_changes_the_fit(controller: PairsController) -> None:
     mean = controller.pair_fit.summary.mean_px
     controller.select(row(controller, "6").id)
-    controller.toggle_excluded()
+    controller.edits.toggle_excluded()
     assert row(controller, "6").state == "excluded"
     assert controller.pair_fit.summary.mean_px < mean
-    controller.toggle_excluded()
+    controller.edits.toggle_excluded()
     assert controller.pair_fit.summary.mean_px == pytest.approx(mean)
 
 
 def test_delete_clears_the_selection(controller: PairsController, bench: Workbench) -> None:
     controller.select(row(controller, "1").id)
-    controller.delete()
+    controller.edits.delete()
     assert "1" not in stored(bench)
     assert controller.selected == ""
 
@@ -278,7 +280,7 @@ def test_an_edit_made_here_is_fitted_once(
     )
     controller.select(controller.pair_fit.rows[0].id)
     with qtbot.waitSignal(bench.data_changed):
-        controller.nudge("fixed", 0.25, 0.0)
+        controller.edits.nudge("fixed", 0.25, 0.0)
     assert len(fits) == 1
 
 
