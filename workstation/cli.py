@@ -19,6 +19,8 @@ from typing import NoReturn
 from engines.contract.errors import InputError, WorkstationError
 from workstation.command_line import doctor_command, project_commands, run_commands
 from workstation.command_line.output import complain, use_utf8
+from workstation.project.exporters import FORMATS as EXPORT_FORMATS
+from workstation.project.keypoint_formats import FORMATS as KEYPOINT_FORMATS
 from workstation.settings import log_path
 
 SUCCESS, FAILED, WRONG_INPUT = 0, 1, 2
@@ -127,11 +129,15 @@ def build_parser() -> tuple[argparse.ArgumentParser, tuple[str, ...]]:
     new.add_argument("folder", metavar="DIR", type=Path)
     new.add_argument("--name", required=True, metavar="N")
 
-    add = command("import", project_commands.import_files, "Import items and annotations from tables.")
+    add = command("import", project_commands.import_files, "Import items and annotations.")
     _add_project(add)
-    add.add_argument("paths", metavar="PATH", type=Path, nargs="+", help="CSV or TSV tables")
+    add.add_argument("paths", metavar="PATH", type=Path, nargs="+", help="tables, or keypoint files")
     add.add_argument("--kind", metavar="K", help="kind of the items, guessed from their roles by default")
     add.add_argument("--one-based", action="store_true", help="the first pixel of keypoints is (1, 1)")
+    add.add_argument("--item", metavar="ITEM", help="item of a keypoint file, told by its name by default")
+    add.add_argument("--format", metavar="F", help=f"of a keypoint file: {', '.join(KEYPOINT_FORMATS)}")
+    add.add_argument("--in-pixels", action="store_true", help="BigWarp counts pixels, not millimetres")
+    add.add_argument("--whole-centres", action="store_true", help="ImageJ counts from a pixel's centre")
 
     items = command("items", project_commands.items, "List the items of a project.")
     _add_project(items)
@@ -141,8 +147,9 @@ def build_parser() -> tuple[argparse.ArgumentParser, tuple[str, ...]]:
 
     export = command("export", project_commands.export, "Write a project in a format that others read.")
     _add_project(export)
-    export.add_argument("format", metavar="FORMAT", help="json (everything), or keypoints_csv")
-    export.add_argument("out", metavar="OUT", type=Path)
+    export.add_argument("format", metavar="FORMAT", help=", ".join(EXPORT_FORMATS))
+    export.add_argument("out", metavar="OUT", type=Path, help="a file, or a folder for a file of each item")
+    export.add_argument("--items", metavar="ITEM", nargs="+", help="item ids; all by default")
 
     runs = command("runs", project_commands.runs, "List runs, their states and best metrics.")
     _add_project(runs)

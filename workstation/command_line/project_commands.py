@@ -80,15 +80,22 @@ def new(options: argparse.Namespace) -> int:
 
 def import_files(options: argparse.Namespace) -> int:
     """Import items and annotations; refused rows go to stderr."""
-    from workstation.project.importers import import_paths
+    from workstation.command_line.keypoint_import import import_all
+    from workstation.project.keypoint_formats import ReadOptions
 
     kind = None if options.kind is None else item_kind(options.kind)
     for path in options.paths:
         if not path.exists():
             raise InputError("There is no file {path}.", remedy="Check the path.", path=path)
     with Project.open(options.project) as project, ProgressBar("Importing", "row") as bar:
-        report = import_paths(
-            project, options.paths, kind=kind, one_based=options.one_based, progress=bar.show
+        report = import_all(
+            project,
+            options.paths,
+            kind=kind,
+            item_id=options.item,
+            format_key=options.format,
+            options=ReadOptions(options.one_based, options.in_pixels, not options.whole_centres),
+            progress=bar.show,
         )
     for finding in report.refused:
         remark(f"refused: {finding}")
@@ -178,7 +185,11 @@ def export(options: argparse.Namespace) -> int:
     from workstation.project.exporters import export as export_project
 
     with Project.open(options.project) as project:
-        say(str(export_project(project, options.format, options.out)))
+        result = export_project(project, options.format, options.out, options.items)
+    for file in result.files:
+        say(str(file))
+    for note in result.notes:
+        remark(str(note))
     return 0
 
 

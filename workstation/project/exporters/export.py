@@ -1,26 +1,68 @@
-"""The formats of an export by name. A new format is a new file beside this one and a line here."""
+"""The exports by key. A new one is a new file beside this one and a line here."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from engines.contract.errors import ProjectError, UnknownKeyError
+from engines.contract.errors import PreconditionError, ProjectError, UnknownKeyError
 from engines.contract.files import write_text_atomically
+from engines.contract.messages import Message
 from workstation.project.exporters.everything_json import everything_as_json
+from workstation.project.exporters.export_format import ExportFormat, ExportResult, refuse_existing
+from workstation.project.exporters.keypoint_exports import keypoint_exports
 from workstation.project.exporters.keypoints_csv import keypoints_as_csv
+from workstation.project.exporters.transform_exports import transform_exports
+from workstation.project.items import Item
 from workstation.project.project import Project
 
-FORMATS: dict[str, Callable[[Project], str]] = {
-    "json": everything_as_json,
-    "keypoints_csv": keypoints_as_csv,
+
+def _everything(project: Project, _items: Sequence[Item], out: Path) -> ExportResult:
+    return _text(out, lambda: everything_as_json(project))
+
+
+def _keypoints(project: Project, items: Sequence[Item], out: Path) -> ExportResult:
+    return _text(out, lambda: keypoints_as_csv(project, items))
+
+
+def _text(out: Path, content: Callable[[], str]) -> ExportResult:
+    refuse_existing(out)
+    write_text_atomically(out, content())
+    return ExportResult((out,))
+
+
+FORMATS: dict[str, ExportFormat] = {
+    known.key: known
+    for known in (
+        ExportFormat(
+            "json",
+            Message("Everything as JSON"),
+            Message("The whole project, readable without this program."),
+            Message("Images and the content of runs are named, not included."),
+            ".json",
+            _everything,
+            is_whole=True,
+        ),
+        ExportFormat(
+            "keypoints_csv",
+            Message("Keypoint table (CSV)"),
+            Message("The used pairs of all items in one table, which this program imports again."),
+            Message("Pairs that are not used, authors and sources are not kept."),
+            ".csv",
+            _keypoints,
+        ),
+        *keypoint_exports(),
+        *transform_exports(),
+    )
 }
-"""Each returns the content of the file."""
+"""In the order in which dialogs list them."""
 
 
-def export(project: Project, format_name: str, out: Path) -> Path:
-    """Write an export and return its path.
+def export(
+    project: Project, format_name: str, out: Path, item_ids: Iterable[str] | None = None
+) -> ExportResult:
+    """Write an export.
 
     Parameters
     ----------
@@ -28,14 +70,19 @@ def export(project: Project, format_name: str, out: Path) -> Path:
     format_name : str
         One of `FORMATS`.
     out : Path
-        The file; its folder is made. An existing file is never replaced.
+        The file, or the folder where the format has a file for each item; made when it is not there. An
+        existing file is never replaced.
+    item_ids : iterable of str or None
+        Items that are written; None: all.
 
     Raises
     ------
     UnknownKeyError
-        If there is no such format; the sentence lists them.
+        If there is no such format or item; the sentence lists the formats.
+    PreconditionError
+        If there is nothing to write.
     ProjectError
-        If the file exists or cannot be written.
+        If a file exists or cannot be written.
     """
     if format_name not in FORMATS:
         near = difflib.get_close_matches(format_name, FORMATS, n=1)
@@ -46,16 +93,17 @@ def export(project: Project, format_name: str, out: Path) -> Path:
             near=near[0] if near else "",
             known=", ".join(FORMATS),
         )
-    out = Path(out).expanduser().absolute()
-    if out.exists():
-        raise ProjectError(
-            "{path} is a folder." if out.is_dir() else "{path} exists already and is not replaced.",
-            remedy="Choose another file name, or remove the old file first.",
-            path=out,
+    known = FORMATS[format_name]
+    if item_ids is not None and known.is_whole:
+        raise PreconditionError(
+            "'{format}' always holds the whole project.",
+            remedy="Leave the items out, or choose another format.",
+            format=format_name,
         )
-    content = FORMATS[format_name](project)
+    items = project.items.all() if item_ids is None else [project.items.get(name) for name in item_ids]
+    out = Path(out).expanduser().absolute()
     try:
-        write_text_atomically(out, content)
+        return known.write(project, items, out)
     except OSError as error:
         raise ProjectError(
             "{path} cannot be written: {reason}.",
@@ -63,4 +111,3 @@ def export(project: Project, format_name: str, out: Path) -> Path:
             path=out,
             reason=error.strerror or str(error),
         ) from error
-    return out

@@ -23,9 +23,7 @@ import numpy.typing as npt
 from engines.contract.errors import GeometryError, PreconditionError, TableError
 from engines.contract.geometry import FloatArray
 from engines.contract.messages import Message
-from engines.imaging.images import read_image
 from engines.imaging.point_transform import TransformModel
-from engines.imaging.transform_fits import fit_transform
 from workstation.project.keypoint_formats.format import (
     NOTHING_KNOWN,
     ImageFacts,
@@ -104,10 +102,15 @@ def _pixels(image: ImageFacts) -> npt.NDArray[Any] | None:
             remedy="Put the file back, or choose another format.",
             path=image.path,
         )
+    from engines.imaging.images import read_image
+
     return np.asarray(read_image(image.path))
 
 
 def _row_vector_transform(fixed: FloatArray, moving: FloatArray) -> FloatArray | None:
+    # OpenCV and SciPy take a second to load, and only a MATLAB file needs them.
+    from engines.imaging.transform_fits import fit_transform
+
     for model in _MODELS:
         try:
             matrix = fit_transform(model, moving, fixed).matrix
