@@ -2,169 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
-from PySide6.QtCore import (
-    QT_TRANSLATE_NOOP,
-    QAbstractTableModel,
-    QCoreApplication,
-    QItemSelectionModel,
-    QModelIndex,
-    QPersistentModelIndex,
-    QSortFilterProxyModel,
-    Qt,
-    Signal,
-)
-from PySide6.QtGui import QColor, QKeyEvent, QPixmap
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, Signal
+from PySide6.QtGui import QAction, QContextMenuEvent, QGuiApplication, QKeyEvent
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView, QWidget
 
-from workstation.views.display import display
+from workstation.views.keypoint_columns import COLUMN_OF
+from workstation.views.keypoint_model import KeypointModel, ShownPairs
 from workstation.views.protocols import PairRow
 
-Index = QModelIndex | QPersistentModelIndex
-SORT_ROLE = Qt.ItemDataRole.UserRole + 1
-
-
-def _tr(text: str) -> str:
-    return QCoreApplication.translate("KeypointTable", text)
-
-
-STATES: dict[str, str] = {
-    "placed": QT_TRANSLATE_NOOP("KeypointTable", "● placed"),
-    "half": QT_TRANSLATE_NOOP("KeypointTable", "◐ half"),
-    "predicted": QT_TRANSLATE_NOOP("KeypointTable", "○ predicted"),
-    "excluded": QT_TRANSLATE_NOOP("KeypointTable", "◌ excluded"),
-    "not_visible": QT_TRANSLATE_NOOP("KeypointTable", "✕ not visible"),
+_WIDTHS_PX = {
+    "label": 50,
+    "state": 92,
+    "fixed": 108,
+    "moving": 108,
+    "fit": 58,
+    "loo": 86,
+    "score": 52,
+    "annotator": 58,
+    "source": 60,
+    "use": 38,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class _Column:
-    title: str
-    help: str
-    value: Callable[[PairRow], object]
-    is_number: bool = False
-
-
-def _coordinate(side: str, axis: int) -> Callable[[PairRow], object]:
-    def value(row: PairRow) -> object:
-        xy = row.fixed_xy if side == "fixed" else row.moving_xy
-        return None if xy is None else xy[axis]
-
-    return value
-
-
-_POSITION = QT_TRANSLATE_NOOP("KeypointTable", "Pixel position; the centre of the first pixel is 0, 0.")
-COLUMNS: tuple[_Column, ...] = (
-    _Column(QT_TRANSLATE_NOOP("KeypointTable", "Pair"), "", lambda row: row.label),
-    _Column(
-        QT_TRANSLATE_NOOP("KeypointTable", "State"),
-        QT_TRANSLATE_NOOP("KeypointTable", "Only placed pairs with both points are used."),
-        lambda row: _tr(STATES.get(row.state, row.state)),
-    ),
-    _Column(QT_TRANSLATE_NOOP("KeypointTable", "Fixed x [px]"), _POSITION, _coordinate("fixed", 0), True),
-    _Column(QT_TRANSLATE_NOOP("KeypointTable", "Fixed y [px]"), _POSITION, _coordinate("fixed", 1), True),
-    _Column(QT_TRANSLATE_NOOP("KeypointTable", "Moving x [px]"), _POSITION, _coordinate("moving", 0), True),
-    _Column(QT_TRANSLATE_NOOP("KeypointTable", "Moving y [px]"), _POSITION, _coordinate("moving", 1), True),
-    _Column(
-        QT_TRANSLATE_NOOP("KeypointTable", "Fit [px]"),
-        QT_TRANSLATE_NOOP(
-            "KeypointTable", "Distance in the fixed image between the mapped moving point and its partner."
-        ),
-        lambda row: row.fit_px,
-        True,
-    ),
-    _Column(
-        QT_TRANSLATE_NOOP("KeypointTable", "Left out [px]"),
-        QT_TRANSLATE_NOOP(
-            "KeypointTable", "The same under the transform fitted without this pair: the honest residual."
-        ),
-        lambda row: row.loo_px,
-        True,
-    ),
-    _Column(QT_TRANSLATE_NOOP("KeypointTable", "Author"), "", lambda row: row.annotator),
-    _Column(QT_TRANSLATE_NOOP("KeypointTable", "Source"), "", lambda row: row.source),
-)
-
-
-class KeypointModel(QAbstractTableModel):
-    """Pairs as a table; it changes only what differs, so that the selection stays."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._rows: list[PairRow] = []
-
-    def set_rows(self, rows: Sequence[PairRow]) -> None:
-        """Show these pairs."""
-        new = list(rows)
-        if [row.id for row in new] != [row.id for row in self._rows]:
-            self.beginResetModel()
-            self._rows = new
-            self.endResetModel()
-            return
-        changed = [index for index, row in enumerate(new) if row != self._rows[index]]
-        self._rows = new
-        if changed:
-            last = len(COLUMNS) - 1
-            self.dataChanged.emit(self.index(min(changed), 0), self.index(max(changed), last))
-
-    def row(self, index: int) -> PairRow:
-        """Return the pair of a row."""
-        return self._rows[index]
-
-    def index_of(self, pair_id: str) -> int | None:
-        """Return the row of a pair, or None."""
-        return next((index for index, row in enumerate(self._rows) if row.id == pair_id), None)
-
-    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
-        """Return the number of pairs."""
-        return 0 if parent.isValid() else len(self._rows)
-
-    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
-        """Return the number of columns."""
-        return 0 if parent.isValid() else len(COLUMNS)
-
-    def headerData(
-        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
-    ) -> object:
-        """Return a title, or its explanation."""
-        if orientation is not Qt.Orientation.Horizontal:
-            return None
-        if role == Qt.ItemDataRole.DisplayRole:
-            return _tr(COLUMNS[section].title)
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            side = Qt.AlignmentFlag.AlignRight if COLUMNS[section].is_number else Qt.AlignmentFlag.AlignLeft
-            return side | Qt.AlignmentFlag.AlignVCenter
-        if role == Qt.ItemDataRole.ToolTipRole and COLUMNS[section].help:
-            return _tr(COLUMNS[section].help)
-        return None
-
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        """Return text, number, colour or alignment of a cell."""
-        row, column = self._rows[index.row()], COLUMNS[index.column()]
-        value = column.value(row)
-        if role == Qt.ItemDataRole.DisplayRole:
-            if column.is_number:
-                return "–" if value is None else f"{value:.2f}"
-            return str(value)
-        if role == SORT_ROLE:
-            return _sort_value(value, column)
-        if role == Qt.ItemDataRole.TextAlignmentRole and column.is_number:
-            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        if role == Qt.ItemDataRole.DecorationRole and index.column() == 0:
-            swatch = QPixmap(10, 10)
-            swatch.fill(QColor(display().point_colour(index.row())))
-            return swatch
-        return None
-
-
-def _sort_value(value: object, column: _Column) -> object:
-    if column.is_number:
-        return float("-inf") if value is None else value
-    text = str(value)
-    # "10" comes after "9".
-    return text.zfill(12) if text.isdigit() else text
 
 
 class KeypointTable(QTableView):
@@ -172,23 +32,33 @@ class KeypointTable(QTableView):
 
     Signals
     -------
-    pairChosen : str
-        The person chose a row.
+    pairsChosen : list of str
+        The person selected these rows; the one gone to is the last.
+    useToggled : pair id, bool
+        The person ticked the box of a pair, or cleared it.
+    shownChanged
+        Other pairs are shown, or in another order.
     """
 
-    pairChosen = Signal(str)
+    pairsChosen = Signal(list)
+    useToggled = Signal(str, bool)
+    shownChanged = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.pairs = KeypointModel(self)
-        self._sorted = QSortFilterProxyModel(self)
-        self._sorted.setSourceModel(self.pairs)
-        self._sorted.setSortRole(SORT_ROLE)
-        self.setModel(self._sorted)
+        self.pairs.useToggled.connect(self.useToggled)
+        self.shown = ShownPairs(self)
+        self.shown.setSourceModel(self.pairs)
+        self.setModel(self.shown)
+        self.menu_actions: list[QAction] = []
+        self._selected = ""
+        self._said: list[str] = []
+        self._is_showing = False
         self.setSortingEnabled(True)
         self.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setTabKeyNavigation(False)
         self.setAlternatingRowColors(True)
@@ -198,38 +68,112 @@ class KeypointTable(QTableView):
         self.verticalHeader().setDefaultSectionSize(25)
         self.setAccessibleName(self.tr("Keypoint pairs"))
         header = self.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        header.setStretchLastSection(True)
-        for column, width in enumerate((44, 84, 86, 86, 96, 96, 58, 88, 50, 46)):
-            self.setColumnWidth(column, width)
-        self.selectionModel().currentRowChanged.connect(self._on_current)
+        header.setMinimumSectionSize(30)
+        for key, width in _WIDTHS_PX.items():
+            self.setColumnWidth(COLUMN_OF[key], width)
+        header.setSectionResizeMode(COLUMN_OF["source"], QHeaderView.ResizeMode.Stretch)
+        # Keys tell the selection before the row gone to, the mouse after it.
+        self.selectionModel().currentRowChanged.connect(self._on_chosen)
+        self.selectionModel().selectionChanged.connect(self._on_chosen)
+        for changed in (self.shown.layoutChanged, self.shown.modelReset):
+            changed.connect(self.shownChanged)
+        for changed in (self.shown.rowsInserted, self.shown.rowsRemoved):
+            changed.connect(self.shownChanged)
+
+    # -- what is shown -------------------------------------------------------------------------------
 
     def show_rows(self, rows: Sequence[PairRow], selected: str) -> None:
         """Show pairs, and select one without saying so."""
-        model = self.selectionModel()
-        model.blockSignals(True)
-        self.pairs.set_rows(rows)
-        index = self.pairs.index_of(selected) if selected else None
-        if index is None:
+        with self._showing():
+            # Rows must not change places under a point that is dragged.
+            is_dragging = bool(QGuiApplication.mouseButtons() & Qt.MouseButton.LeftButton)
+            if self.shown.dynamicSortFilter() is is_dragging:
+                self.shown.setDynamicSortFilter(not is_dragging)
+            self.pairs.set_rows(rows)
+            self._show_selected(selected)
+
+    def set_filter(self, text: str, state: str) -> None:
+        """Show only some pairs; see `ShownPairs.set_filter`."""
+        with self._showing():
+            self.shown.set_filter(text, state)
+            self._show_selected(self._selected)
+        self.shownChanged.emit()
+
+    def order(self) -> list[str]:
+        """Return the ids of the pairs that are shown, from top to bottom."""
+        return [row.id for row in self.shown_rows()]
+
+    def shown_rows(self) -> list[PairRow]:
+        """Return the pairs that are shown, from top to bottom."""
+        places = (self.shown.mapToSource(self.shown.index(k, 0)) for k in range(self.shown.rowCount()))
+        return [self.pairs.row(place.row()) for place in places]
+
+    def _show_selected(self, selected: str) -> None:
+        model, flags = self.selectionModel(), QItemSelectionModel.SelectionFlag
+        place = self._place(selected)
+        if not place.isValid():
             model.clear()
-        else:
-            place = self._sorted.mapFromSource(self.pairs.index(index, 0))
-            flags = QItemSelectionModel.SelectionFlag
-            model.setCurrentIndex(place, flags.ClearAndSelect | flags.Rows)
+        elif not (
+            model.isRowSelected(place.row(), QModelIndex()) and model.currentIndex().row() == place.row()
+        ):
+            column = max(0, model.currentIndex().column())
+            model.setCurrentIndex(place.siblingAtColumn(column), flags.ClearAndSelect | flags.Rows)
+        if selected != self._selected and place.isValid():
             self.scrollTo(place)
-        model.blockSignals(False)
-        self.viewport().update()
+        self._selected = selected
+        self._said = [selected] if selected else []
+
+    def _place(self, pair_id: str) -> QModelIndex:
+        index = self.pairs.index_of(pair_id)
+        return QModelIndex() if index is None else self.shown.mapFromSource(self.pairs.index(index, 0))
+
+    @contextmanager
+    def _showing(self) -> Iterator[None]:
+        self._is_showing = True
+        try:
+            yield
+        finally:
+            self._is_showing = False
+
+    # -- the person ----------------------------------------------------------------------------------
 
     def keyboardSearch(self, search: str) -> None:
         """Search nothing: letters are tools here, as they are in the canvases."""
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Leave letters to the screen, and move with the others."""
-        if event.text().isalpha():
+        """Tick with the space bar, leave letters to the screen, and move with the others."""
+        if event.key() == Qt.Key.Key_Space:
+            self._toggle_use()
+        elif event.text().isalpha():
             event.ignore()
         else:
             super().keyPressEvent(event)
 
-    def _on_current(self, current: QModelIndex, _before: QModelIndex) -> None:
-        if current.isValid():
-            self.pairChosen.emit(self.pairs.row(self._sorted.mapToSource(current).row()).id)
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Offer what can be done with the selected pair."""
+        if self.menu_actions and self.indexAt(event.pos()).isValid():
+            menu = QMenu(self)
+            menu.setToolTipsVisible(True)
+            menu.addActions(self.menu_actions)
+            menu.aboutToHide.connect(menu.deleteLater)
+            menu.popup(event.globalPos())
+
+    def _toggle_use(self) -> None:
+        box = self.currentIndex().siblingAtColumn(COLUMN_OF["use"])
+        if box.isValid() and box.flags() & Qt.ItemFlag.ItemIsUserCheckable:
+            is_used = Qt.CheckState(box.data(Qt.ItemDataRole.CheckStateRole)) is Qt.CheckState.Checked
+            state = Qt.CheckState.Unchecked if is_used else Qt.CheckState.Checked
+            self.shown.setData(box, state, Qt.ItemDataRole.CheckStateRole)
+
+    def _on_chosen(self) -> None:
+        if self._is_showing:
+            return
+        ids = [self._id_of(index) for index in self.selectionModel().selectedRows()]
+        current = self._id_of(self.currentIndex()) if self.currentIndex().isValid() else ""
+        ids.sort(key=lambda pair_id: pair_id == current)
+        if ids and ids != self._said:
+            self._said, self._selected = ids, ids[-1]
+            self.pairsChosen.emit(ids)
+
+    def _id_of(self, index: QModelIndex) -> str:
+        return self.pairs.row(self.shown.mapToSource(index).row()).id
