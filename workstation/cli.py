@@ -131,11 +131,12 @@ def build_parser() -> tuple[argparse.ArgumentParser, tuple[str, ...]]:
 
     add = command("import", project_commands.import_files, "Import items and annotations.")
     _add_project(add)
-    add.add_argument("paths", metavar="PATH", type=Path, nargs="+", help="tables, or keypoint files")
+    add.add_argument("paths", metavar="PATH", type=Path, nargs="+", help="folders, tables or keypoint files")
     add.add_argument("--kind", metavar="K", help="kind of the items, guessed from their roles by default")
     add.add_argument("--one-based", action="store_true", help="the first pixel of keypoints is (1, 1)")
     add.add_argument("--item", metavar="ITEM", help="item of a keypoint file, told by its name by default")
     add.add_argument("--format", metavar="F", help=f"of a keypoint file: {', '.join(KEYPOINT_FORMATS)}")
+    add.add_argument("--layout", metavar="L", help="of a folder: the one that fits best by default")
     add.add_argument("--in-pixels", action="store_true", help="BigWarp counts pixels, not millimetres")
     add.add_argument("--whole-centres", action="store_true", help="ImageJ counts from a pixel's centre")
 

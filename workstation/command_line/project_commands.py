@@ -80,23 +80,36 @@ def new(options: argparse.Namespace) -> int:
 
 def import_files(options: argparse.Namespace) -> int:
     """Import items and annotations; refused rows go to stderr."""
+    from workstation.command_line.folder_import import import_folders
     from workstation.command_line.keypoint_import import import_all
+    from workstation.project.importers import ImportReport
+    from workstation.project.importers.sorting import sort_paths
     from workstation.project.keypoint_formats import ReadOptions
 
     kind = None if options.kind is None else item_kind(options.kind)
     for path in options.paths:
         if not path.exists():
             raise InputError("There is no file {path}.", remedy="Check the path.", path=path)
-    with Project.open(options.project) as project, ProgressBar("Importing", "row") as bar:
-        report = import_all(
-            project,
-            options.paths,
-            kind=kind,
-            item_id=options.item,
-            format_key=options.format,
-            options=ReadOptions(options.one_based, options.in_pixels, not options.whole_centres),
-            progress=bar.show,
-        )
+    is_named = options.item is not None or options.format is not None
+    places = () if is_named else sort_paths(options.paths).places
+    files = [path for path in options.paths if path.absolute() not in places]
+    reports = []
+    with Project.open(options.project) as project, ProgressBar("Importing", "file") as bar:
+        if places:
+            reports.append(import_folders(project, places, layout_key=options.layout, progress=bar.show))
+        if files:
+            reports.append(
+                import_all(
+                    project,
+                    files,
+                    kind=kind,
+                    item_id=options.item,
+                    format_key=options.format,
+                    options=ReadOptions(options.one_based, options.in_pixels, not options.whole_centres),
+                    progress=bar.show,
+                )
+            )
+    report = ImportReport.merged(reports)
     for finding in report.refused:
         remark(f"refused: {finding}")
     for finding in report.warnings:

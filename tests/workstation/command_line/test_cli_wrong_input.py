@@ -153,7 +153,8 @@ def test_wrong_tables(cli, sample, tmp_path, name):
 
 def test_wrong_import_options(cli, sample, tmp_path):
     refuses(cli("import", sample, tmp_path / "gone.csv"), "gone.csv")
-    refuses(cli("import", sample, tmp_path), str(tmp_path.name))
+    (tmp_path / "empty").mkdir()
+    refuses(cli("import", sample, tmp_path / "empty"), "empty", "No images")
     good = table(tmp_path, good_image(tmp_path, "s,i,image,good.png,\n"))
     refuses(cli("import", sample, good, "--kind", "hologram"), "hologram", "image_pair")
 

@@ -261,6 +261,11 @@ def test_several_dropped_files_and_folders_are_one_listing(make: Make) -> None:
         scan([root], lambda: True)
 
 
+def test_a_project_below_a_folder_is_not_looked_through(make: Make) -> None:
+    root = make("1_CF.png", "1_FA.png", "study/project.db", "study/runs/1/outputs/2_CF.png")
+    assert [file.path.name for file in scan([root]).images] == ["1_CF.png", "1_FA.png"]
+
+
 def test_numbers_in_names_count(make: Make) -> None:
     assert sorted(["10-b", "2-b", "2-a", "B"], key=natural_key) == ["2-a", "2-b", "10-b", "B"]
 

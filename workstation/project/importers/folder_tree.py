@@ -11,6 +11,7 @@ from engines.contract.errors import InputError
 
 IMAGE_SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".jpe", ".tif", ".tiff", ".bmp", ".gif"))
 MAX_FILES = 200_000
+PROJECT_FILE = "project.db"
 _IGNORED_FOLDERS = frozenset(("__macosx", "node_modules", "@eadir"))
 
 
@@ -117,6 +118,10 @@ def _below(root: Path, should_stop: Callable[[], bool] | None) -> Iterator[Found
             name for name in names if not name.startswith(".") and name.lower() not in _IGNORED_FOLDERS
         ]
         place = Path(folder)
+        if PROJECT_FILE in files and place != root:
+            # The images of another project are its own: its runs and results are no data.
+            names.clear()
+            continue
         parts = place.relative_to(root).parts
         for name in files:
             if not name.startswith("."):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -68,6 +69,19 @@ class ImportReport:
     items: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     is_cancelled: bool = False
+
+    @classmethod
+    def merged(cls, reports: Iterable[ImportReport]) -> ImportReport:
+        """Return one report of several imports."""
+        parts = tuple(reports)
+        return cls(
+            num_rows=sum(part.num_rows for part in parts),
+            num_files=sum(part.num_files for part in parts),
+            num_pairs=sum(part.num_pairs for part in parts),
+            items=list(dict.fromkeys(item for part in parts for item in part.items)),
+            findings=[finding for part in parts for finding in part.findings],
+            is_cancelled=any(part.is_cancelled for part in parts),
+        )
 
     @property
     def num_imported(self) -> int:

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engines.imaging.images import write_image
+from engines.imaging.opencv import cv2
+from workstation.project.project import Project
+
+
+def look(seed: int) -> np.ndarray:
+    noise = np.random.default_rng(seed).normal(0, 1, (80, 96)).astype(np.float32)
+    smooth = cv2.GaussianBlur(noise, (0, 0), 3.0)
+    return (120 + 70 * smooth / np.abs(smooth).max()).astype(np.uint8)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A complete pair, and half of one."""
+    root = tmp_path / "图像 folder"
+    for number, name in enumerate(("1_FA", "1_CF", "2_fixed")):
+        write_image(root / f"{name}.png", look(number))
+    return root
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    Project.create(tmp_path / "study", "S").close()
+    return tmp_path / "study"
+
+
+def test_a_folder_is_imported_with_its_report(cli: Callable, study: Path, folder: Path) -> None:
+    result = cli("import", study, folder)
+    assert result.code == 0
+    assert "Layout: Pairs by name or folder" in result.out
+    assert "1_FA.png (FA), 1_CF.png (CF)" in result.out
+    assert "Imported 2 files" in result.out
+    assert "warning: 2 has no moving image: 2_fixed.png has no partner." in result.err
+    with Project.open(study) as project:
+        assert [item.id for item in project.items.all()] == ["1"]
+
+
+def test_the_layout_can_be_chosen(cli: Callable, study: Path, folder: Path) -> None:
+    result = cli("import", study, folder, "--layout", "single_images")
+    assert result.code == 0
+    with Project.open(study) as project:
+        assert project.items.count() == 3
+    assert cli("import", study, folder, "--layout", "pears").code == 2
+
+
+@pytest.mark.parametrize("names", [[], ["1_fixed.png"]])
+def test_nothing_usable_is_exit_2(cli: Callable, study: Path, tmp_path: Path, names: list[str]) -> None:
+    root = tmp_path / "few"
+    root.mkdir()
+    (root / "notes.txt").write_text("nothing")
+    for name in names:
+        (root / name).write_bytes(b"no image")
+    result = cli("import", study, root)
+    assert result.code == 2
+    assert result.err.startswith("workstation: ") or "workstation: " in result.err
+
+
+def test_tables_and_folders_go_in_one_call(cli: Callable, study: Path, folder: Path) -> None:
+    table = folder.parent / "points.csv"
+    table.write_text("item,point,fixed_x,fixed_y,moving_x,moving_y\n1,1,10,12,11,13\n")
+    result = cli("import", study, table, folder)
+    assert result.code == 0
+    with Project.open(study) as project:
+        assert project.keypoints.counts() == {"1": 1}
