@@ -1,0 +1,170 @@
+"""A random edit of every kind, for the tests of the history: a new kind of `Command` gets a row here.
+
+A generator takes the open project and a random number generator; it returns a command that the project
+accepts now, or None when there is nothing that such an edit could change.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from workstation.project.annotations import KeypointPair, PairState
+from workstation.project.commands import (
+    AddPair,
+    DeletePairs,
+    ImportedPair,
+    ImportPairs,
+    MarkNotVisible,
+    MovePoint,
+    PlacePoint,
+    SetPairState,
+)
+from workstation.project.history import Command
+from workstation.project.item_commands import EditItem, MergeSubjects, SwapRoles
+from workstation.project.project import Project
+from workstation.project.suggestion_commands import AcceptSuggestions, RejectSuggestions, SuggestPairs
+
+ITEMS = ("a", "b")
+Generator = Callable[[Project, Random], Command | None]
+
+
+def point(rng: Random) -> tuple[float, float]:
+    return float(rng.randrange(100)), float(rng.randrange(80))
+
+
+def pairs(project: Project, rng: Random, *states: PairState) -> list[KeypointPair]:
+    """Return the pairs of a random item, in these states; None: in any."""
+    found = project.keypoints.pairs(rng.choice(ITEMS))
+    return [pair for pair in found if not states or pair.state in states]
+
+
+def some_ids(found: list[KeypointPair], rng: Random) -> tuple[str, ...]:
+    return tuple(pair.id for pair in rng.sample(found, rng.randint(1, min(3, len(found)))))
+
+
+def add_pair(_project: Project, rng: Random) -> Command:
+    return AddPair(rng.choice(ITEMS), point(rng), point(rng) if rng.random() < 0.7 else None)
+
+
+def place_point(project: Project, rng: Random) -> Command | None:
+    halves = [pair for pair in pairs(project, rng) if not pair.is_complete]
+    if not halves:
+        return None
+    pair = rng.choice(halves)
+    return PlacePoint(pair.id, "moving" if pair.moving_xy is None else "fixed", point(rng))
+
+
+def move_point(project: Project, rng: Random) -> Command | None:
+    whole = [pair for pair in pairs(project, rng) if pair.is_complete]
+    return MovePoint(rng.choice(whole).id, rng.choice(["fixed", "moving"]), point(rng)) if whole else None
+
+
+def delete_pairs(project: Project, rng: Random) -> Command | None:
+    found = pairs(project, rng)
+    return DeletePairs(some_ids(found, rng)) if found else None
+
+
+def set_pair_state(project: Project, rng: Random) -> Command | None:
+    found = pairs(project, rng)
+    return SetPairState(some_ids(found, rng), rng.choice(list(PairState))) if found else None
+
+
+def mark_not_visible(project: Project, rng: Random) -> Command | None:
+    whole = [pair for pair in pairs(project, rng) if pair.is_complete]
+    return MarkNotVisible(rng.choice(whole).id, rng.choice(["fixed", "moving"])) if whole else None
+
+
+def import_pairs(project: Project, rng: Random) -> Command:
+    item = rng.choice(ITEMS)
+    labels = {pair.label for pair in project.keypoints.pairs(item)}
+    names = [f"import {rng.randrange(10**6)}" for _ in range(rng.randint(1, 4))]
+    rows = [ImportedPair(name, point(rng), point(rng)) for name in dict.fromkeys(names) if name not in labels]
+    return ImportPairs(item, tuple(rows))
+
+
+def suggest_pairs(project: Project, rng: Random) -> Command:
+    item = rng.choice(ITEMS)
+    old = [pair.id for pair in project.keypoints.pairs(item) if pair.state is PairState.PREDICTED]
+    rows = [
+        ImportedPair("", point(rng), point(rng), PairState.PREDICTED, "run", rng.random())
+        for _ in range(rng.randint(1, 3))
+    ]
+    return SuggestPairs(item, tuple(rows), tuple(old[: rng.randint(0, 2)]))
+
+
+def accept_suggestions(project: Project, rng: Random) -> Command | None:
+    found = pairs(project, rng, PairState.PREDICTED)
+    return AcceptSuggestions(some_ids(found, rng)) if found else None
+
+
+def reject_suggestions(project: Project, rng: Random) -> Command | None:
+    found = pairs(project, rng, PairState.PREDICTED)
+    return RejectSuggestions(some_ids(found, rng)) if found else None
+
+
+def edit_item(project: Project, rng: Random) -> Command:
+    item = rng.choice(ITEMS)
+    role = rng.choice(sorted(project.items.get(item).files))
+    return EditItem(
+        item,
+        f"subject {rng.randint(1, 4)}",
+        rng.choice([None, "2020", "2021"]),
+        rng.choice([None, "OD", "OS"]),
+        {role: rng.choice([None, "CF", "FA"])},
+    )
+
+
+def merge_subjects(project: Project, rng: Random) -> Command | None:
+    names = sorted({item.subject for item in project.items.all()})
+    if len(names) < 2:
+        return None
+    rng.shuffle(names)
+    return MergeSubjects(tuple(names), names[0])
+
+
+def swap_roles(_project: Project, rng: Random) -> Command:
+    return SwapRoles(rng.choice(ITEMS))
+
+
+GENERATORS: dict[str, Generator] = {
+    "add_pair": add_pair,
+    "place_point": place_point,
+    "move_point": move_point,
+    "delete_pairs": delete_pairs,
+    "set_pair_state": set_pair_state,
+    "mark_not_visible": mark_not_visible,
+    "import_pairs": import_pairs,
+    "suggest_pairs": suggest_pairs,
+    "accept_suggestions": accept_suggestions,
+    "reject_suggestions": reject_suggestions,
+    "edit_item": edit_item,
+    "merge_subjects": merge_subjects,
+    "swap_roles": swap_roles,
+}
+
+
+def random_edit(project: Project, rng: Random) -> Command:
+    """Return an edit of a random kind that is possible now."""
+    while True:
+        command = GENERATORS[rng.choice(list(GENERATORS))](project, rng)
+        if command is not None:
+            return command
+
+
+def state_of(project: Project) -> dict[str, Any]:
+    """Return all that edits can change, as plain JSON data."""
+    state: dict[str, Any] = {}
+    for item in project.items.all():
+        files = {role: [str(file.path), file.modality] for role, file in sorted(item.files.items())}
+        facts = [item.subject, item.visit, item.laterality, item.split, item.status, files]
+        points = [
+            [p.id, p.label, p.fixed_xy, p.moving_xy, p.state, p.annotator, p.source, p.score]
+            for p in project.keypoints.pairs(item.id)
+        ]
+        state[item.id] = [facts, sorted(points)]
+    plain = json.loads(json.dumps(state))
+    assert isinstance(plain, dict)
+    return plain
