@@ -14,16 +14,16 @@ from workstation.views.keypoint_model import KeypointModel, ShownPairs
 from workstation.views.protocols import PairRow
 
 _WIDTHS_PX = {
-    "label": 50,
-    "state": 92,
-    "fixed": 108,
-    "moving": 108,
-    "fit": 58,
-    "loo": 86,
-    "score": 52,
-    "annotator": 58,
+    "label": 46,
+    "state": 90,
+    "fixed": 118,
+    "moving": 118,
+    "fit": 56,
+    "loo": 90,
+    "score": 48,
+    "annotator": 52,
     "source": 60,
-    "use": 38,
+    "use": 36,
 }
 
 

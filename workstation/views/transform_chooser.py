@@ -178,7 +178,7 @@ class TransformChooser(QWidget):
             model=model_title(chosen.model),
             fit=f"{chosen.fit_px:.1f}",
             left_out=f"{chosen.loo_px:.1f}",
-            best=model_title(best.model),
+            best=model_title(best.model).lower(),
             best_px=f"{best.loo_px:.1f}",
         )
 
