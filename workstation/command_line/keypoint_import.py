@@ -1,4 +1,4 @@
-"""``import`` takes tables of ours and keypoint files of other programs in one call: tables go first."""
+"""``import`` takes tables, keypoint files and transforms in one call: tables go first."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from engines.contract.errors import InputError
 from engines.contract.kinds import ItemKind
 from workstation.project.importers import ImportReport, import_paths
 from workstation.project.importers.keypoint_files import import_keypoint_file, recognise
+from workstation.project.importers.transform_files import import_transform, is_transform_file
 from workstation.project.keypoint_formats import ReadOptions
 from workstation.project.project import Project
 
@@ -23,7 +24,7 @@ def import_all(
     options: ReadOptions,
     progress: Callable[[int, int], None],
 ) -> ImportReport:
-    """Import tables, then keypoint files; `item_id` and `format_key` are for keypoint files only.
+    """Import tables, then keypoint files and transforms; `item_id` and `format_key` are for those.
 
     Raises
     ------
@@ -31,6 +32,8 @@ def import_all(
         If a file cannot be used; what was imported before it stays.
     """
     is_named = item_id is not None or format_key is not None
+    transforms = [path for path in paths if path.is_file() and is_transform_file(path)]
+    paths = [path for path in paths if path not in transforms]
     foreign = [path for path in paths if is_named or (path.is_file() and recognise(path) is not None)]
     tables = [path for path in paths if path not in foreign]
     if kind is not None and not tables:
@@ -46,6 +49,9 @@ def import_all(
         reports.append(
             import_keypoint_file(project, path, item_id=item_id, format_key=format_key, options=options)
         )
+    for path in transforms:
+        kept = import_transform(project, path, item_id)
+        reports.append(ImportReport(num_rows=1, num_files=1, items=[kept.parent.name]))
     return _merged(reports)
 
 

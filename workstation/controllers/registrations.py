@@ -13,13 +13,14 @@ from engines.contract.suggestions_file import SuggestionsFile
 from engines.contract.transform_file import TransformFile
 from workstation.controllers.run_headers import RunHeader, read_header
 from workstation.controllers.runs_controller import model_in_use
+from workstation.project.importers.transform_files import newest_imported
 from workstation.project.project import Project
 from workstation.views.protocols import MethodRow
 
 
 @dataclass(frozen=True)
 class Registration:
-    """A transform file and the run that wrote it."""
+    """A transform file and the run that wrote it; empty when it was imported."""
 
     run_id: str
     transform: TransformFile
@@ -68,12 +69,15 @@ def _trained(header: RunHeader, spec: PipelineSpec, *, is_in_use: bool) -> Metho
 
 
 def newest_registration(project: Project, spec: PipelineSpec, item_id: str) -> Registration | None:
-    """Return the newest transform of an item, or None."""
+    """Return the newest transform of an item, of a run or from a file, or None."""
     newest: tuple[float, Path] | None = None
     for path in project.runs.folders():
         file = path / "outputs" / transform_role(spec) / f"{item_id}.json"
         if file.is_file() and (newest is None or file.stat().st_mtime >= newest[0]):
             newest = (file.stat().st_mtime, path)
+    imported = newest_imported(project, item_id)
+    if imported is not None and (newest is None or imported[0] >= newest[0]):
+        return Registration("", imported[1])
     if newest is None:
         return None
     return read_registration(RunFolder(newest[1]), spec, item_id)

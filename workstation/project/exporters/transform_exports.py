@@ -1,4 +1,4 @@
-"""The newest registration of each item as a transform file of other programs."""
+"""The newest transform of each item, registered or imported, as a file of other programs."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from engines.imaging.transform_formats import (
     write_transform,
 )
 from workstation.project.exporters.export_format import ExportFormat, ExportResult, refuse_existing
+from workstation.project.importers.transform_files import newest_imported
 from workstation.project.items import Item
 from workstation.project.project import Project
 
@@ -72,7 +73,8 @@ def export_registrations(project: Project, suffix: str, items: Sequence[Item], o
 
 
 def newest_transform(project: Project, item_id: str) -> TransformFile | None:
-    """Return the newest transform that a run found for an item, or None."""
+    """Return the newest transform that a run found for an item, or that was imported, or None."""
+    imported = newest_imported(project, item_id)
     roles = {
         output.role for spec in all_specs() for output in spec.outputs if output.kind is OutputKind.TRANSFORM
     }
@@ -88,8 +90,9 @@ def newest_transform(project: Project, item_id: str) -> TransformFile | None:
         except WorkstationError:
             continue  # a run that was cut off; the one before it counts
         if transform.matrix is not None:
-            return transform
-    return None
+            is_older = imported is not None and file.stat().st_mtime < imported[0]
+            return imported[1] if imported is not None and is_older else transform
+    return None if imported is None else imported[1]
 
 
 def _description(transform: TransformFile) -> TransformDescription:
