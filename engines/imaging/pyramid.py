@@ -68,6 +68,19 @@ class ImagePyramid:
         """Whether the pixels of the whole image are still to come."""
         return self.levels[0].shape[:2] != self.shape[:2]
 
+    def mapped(self, function: Callable[[Any], npt.NDArray[Any]], *, is_grey: bool) -> ImagePyramid:
+        """Return the same pyramid with a function of pixels applied to whatever is looked at.
+
+        Parameters
+        ----------
+        function : callable
+            Takes and returns pixels of any part; each result depends on its own pixel only.
+        is_grey : bool
+            Whether the results have no colour channels.
+        """
+        levels = tuple(_MappedLevel(level, function, is_grey=is_grey) for level in self.levels)
+        return ImagePyramid(self.shape[:2] if is_grey else self.shape, levels)  # type: ignore[arg-type]
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
         """Refuse: what wants all the pixels at once cannot work with such an image."""
         raise ImageSizeError(
@@ -75,6 +88,28 @@ class ImagePyramid:
             remedy="Reduce or crop the image first.",
             num=self.shape[0] * self.shape[1] // 1_000_000,
         )
+
+
+class _MappedLevel:
+    """Looks like an array and computes the part that is asked for."""
+
+    def __init__(
+        self, level: npt.NDArray[Any], function: Callable[[Any], npt.NDArray[Any]], *, is_grey: bool
+    ) -> None:
+        self._level = level
+        self._function = function
+        self.shape = level.shape[:2] if is_grey else level.shape
+        self.ndim = len(self.shape)
+        self.size = int(np.prod(self.shape))
+        self.dtype = function(np.asarray(level[:2, :2])).dtype
+
+    def __getitem__(self, key: Any) -> npt.NDArray[Any]:
+        places = key if isinstance(key, tuple) else (key,)
+        part = self._function(np.ascontiguousarray(self._level[places[:2]]))
+        return part[(slice(None), slice(None), *places[2:])] if len(places) > 2 else part
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        return np.asarray(self[:, :], dtype=dtype)
 
 
 def needs_pyramid(width: int | None, height: int | None) -> bool:

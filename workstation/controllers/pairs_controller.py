@@ -314,8 +314,9 @@ class PairsController(QObject):
         self._images = images
         self._view.show_message(Message(""))
         self._view.show_images(*images)
-        self.snapping.show_item(self._item, images)
-        self._comparison.update(self._selection.pairs, (images[1].shape[1], images[1].shape[0]))
+        self.snapping.show_item(self._item, whole_images(images))
+        sizes = self._sizes()
+        self._comparison.update(self._selection.pairs, None if sizes is None else sizes[1])
         self._show()
 
     def _on_images_failed(self, error: BaseException) -> None:

@@ -52,7 +52,12 @@ def paint_ghost(painter: QPainter, at: QPointF, ghost: Ghost, zoom: float) -> No
         painter.drawEllipse(at, radius, radius)
     # Beside the arm of the cross, also where the circle is larger than the pane.
     offset = min(radius, 60.0) * 0.7071 + 4
-    paint_text(painter, at + QPointF(offset, -offset), f"± {ghost.radius_px:.1f} px", _GHOST)
+    paint_text(painter, at + QPointF(offset, -offset), radius_text(ghost.radius_px), _GHOST)
+
+
+def radius_text(radius_px: float) -> str:
+    """Return how far a place may be off."""
+    return f"± {radius_px:.1f} px" if radius_px >= 0.05 else "± < 0.1 px"
 
 
 def paint_snap(painter: QPainter, at: QPointF, radius: float, target: QPointF | None) -> None:

@@ -60,6 +60,8 @@ class PairView(QWidget):
     autoWindowWanted : side
     displayChosen : side, SideDisplay
     widthGiven : side, mm
+    activeSideChanged : side
+        The mouse went to the other image.
     """
 
     pointAdded = Signal(str, float, float, bool)
@@ -74,6 +76,7 @@ class PairView(QWidget):
     autoWindowWanted = Signal(str)
     displayChosen = Signal(str, object)
     widthGiven = Signal(str, float)
+    activeSideChanged = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -341,7 +344,9 @@ class PairView(QWidget):
 
     def _on_cursor(self, side: str, x: float, y: float) -> None:
         other = self.moving if side == "fixed" else self.fixed
-        self.active_side = side
+        if side != self.active_side:
+            self.active_side = side
+            self.activeSideChanged.emit(side)
         self.canvas(side).overlay.show_ghost(None)
         other.overlay.show_ghost(self._ghost(side, (x, y)))
         has_alt = bool(self.canvas(side).modifiers & Qt.KeyboardModifier.AltModifier)

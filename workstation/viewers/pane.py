@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from workstation.translation import translate_message
@@ -35,7 +36,10 @@ class Pane(QWidget):
         bar.setObjectName("pane_bar")
         row = QHBoxLayout(bar)
         row.setContentsMargins(10, 2, 6, 2)
-        self.laterality.setProperty("role", "badge")
+        bold = QFont(self.laterality.font())
+        bold.setBold(True)
+        self.laterality.setFont(bold)
+        self.laterality.setContentsMargins(6, 0, 6, 0)
         self.laterality.hide()
         self.note.setProperty("role", "muted")
         self.note.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)

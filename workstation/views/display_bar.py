@@ -183,6 +183,8 @@ class DisplayButton(QToolButton):
         self.setMenu(menu)
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.setProperty("role", "flat")
+        # The arrow stands in the text, where it keeps its place at every size.
+        self.setStyleSheet("QToolButton::menu-indicator { image: none; width: 0; }")
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setToolTip(self.tr("How this image is shown. It never changes the data."))
         self.show_display(SideDisplay())
@@ -190,7 +192,7 @@ class DisplayButton(QToolButton):
     def show_display(self, display: SideDisplay) -> None:
         """Show which ways of display are on."""
         is_plain = replace(display, vessel_opacity=SideDisplay().vessel_opacity) == SideDisplay()
-        self.setText(self.tr("Display") if is_plain else self.tr("Display ●"))
+        self.setText(self.tr("Display ▾") if is_plain else self.tr("● Display ▾"))
         self.form.show_display(display)
 
     def show_facts(self, facts: SideFacts) -> None:
