@@ -91,7 +91,8 @@ def painted(label_map: Labels, mask: Mask, paint: Paint, offset: Voxel = (0, 0, 
         wanted &= before == paint.only
     for label in paint.locked:
         wanted &= before != label
-    after = np.where(wanted, paint.label, before)
+    # In a wide type: a label beyond the type of the map must not wrap around.
+    after = np.where(wanted, np.int64(paint.label), before.astype(np.int64))
     return VoxelChanges.between(before, after, _shape(label_map), offset)
 
 

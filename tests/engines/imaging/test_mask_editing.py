@@ -163,3 +163,8 @@ def test_a_bridge_joins_two_pieces() -> None:
     joined = mask | bridge(mask, (4, 5, 4), (25, 18, 12), SPACING, 1.0)
     assert is_connected(joined, (4, 5, 4), (25, 18, 12))
     assert num_components(joined) == 1
+
+
+def test_a_label_beyond_the_type_of_the_map_does_not_wrap_around() -> None:
+    change = painted(empty(), np.ones(SHAPE, bool), Paint(300))
+    assert change.runs[:, 3].tolist() == [300]
