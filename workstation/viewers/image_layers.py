@@ -65,13 +65,13 @@ class ImageLayers:
             self.show_vessels(None)
             return
         size = (int(picture.shape[1]), int(picture.shape[0]))
-        if isinstance(picture, ImagePyramid) and len(picture.levels) > 1:
-            self._show_pyramid(picture)
-        else:
-            self._show_array(picture.levels[0] if isinstance(picture, ImagePyramid) else picture, size)
         if size != self._size:
             self.show_vessels(None)
         self._size = size
+        if isinstance(picture, ImagePyramid) and len(picture.levels) > 1:
+            self._show_pyramid(picture)
+        else:
+            self._show_array(picture.levels[0] if isinstance(picture, ImagePyramid) else picture)
         self._model.layers.selection.clear()
 
     def set_window(self, window: Window) -> None:
@@ -123,7 +123,7 @@ class ImageLayers:
         self._shown, self._size = "", None
         self._model.layers.clear()
 
-    def _show_array(self, image: npt.NDArray[Any], size: Size) -> None:
+    def _show_array(self, image: npt.NDArray[Any]) -> None:
         kind = "colour" if image.ndim == 3 else "grey"
         self._leave(kind)
         layer = self._layers.get(kind)
@@ -138,7 +138,6 @@ class ImageLayers:
             layer.data = image
             if limits:
                 layer.contrast_limits = limits["contrast_limits"]
-        self._size = size
         layer.scale, layer.translate = self._placement(image.shape[:2])
         layer.visible = True
 
