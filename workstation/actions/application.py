@@ -9,11 +9,12 @@ from workstation.actions.registry import ActionSpec
 PROJECT_MENU = QT_TRANSLATE_NOOP("actions", "&Project")
 EDIT_MENU = QT_TRANSLATE_NOOP("actions", "&Edit")
 PAIRS_MENU = QT_TRANSLATE_NOOP("actions", "P&airs")
+COMPARE_MENU = QT_TRANSLATE_NOOP("actions", "&Compare")
 RUNS_MENU = QT_TRANSLATE_NOOP("actions", "&Runs")
 VIEW_MENU = QT_TRANSLATE_NOOP("actions", "&View")
 HELP_MENU = QT_TRANSLATE_NOOP("actions", "&Help")
 
-MENUS: tuple[str, ...] = (PROJECT_MENU, EDIT_MENU, PAIRS_MENU, RUNS_MENU, VIEW_MENU, HELP_MENU)
+MENUS: tuple[str, ...] = (PROJECT_MENU, EDIT_MENU, PAIRS_MENU, COMPARE_MENU, RUNS_MENU, VIEW_MENU, HELP_MENU)
 
 APPLICATION_ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec(
@@ -107,6 +108,13 @@ APPLICATION_ACTIONS: tuple[ActionSpec, ...] = (
         QT_TRANSLATE_NOOP("actions", "Runs"),
         QT_TRANSLATE_NOOP("actions", "Look at finished runs, their curves and their evaluation."),
         ("F5",),
+        VIEW_MENU,
+    ),
+    ActionSpec(
+        "screen.compare",
+        QT_TRANSLATE_NOOP("actions", "Compare"),
+        QT_TRANSLATE_NOOP("actions", "Lay results of an item over each other, with their numbers."),
+        ("F6",),
         VIEW_MENU,
     ),
     ActionSpec(

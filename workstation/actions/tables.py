@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from workstation.actions.application import APPLICATION_ACTIONS
 from workstation.actions.help import HELP_ACTIONS
+from workstation.actions.compare import COMPARE_ACTIONS
 from workstation.actions.display import DISPLAY_ACTIONS
 from workstation.actions.pairs import PAIRS_ACTIONS
 from workstation.actions.registry import ActionSpec
@@ -14,6 +15,7 @@ ALL_ACTIONS: tuple[ActionSpec, ...] = (
     *APPLICATION_ACTIONS,
     *PAIRS_ACTIONS,
     *DISPLAY_ACTIONS,
+    *COMPARE_ACTIONS,
     *TRAIN_ACTIONS,
     *RUNS_ACTIONS,
 )

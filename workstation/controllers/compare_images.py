@@ -60,7 +60,12 @@ class CompareImages:
     def __init__(self, sources: ItemSources, before: CompareImages | None = None) -> None:
         self.sources = sources
         self._lock = threading.RLock()
-        self._made: dict[object, Any] = dict(before._made) if before is not None else {}
+        current = {source.stamp for source in sources.sources}
+        current |= {source.file.path for source in sources.sources}
+        made: dict[tuple[object, ...], Any] = before._made if before is not None else {}
+        self._made: dict[tuple[object, ...], Any] = {
+            key: value for key, value in made.items() if set(key[1:]) <= current
+        }
 
     def frame_size(self) -> Size | None:
         """Return the size of the frame, width and height in px."""
@@ -201,7 +206,7 @@ class CompareImages:
             return None
         return residual_vectors(source.fixed_from_file, *points_of(self.sources.pairs))
 
-    def _once(self, key: object, make: Callable[[], Made]) -> Made:
+    def _once(self, key: tuple[object, ...], make: Callable[[], Made]) -> Made:
         with self._lock:
             if key not in self._made:
                 self._made[key] = make()

@@ -38,6 +38,8 @@ class Workbench(QObject):
         What the strip at the bottom says about the running run.
     run_requested : str
         Somebody wants to look at a run, by id.
+    compare_requested : tuple of str
+        Somebody wants to see sources of the current item beside each other, by key.
     """
 
     project_changed = Signal()
@@ -48,6 +50,7 @@ class Workbench(QObject):
     cursor_moved = Signal(str)
     strip_changed = Signal(object)
     run_requested = Signal(str)
+    compare_requested = Signal(object)
     _changed = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -103,6 +106,11 @@ class Workbench(QObject):
         """Show a run on the screen for runs."""
         self.screen_requested.emit("runs")
         self.run_requested.emit(run_id)
+
+    def request_compare(self, *keys: str) -> None:
+        """Show sources of the current item on the screen for comparing."""
+        self.screen_requested.emit("compare")
+        self.compare_requested.emit(keys)
 
     def post(self, card: Card) -> None:
         """Show a card."""

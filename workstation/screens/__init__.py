@@ -80,6 +80,7 @@ class ScreenSpec:
 
 SCREENS: tuple[ScreenSpec, ...] = (
     ScreenSpec("pairs", QT_TRANSLATE_NOOP("screens", "Pairs")),
+    ScreenSpec("compare", QT_TRANSLATE_NOOP("screens", "Compare")),
     ScreenSpec("train", QT_TRANSLATE_NOOP("screens", "Train"), shows_items=False),
     ScreenSpec("runs", QT_TRANSLATE_NOOP("screens", "Runs"), shows_items=False),
 )

@@ -165,11 +165,11 @@ class ModePainter:
         over = self._over.scaled(camera, size, ratio, self.ground, window)
         if mode is Mode.CURTAIN:
             part = self._behind_curtain(size)
-            painter.drawImage(part, over, _device(part, ratio))
+            painter.drawImage(QRectF(part), over, _device(part, ratio))
             self._paint_edge(painter, size)
         elif mode is Mode.CHECKERBOARD:
             for part in self._tiles(size, camera):
-                painter.drawImage(part, over, _device(part, ratio))
+                painter.drawImage(QRectF(part), over, _device(part, ratio))
         else:
             painter.drawImage(0, 0, over)
 
