@@ -24,7 +24,8 @@ import numpy.typing as npt
 import platformdirs
 
 from engines.contract.errors import ImageReadError, ImageSizeError
-from engines.imaging.images import LARGEST_NUM_PIXELS, image_size
+from engines.contract.geometry import Size
+from engines.imaging.images import LARGEST_NUM_PIXELS, image_size, read_image
 
 LARGEST_PYRAMID_PIXELS = 2_000_000_000
 CACHE_LIMIT_BYTES = 20_000_000_000
@@ -158,6 +159,28 @@ def open_pyramid(
         _build(path, folder, progress or _ignore, is_cancelled or _never)
         trim_cache(root, keep=folder)
     return read_pyramid(folder)
+
+
+def image_for_looks(path: Path, key: str, *, cache: Path | None = None) -> tuple[npt.NDArray[Any], Size]:
+    """Return an image to judge its looks by, and the size of the whole one.
+
+    Of an image over 100 million pixels it is a reduced copy; its pyramid is made on the way.
+
+    Returns
+    -------
+    image : ndarray of uint8 or uint16, (h, w) or (h, w, 3)
+    size : (width, height), px
+
+    Raises
+    ------
+    ImageReadError, ImageSizeError
+        See `open_pyramid`.
+    """
+    size = image_size(path, largest=LARGEST_PYRAMID_PIXELS)
+    if needs_pyramid(*size):
+        return np.array(open_pyramid(path, key, cache=cache).levels[-1]), size
+    image = read_image(path)
+    return image, (image.shape[1], image.shape[0])
 
 
 def read_pyramid(folder: Path) -> ImagePyramid:

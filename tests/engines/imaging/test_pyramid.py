@@ -16,6 +16,7 @@ from engines.imaging.pyramid import (
     INDEX_NAME,
     ImagePyramid,
     PyramidCancelledError,
+    image_for_looks,
     needs_pyramid,
     open_pyramid,
     trim_cache,
@@ -42,6 +43,18 @@ def test_levels_are_the_image_and_its_halves(tmp_path: Path, grey: np.ndarray) -
     means = grey[:, :2100].reshape(750, 2, 1050, 2).mean(axis=(1, 3))
     assert np.abs(pyramid.levels[1] - means).max() <= 1
     assert not pyramid.is_first_look
+
+
+def test_looks_of_a_large_image_are_judged_by_a_reduced_copy(
+    tmp_path: Path, grey: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.png"
+    Image.fromarray(grey).save(path)
+    image, size = image_for_looks(path, "abc", cache=tmp_path)
+    assert (image.shape, size) == (SHAPE, SHAPE[::-1])
+    monkeypatch.setattr("engines.imaging.pyramid.LARGEST_NUM_PIXELS", 1000)
+    image, size = image_for_looks(path, "abc", cache=tmp_path)
+    assert (image.shape, size) == ((375, 525), SHAPE[::-1])
 
 
 def test_second_time_the_files_are_used(tmp_path: Path, grey: np.ndarray) -> None:

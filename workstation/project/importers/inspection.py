@@ -11,9 +11,10 @@ from pathlib import Path
 
 from engines.contract.errors import InputError
 from engines.contract.kinds import FileKind, Split
-from engines.imaging.images import content_hash, read_image
+from engines.imaging.images import content_hash
 from engines.imaging.modality import guess_modality
 from engines.imaging.perceptual_hash import perceptual_hash, similar_pairs
+from engines.imaging.pyramid import image_for_looks
 from workstation.project.importers.folder_tree import ScanCancelled
 from workstation.project.importers.proposal import MASK_ROLES, ImportProposal
 from workstation.project.items import Item
@@ -85,10 +86,10 @@ def inspect_file(path: Path, *, is_mask: bool = False, wants_modality: bool = Tr
     ImageReadError, ImageSizeError
         If it is no image that can be used.
     """
-    image = read_image(path)
-    height, width = image.shape[:2]
+    sha256 = content_hash(path)
+    image, (width, height) = image_for_looks(path, sha256)
     return FileFacts(
-        sha256=content_hash(path),
+        sha256=sha256,
         size_bytes=path.stat().st_size,
         width=width,
         height=height,
