@@ -5,13 +5,21 @@ import yaml
 
 from engines.contract.resources import resource_path
 from workstation.views.display import display
-from workstation.views.theme import THEMES, palette, style_sheet
+from workstation.views.theme import THEMES, palette, resolved, style_sheet
 
 TEXT_ON_GROUND = [
     (text, ground)
-    for ground in ("ground", "surface", "raised", "field")
+    for ground in ("ground", "surface", "raised", "field", "selection")
     for text in ("text", "muted", "running", "done", "warning", "failed", "stale")
-] + [("accent_text", "accent"), ("text", "selection"), ("accent", "surface")]
+] + [
+    ("accent_text", "accent"),
+    ("accent_text", "accent_hover"),
+    ("accent", "surface"),
+    ("accent", "ground"),
+    ("accent", "raised"),
+]
+# What is no text, but has to be seen.
+RING_ON_GROUND = [("accent", ground) for ground in ("ground", "surface", "raised", "field")]
 
 
 def luminance(colour: str) -> float:
@@ -34,6 +42,19 @@ def test_text_stands_out_from_its_ground(theme: str) -> None:
         if contrast(colours[text], colours[ground]) < 4.5
     }
     assert not poor
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_focus_ring_stands_out_from_its_ground(theme: str) -> None:
+    colours = palette(theme)
+    assert min(contrast(colours[ring], colours[ground]) for ring, ground in RING_ON_GROUND) >= 3
+    assert contrast(colours["text"], colours["accent"]) >= 1.5
+
+
+@pytest.mark.parametrize("setting", ["dark", "light", "system", "unheard of"])
+def test_setting_means_one_of_the_two_themes(qapp, setting: str) -> None:
+    assert resolved(setting) in THEMES
+    assert setting not in THEMES or resolved(setting) == setting
 
 
 def test_both_themes_name_the_same_colours() -> None:
