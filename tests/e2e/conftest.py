@@ -11,7 +11,8 @@ from typing import Any
 
 import psutil
 import pytest
-from PySide6.QtCore import QCoreApplication, QEvent, QPoint, Qt
+from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QComboBox, QPushButton, QWidget
 
@@ -86,13 +87,34 @@ class Driver:
         )
         return self.window.screen(key).centre
 
-    def click_image(self, side: str, xy: tuple[float, float]) -> None:
-        """Click a place of an image, in pixels of the image."""
+    def click_image(self, side: str, xy: tuple[float, float], *, is_free: bool = True) -> None:
+        """Click a place of an image, in pixels of the image; free of snapping, if not said otherwise."""
         canvas = self.window.screen("pairs").centre.pair_view.canvas(side)
         at: QPoint = canvas.canvas_from_image(xy).toPoint()
         target = canvas.viewer.canvas.native
         QTest.mouseMove(target, at)
-        QTest.mouseClick(target, Qt.MouseButton.LeftButton, pos=at)
+        keys = Qt.KeyboardModifier.AltModifier if is_free else Qt.KeyboardModifier.NoModifier
+        QTest.mouseClick(target, Qt.MouseButton.LeftButton, keys, at)
+        QCoreApplication.processEvents()
+
+    def drag_image(self, side: str, start: tuple[float, float], end: tuple[float, float]) -> None:
+        """Drag from one place of an image to another, free of snapping."""
+        canvas = self.window.screen("pairs").centre.pair_view.canvas(side)
+        target, keys = canvas.viewer.canvas.native, Qt.KeyboardModifier.AltModifier
+        begin, over = (canvas.canvas_from_image(xy) for xy in (start, end))
+        QTest.mousePress(target, Qt.MouseButton.LeftButton, keys, begin.toPoint())
+        for share in (0.3, 0.7, 1.0):
+            place = begin + (over - begin) * share
+            event = QMouseEvent(
+                QEvent.Type.MouseMove,
+                place,
+                QPointF(target.mapToGlobal(place.toPoint())),
+                Qt.MouseButton.NoButton,
+                Qt.MouseButton.LeftButton,
+                keys,
+            )
+            QApplication.sendEvent(target, event)
+        QTest.mouseRelease(target, Qt.MouseButton.LeftButton, keys, over.toPoint())
         QCoreApplication.processEvents()
 
     def choose(self, box: QComboBox, text: str) -> None:

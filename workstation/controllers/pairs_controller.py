@@ -27,7 +27,7 @@ from workstation.controllers.registration_controller import RegistrationControll
 from workstation.controllers.snapping import Snapping
 from workstation.controllers.suggestions_controller import SuggestionsController
 from workstation.controllers.workbench import Workbench
-from workstation.project.annotations import KeypointPair, Side
+from workstation.project.annotations import KeypointPair, PairState, Side
 from workstation.project.items import Item
 from workstation.views.protocols import Card, PairRow, PairsView
 
@@ -261,6 +261,13 @@ class PairsController(QObject):
     def move(self, pair_id: str, side: Side, x: float, y: float, is_free: bool = True) -> None:
         """Move a point."""
         self.edits.move(pair_id, side, x, y, is_free=is_free)
+
+    def delete(self) -> None:
+        """Delete what is chosen; where that is suggestions only, they are rejected and the next one comes."""
+        if all(pair.state is PairState.PREDICTED for pair in self._selection.chosen):
+            self.suggestions.reject()
+        else:
+            self.edits.delete()
 
     def set_used(self, pair_id: str, is_used: bool) -> None:
         """Let a pair count for the fit, or leave it out."""

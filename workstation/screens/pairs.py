@@ -124,6 +124,15 @@ def _bind(actions: ActionRegistry, centre: PairsScreen, controller: PairsControl
 
     lock, snap = actions.action("pairs.lock"), actions.action("pairs.snap")
     handlers: dict[str, tuple[Callable[[], None], Callable[[], str] | None]] = {
+    def ask() -> None:
+        # The answers are keys of the canvases.
+        view.fixed.native.setFocus()
+        suggestions.ask()
+
+    def look_for_sources() -> None:
+        view.fixed.native.setFocus()
+        suggestions.look_for_sources(controller.link)
+
         "add": (lambda: choose_tool(True), no_images),
         "select": (lambda: choose_tool(False), no_images),
         "drop": (escape, None),
@@ -134,11 +143,11 @@ def _bind(actions: ActionRegistry, centre: PairsScreen, controller: PairsControl
         "worst_previous": (lambda: controller.step_worst(-1), no_residuals),
         "export_table": (lambda: table_export.ask(centre, centre.table.shown_rows()), no_rows),
         "exclude": (controller.edits.toggle_excluded, no_pair),
-        "delete": (controller.edits.delete, no_selection),
+        "delete": (controller.delete, no_selection),
         "not_visible": (controller.edits.toggle_not_visible, no_pair_or_half),
         "snap": (lambda: controller.snapping.set_on(snap.isChecked()), no_image),
-        "suggest": (suggestions.ask, cannot_register),
-        "propagate": (lambda: suggestions.look_for_sources(controller.link), no_images),
+        "suggest": (ask, cannot_register),
+        "propagate": (look_for_sources, no_images),
         "accept": (suggestions.accept, no_suggestion),
         "reject": (suggestions.reject, no_suggestion),
         "accept_sure": (suggestions.accept_sure, no_sure),

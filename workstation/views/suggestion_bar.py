@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QPoint, QSignalBlocker, Qt, Signal
-from PySide6.QtGui import QAction
+from PySide6.QtCore import QPoint, QSignalBlocker, QSize, Qt, Signal
+from PySide6.QtGui import QAction, QResizeEvent
 from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QFrame,
@@ -20,6 +20,10 @@ from PySide6.QtWidgets import (
 from workstation.actions.registry import ActionRegistry
 from workstation.translation import translate_message
 from workstation.views.edit_protocols import SourceRow, SuggestionSummary
+
+_MARGIN_PX = 8
+_GAP_PX = 4
+_UNDO_WIDTH_PX = 260
 
 
 class SuggestionBar(QFrame):
@@ -42,9 +46,10 @@ class SuggestionBar(QFrame):
     def __init__(self, actions: ActionRegistry, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("pane_bar")
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         row = QHBoxLayout(self)
-        row.setContentsMargins(10, 3, 8, 3)
-        row.setSpacing(4)
+        row.setContentsMargins(_MARGIN_PX, 3, _MARGIN_PX, 3)
+        row.setSpacing(_GAP_PX)
         self.count = QLabel()
         row.addWidget(self.count)
         self.accept_button = _button(actions.action("pairs.accept"))
@@ -84,6 +89,16 @@ class SuggestionBar(QFrame):
         self.undo_button.clicked.connect(lambda _checked=False: self._undo.trigger())
         self._undo.changed.connect(self._show_undo)
         row.addWidget(self.undo_button)
+        self._left = 0
+        # What gives way first where there is no room; all of it is in the menu, too.
+        self._dispensable = (
+            self.undo_button,
+            self.reject_all_button,
+            self.propagate_button,
+            self.reject_button,
+            self.accept_button,
+            self.threshold,
+        )
         self._show_undo()
         self.show_suggestions(SuggestionSummary())
 
@@ -91,9 +106,7 @@ class SuggestionBar(QFrame):
         """Show how many are left, and what became of the last question."""
         left = suggestions.num_left
         self.count.setText(self.tr("Suggestions: {n} left").format(n=left))
-        self.count.setVisible(bool(left))
-        for widget in self._answers:
-            widget.setVisible(bool(left))
+        self._left = left
         with QSignalBlocker(self.threshold):
             self.threshold.setValue(suggestions.threshold)
         if suggestions.is_asking:
@@ -102,6 +115,28 @@ class SuggestionBar(QFrame):
             note = translate_message(suggestions.note)
         self.note.setText(note)
         self.note.setToolTip(note)
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Fit into the new width."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def minimumSizeHint(self) -> QSize:
+        """Return any width: what has no room is left away."""
+        return QSize(0, super().minimumSizeHint().height())
+
+    def _fit(self) -> None:
+        """Show what there is to answer, and what there is room for."""
+        shown = [self.ask_button, self.propagate_button, self.undo_button]
+        if self._left:
+            shown = [self.count, *self._answers, *shown]
+        for widget in self._dispensable:
+            width = sum(part.sizeHint().width() + _GAP_PX for part in shown)
+            if widget in shown and width > self.width() - 2 * _MARGIN_PX:
+                shown.remove(widget)
+        for part in (self.count, *self._answers, self.ask_button, self.propagate_button, self.undo_button):
+            part.setVisible(part in shown)
 
     def ask_source(self, sources: Sequence[SourceRow]) -> None:
         """Open a menu of the items whose points can be carried over."""
@@ -118,9 +153,14 @@ class SuggestionBar(QFrame):
 
     def _show_undo(self) -> None:
         keys = self._undo.shortcut().toString()
+        text = self._undo.text().replace("&", "")
+        text = self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, _UNDO_WIDTH_PX)
+        text = f"{text}   {keys}".rstrip()
         self.undo_button.setEnabled(self._undo.isEnabled())
-        self.undo_button.setText(f"{self._undo.text().replace('&', '')}   {keys}".rstrip())
         self.undo_button.setToolTip(self._undo.toolTip())
+        if text != self.undo_button.text():
+            self.undo_button.setText(text)
+            self._fit()
 
 
 def _button(action: QAction) -> QToolButton:
