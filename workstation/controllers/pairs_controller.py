@@ -156,6 +156,12 @@ class PairsController(QObject):
         return self._fit.fixed_from_moving
 
     @property
+    def has_large_image(self) -> bool:
+        """Whether an image is shown from a pyramid: too large to register, or to lay over another."""
+        whole = whole_images(self._images)
+        return any(image is not known for image, known in zip(whole, self._images, strict=True))
+
+    @property
     def is_registering(self) -> bool:
         """Whether a registration of the current item is under way."""
         return self.registration.is_running

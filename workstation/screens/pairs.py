@@ -106,10 +106,16 @@ def _bind(actions: ActionRegistry, centre: PairsScreen, controller: PairsControl
 
     def no_link() -> str:
         has_link = controller.link is not None
-        return no_images() or ("" if has_link else tr("There is no transform yet: place pairs, or register."))
+        no_transform = tr("There is no transform yet: place pairs, or register.")
+        return no_images() or too_large() or ("" if has_link else no_transform)
+
+    def too_large() -> str:
+        is_large = controller.has_large_image
+        return tr("Images over 100 million pixels can be annotated only.") if is_large else ""
 
     def cannot_register() -> str:
-        return no_images() or (tr("A registration is running.") if controller.is_registering else "")
+        is_running = controller.is_registering
+        return no_images() or too_large() or (tr("A registration is running.") if is_running else "")
 
     def choose_tool(is_adding: bool) -> None:
         actions.action("pairs.add").setChecked(is_adding)
