@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, QTimer
 
 from workstation.controllers.first_run import FirstRun
 from workstation.controllers.train_controller import TrainController
-from workstation.licences import Credits, licence_text, read_credits
+from workstation.licences import Credits, read_credits
 from workstation.screens import SCREENS
 from workstation.views.help_pages import FIRST_PAGE, HelpPages
 from workstation.views.help_view import HelpView
@@ -64,7 +64,7 @@ class HelpActions(QObject):
 
     def _show_licences(self) -> None:
         if self._licences is None:
-            self._licences = LicencesView(licence_text, self._window)
+            self._licences = LicencesView(self._window)
         if not self._licences.has_credits:
             # Opening another project drops what is under way: then it is asked for again.
             self._window.workbench.background.submit("licences", read_credits, self._on_credits)
@@ -73,7 +73,7 @@ class HelpActions(QObject):
 
     def _on_credits(self, found: Credits) -> None:
         if self._licences is not None:
-            self._licences.show_credits(found.own_licence, found.sources, found.methods, found.libraries)
+            self._licences.show_credits(found.licences, found.sources, found.methods, found.libraries)
 
     def _no_project_reason(self) -> str:
         return "" if self._window.workbench.project is not None else self.tr("Open a project first.")

@@ -42,14 +42,15 @@ class Credits:
 
     Parameters
     ----------
-    own_licence : str
+    licences : dict of str to str
+        Texts by the name of their file: that of the program, then those of the sample images.
     sources : tuple of dict
         Rows of the sample's table of sources.
     methods : tuple of Method
     libraries : tuple of Library
     """
 
-    own_licence: str
+    licences: dict[str, str]
     sources: tuple[dict[str, str], ...]
     methods: tuple[Method, ...]
     libraries: tuple[Library, ...]
@@ -60,7 +61,10 @@ def read_credits() -> Credits:
     # The sample brings the libraries of images with it, which a window that starts does not wait for.
     from workstation.project.sample import read_sources
 
-    return Credits(licence_text(OWN_LICENCE), tuple(read_sources()), tuple(_methods()), tuple(libraries()))
+    sources = tuple(read_sources())
+    names = dict.fromkeys((OWN_LICENCE, *(row["licence_file"] for row in sources)))
+    licences = {name: licence_text(name) for name in names}
+    return Credits(licences, sources, tuple(_methods()), tuple(libraries()))
 
 
 def licence_text(name: str) -> str:

@@ -35,7 +35,7 @@ from workstation.settings import Settings
 from workstation.translation import translate
 from workstation.views.cards import CardStack
 from workstation.views.data_browser import DataBrowser
-from workstation.views.empty_state import first_steps
+from workstation.views.empty_state import first_steps, without_items
 from workstation.views.first_run_card import FirstRunCard
 from workstation.views.project_dialogs import ask_new_folder
 from workstation.views.protocols import BrowserRow
@@ -95,6 +95,7 @@ class MainWindow(QMainWindow):
 
     def _build(self) -> None:
         self.browser = DataBrowser()
+        self.browser.set_empty(without_items(self.actions_))
         self.centre = QStackedWidget()
         self.panels = QStackedWidget()
         self.panels.setObjectName("task_panel")

@@ -13,6 +13,7 @@ from workstation.controllers.workbench import Workbench
 from workstation.screens import Screen
 from workstation.screens.display_actions import bind_display
 from workstation.screens.mode_actions import bind_modes, bind_turning
+from workstation.views.empty_state import without_pairs
 from workstation.views.overlay_modes import Mode
 from workstation.views.pairs_panel import PairsPanel
 from workstation.views.pairs_screen import PairsScreen
@@ -31,6 +32,7 @@ def build(workbench: Workbench, actions: ActionRegistry) -> Screen:
     """Make the screen and connect it."""
     panel = PairsPanel(actions)
     centre = PairsScreen(actions, panel)
+    centre.pairs_panel.set_empty(without_pairs(actions))
     controller = PairsController(workbench, centre, centre)
     view = centre.pair_view
     view.pointAdded.connect(controller.click)
@@ -106,16 +108,10 @@ def _bind(actions: ActionRegistry, centre: PairsScreen, controller: PairsControl
 
     def no_link() -> str:
         has_link = controller.link is not None
-        no_transform = tr("There is no transform yet: place pairs, or register.")
-        return no_images() or too_large() or ("" if has_link else no_transform)
-
-    def too_large() -> str:
-        is_large = controller.has_large_image
-        return tr("Images over 100 million pixels can be annotated only.") if is_large else ""
+        return no_images() or ("" if has_link else tr("There is no transform yet: place pairs, or register."))
 
     def cannot_register() -> str:
-        is_running = controller.is_registering
-        return no_images() or too_large() or (tr("A registration is running.") if is_running else "")
+        return no_images() or (tr("A registration is running.") if controller.is_registering else "")
 
     def choose_tool(is_adding: bool) -> None:
         actions.action("pairs.add").setChecked(is_adding)

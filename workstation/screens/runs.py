@@ -12,6 +12,7 @@ from workstation.controllers.runs_controller import RunsController
 from workstation.controllers.workbench import Workbench
 from workstation.screens import Screen
 from workstation.views.discard_dialog import ask_discard
+from workstation.views.empty_state import without_runs
 from workstation.views.run_words import sentence
 from workstation.views.runs_screen import VERBS, RunsScreen
 
@@ -19,6 +20,7 @@ from workstation.views.runs_screen import VERBS, RunsScreen
 def build(workbench: Workbench, actions: ActionRegistry) -> Screen:
     """Make the screen."""
     view = RunsScreen({verb: actions.action(f"runs.{verb}") for verb in VERBS})
+    view.set_empty(without_runs(actions))
     controller = RunsController(workbench, view, view)
     view.chosen.connect(controller.choose)
     controller.selection_wanted.connect(view.select)

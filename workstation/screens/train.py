@@ -7,6 +7,7 @@ from workstation.controllers.train_controller import TrainController
 from workstation.controllers.workbench import Workbench
 from workstation.screens import Screen
 from workstation.views.discard_dialog import ask_discard
+from workstation.views.empty_state import without_training
 from workstation.views.run_words import sentence
 from workstation.views.train_screen import VERBS, TrainScreen
 
@@ -14,6 +15,7 @@ from workstation.views.train_screen import VERBS, TrainScreen
 def build(workbench: Workbench, actions: ActionRegistry) -> Screen:
     """Make the screen."""
     view = TrainScreen({verb: actions.action(f"train.{verb}") for verb in VERBS})
+    view.set_empty(without_training(actions))
     controller = TrainController(workbench, view, view)
     view.pipeline_chosen.connect(controller.choose_pipeline)
     view.phase_chosen.connect(controller.choose_phase)

@@ -63,7 +63,8 @@ class DataBrowser(QWidget):
         self.tree.currentItemChanged.connect(self._on_current)
         self.count = QLabel(self)
         self.count.setProperty("role", "muted")
-        layout = QVBoxLayout(self)
+        self._empty: QWidget | None = None
+        layout = self._column = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 6)
         layout.setSpacing(6)
         layout.addWidget(self.filter)
@@ -76,6 +77,12 @@ class DataBrowser(QWidget):
         if list(rows) != self._rows:
             self._rows = list(rows)
             self._fill()
+
+    def set_empty(self, state: QWidget) -> None:
+        """Show this in place of the list while the project holds no items."""
+        self._empty = state
+        self._column.insertWidget(self._column.indexOf(self.tree) + 1, state, 1)
+        self._fill()
 
     def set_current(self, item_id: str) -> None:
         """Mark an item as the current one."""
@@ -136,6 +143,9 @@ class DataBrowser(QWidget):
         self.tree.blockSignals(False)
         self.set_current(self._current)
         total = len(self._rows)
+        self.tree.setVisible(bool(total) or self._empty is None)
+        if self._empty is not None:
+            self._empty.setVisible(not total)
         if not total:
             self.count.setText(self.tr("No items yet"))
         elif len(rows) == total:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QCoreApplication, Qt
-from PySide6.QtGui import QAction, QIcon
+from PySide6.QtGui import QAction, QIcon, QKeySequence
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from workstation.actions.registry import ActionRegistry
@@ -57,6 +57,8 @@ class EmptyState(QWidget):
         Translated.
     primary : QAction or None
     links : sequence of QAction
+    is_compact : bool
+        For a region that is small: the sentence in the usual size.
     """
 
     def __init__(
@@ -66,13 +68,17 @@ class EmptyState(QWidget):
         primary: QAction | None = None,
         links: Sequence[QAction] = (),
         parent: QWidget | None = None,
+        *,
+        is_compact: bool = False,
     ) -> None:
         super().__init__(parent)
         layout = QVBoxLayout(self)
-        layout.setSpacing(12)
+        layout.setSpacing(6 if is_compact else 12)
+        if is_compact:
+            layout.setContentsMargins(6, 4, 6, 4)
         layout.addStretch(3)
         self.sentence = QLabel(sentence, self)
-        self.sentence.setObjectName("drop_hint")
+        self.sentence.setObjectName("" if is_compact else "drop_hint")
         self.sentence.setWordWrap(True)
         self.sentence.setAlignment(Qt.AlignmentFlag.AlignCenter)
         layout.addWidget(self.sentence)
@@ -107,4 +113,61 @@ def first_steps(actions: ActionRegistry) -> EmptyState:
         ),
         actions.action("project.sample"),
         [actions.action(f"project.{verb}") for verb in ("open", "new", "import")],
+    )
+
+
+def without_items(actions: ActionRegistry) -> EmptyState:
+    """Return what a list of items says in a project without any."""
+    return EmptyState(
+        QCoreApplication.translate("EmptyState", "Drop a folder or a table of images here."),
+        primary=actions.action("project.import"),
+        links=[actions.action("project.sample")],
+        is_compact=True,
+    )
+
+
+class NoPairs(EmptyState):
+    """What the table says of an item without pairs; the keys are those that are set now."""
+
+    def __init__(self, actions: ActionRegistry, parent: QWidget | None = None) -> None:
+        add = actions.action("pairs.add")
+        super().__init__("", "", actions.action("pairs.suggest"), [add], parent, is_compact=True)
+        self._add = add
+        self._add.changed.connect(self._say)
+        self._say()
+
+    def _say(self) -> None:
+        keys = self._add.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+        text = (
+            self.tr("No pairs yet. Press {keys} and click a vessel fork in fixed, then in moving.")
+            if keys
+            else self.tr("No pairs yet. Click a vessel fork in fixed, then in moving.")
+        )
+        self.sentence.setText(text.format(keys=keys))
+
+
+def without_pairs(actions: ActionRegistry) -> EmptyState:
+    """Return what the table says of an item without pairs."""
+    return NoPairs(actions)
+
+
+def without_training(actions: ActionRegistry) -> EmptyState:
+    """Return what the Train screen says of a phase that has no run."""
+    tr = QCoreApplication.translate
+    return EmptyState(
+        tr("EmptyState", "Nothing was trained in this phase yet"),
+        tr("EmptyState", "Curves and pictures appear here as soon as a run starts."),
+        actions.action("train.start"),
+        [actions.action("help.page")],
+    )
+
+
+def without_runs(actions: ActionRegistry) -> EmptyState:
+    """Return what the Runs screen says in a project without runs."""
+    tr = QCoreApplication.translate
+    return EmptyState(
+        tr("EmptyState", "No runs yet"),
+        tr("EmptyState", "Trainings, registrations and evaluations are listed here, with all they left."),
+        actions.action("screen.train"),
+        [actions.action("help.page")],
     )

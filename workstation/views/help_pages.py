@@ -28,7 +28,7 @@ FALLBACK_LANGUAGE = "en"
 FIRST_PAGE = "start"
 TOKEN = re.compile(r"\{(key|action|keys|layouts|formats):([\w.]*)\}")
 _EXCERPT_CHARACTERS = 90
-_MARKS = re.compile(r"[*`#>|\[\]]|\(\S+\.md\S*\)")
+_MARKS = re.compile(r"[*`#>|\[\]]|\(\S+\.md\S*\)|^\s*(-|\d+\.) ", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +180,11 @@ def slug(heading: str) -> str:
 
 
 def _excerpt(text: str, word: str) -> str:
-    at = max(0, text.casefold().find(word) - _EXCERPT_CHARACTERS // 3)
-    return ("…" if at else "") + text[at : at + _EXCERPT_CHARACTERS].strip() + "…"
+    found = max(0, text.casefold().find(word))
+    # From the beginning of a word on.
+    at = text.rfind(" ", 0, max(0, found - _EXCERPT_CHARACTERS // 3)) + 1
+    piece = text[at : at + _EXCERPT_CHARACTERS].rpartition(" ")[0]
+    return f"{'…' if at else ''}{piece}…"
 
 
 def _in_cell(text: str) -> str:

@@ -47,6 +47,7 @@ class HelpView(QDialog):
         self.list.setAccessibleName(self.tr("Help pages"))
         self.list.setWordWrap(True)
         self.list.setSpacing(1)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.currentItemChanged.connect(self._on_chosen)
         self.page = MarkdownView(self)
         self.page.setAccessibleName(self.tr("Help page"))

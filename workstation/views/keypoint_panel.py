@@ -71,11 +71,7 @@ class KeypointPanel(QWidget):
         column.setSpacing(0)
         column.addWidget(bar)
         column.addWidget(self.table, 1)
-        self.no_pairs = QLabel(
-            self.tr("No pairs yet. Press N and click a vessel fork in fixed, then in moving.")
-        )
-        self.no_pairs.setProperty("role", "muted")
-        self.no_pairs.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.no_pairs: QWidget = QWidget()
         self._pages = QStackedLayout(self)
         self._pages.addWidget(pairs)
         self._pages.addWidget(self.no_pairs)
@@ -83,6 +79,16 @@ class KeypointPanel(QWidget):
         self.filter.textChanged.connect(self._on_filter)
         self.states.currentIndexChanged.connect(self._on_filter)
         self.table.shownChanged.connect(self._show_count)
+
+    def set_empty(self, state: QWidget) -> None:
+        """Show this in place of the table while there are no pairs."""
+        is_shown = self._pages.currentWidget() is self.no_pairs
+        self._pages.removeWidget(self.no_pairs)
+        self.no_pairs.deleteLater()
+        self.no_pairs = state
+        self._pages.addWidget(state)
+        if is_shown:
+            self._pages.setCurrentWidget(state)
 
     def show_rows(self, rows: Sequence[PairRow], selected: str) -> None:
         """Show pairs, and select one."""

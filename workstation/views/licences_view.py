@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from PySide6.QtCore import QSize, QUrl
-from PySide6.QtGui import QDesktopServices, QGuiApplication, QKeySequence, QShortcut
+from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from workstation.views.help_pages import slug
 from workstation.views.markdown_view import MarkdownView
 
 SIZE = QSize(920, 660)
@@ -33,18 +34,10 @@ class MethodLike(Protocol):
 
 
 class LicencesView(QDialog):
-    """Stands beside the window and does not block it.
+    """Stands beside the window and does not block it."""
 
-    Parameters
-    ----------
-    licence_text : function of a file name
-        Returns the text of a licence.
-    """
-
-    def __init__(self, licence_text: Callable[[str], str], parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._licence_text = licence_text
-        self._all = ""
         self.setWindowTitle(self.tr("Licences and citations"))
         self.resize(SIZE)
         self.page = MarkdownView(self)
@@ -52,16 +45,11 @@ class LicencesView(QDialog):
         self.page.linkClicked.connect(self._follow)
         self.waiting = QLabel(self.tr("Asking the installed libraries for their licences…"), self)
         self.waiting.setProperty("role", "muted")
-        self.back = QPushButton(self.tr("‹ Back"), self)
-        self.back.hide()
-        self.back.clicked.connect(self.show_all)
         self.copy = QPushButton(self.tr("Copy everything"), self)
         self.copy.setToolTip(self.tr("Copy the page that is shown, as text"))
         self.copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.page.markdown()))
-        QShortcut(QKeySequence(QKeySequence.StandardKey.Back), self, self.show_all)
         row = QHBoxLayout()
         row.setContentsMargins(10, 8, 10, 8)
-        row.addWidget(self.back)
         row.addWidget(self.waiting, 1)
         row.addStretch(1)
         row.addWidget(self.copy)
@@ -74,48 +62,53 @@ class LicencesView(QDialog):
     @property
     def has_credits(self) -> bool:
         """Whether the page was filled."""
-        return bool(self._all)
+        return bool(self.page.markdown())
 
     def show_credits(
         self,
-        own_licence: str,
+        licences: Mapping[str, str],
         sources: Sequence[Mapping[str, str]],
         methods: Sequence[MethodLike],
         libraries: Sequence[LibraryLike],
     ) -> None:
-        """Show everything: the program, its sample images, its methods, its libraries."""
-        self._all = "\n\n".join(
-            [
-                f"# {self.tr('Licences and citations')}",
-                f"## {self.tr('This program')}",
-                _block(own_licence),
-                f"## {self.tr('Images of the sample project')}",
-                self._sources(sources),
-                self.tr("The warped copies in the sample project are made from `colour_fundus.jpg`."),
-                f"## {self.tr('Methods')}",
-                *(f"### {method.title}\n\n{_HEADING.sub('####', method.text)}" for method in methods),
-                f"## {self.tr('Libraries')}",
-                self.tr("As installed on this machine; each brings the text of its licence with it."),
-                self._libraries(libraries),
-            ]
-        )
-        self.waiting.hide()
-        self.show_all()
+        """Show everything: the program, its sample images, its methods, its libraries.
 
-    def show_all(self) -> None:
-        """Go back from the text of one licence."""
-        self.back.hide()
-        self.page.show_markdown(self._all)
+        Parameters
+        ----------
+        licences : mapping of str to str
+            Text of each licence by its file name; that of the program comes first.
+        sources, methods, libraries
+            See `workstation.licences.Credits`.
+        """
+        own = next(iter(licences))
+        citations = dict.fromkeys(row["citation"] for row in sources)
+        parts = [
+            f"# {self.tr('Licences and citations')}",
+            self.tr("This program: {licence}.").format(licence=_licence_link(_name_of(own), own)),
+            f"## {self.tr('Images of the sample project')}",
+            self._sources(sources),
+            self.tr("The warped copies in the sample project are made from `colour_fundus.jpg`."),
+            self.tr("Please cite:"),
+            "\n".join(f"- {citation}" for citation in citations),
+            f"## {self.tr('Methods')}",
+            *(f"### {method.title}\n\n{_HEADING.sub('####', method.text)}" for method in methods),
+            f"## {self.tr('Libraries')}",
+            self.tr("As installed on this machine; each brings the text of its licence with it."),
+            self._libraries(libraries),
+            f"## {self.tr('Texts of the licences')}",
+            *(f"### {_name_of(name)}\n\n{_block(text)}" for name, text in licences.items()),
+        ]
+        self.waiting.hide()
+        self.page.show_markdown("\n\n".join(parts))
 
     def _sources(self, sources: Sequence[Mapping[str, str]]) -> str:
-        head = (self.tr("File"), self.tr("What"), self.tr("Licence"), self.tr("From"), self.tr("Please cite"))
+        head = (self.tr("File"), self.tr("What"), self.tr("Licence"), self.tr("From"))
         rows = [
             [
                 f"`{row['file']}`",
                 f"{row['what']}; {row['processing']}",
-                f"[{row['licence']}](licence:{row['licence_file']})",
+                _licence_link(row["licence"], row["licence_file"]),
                 _linked(row["origin"]),
-                row["citation"],
             ]
             for row in sources
         ]
@@ -127,13 +120,20 @@ class LicencesView(QDialog):
         return _table(head, rows)
 
     def _follow(self, link: str) -> None:
-        kind, _colon, name = link.partition(":")
-        if kind == "licence":
-            self.back.show()
-            self.page.show_markdown(_block(self._licence_text(name)))
-        elif kind == "https":
+        if link.startswith("#"):
+            self.page.scroll_to(link.removeprefix("#"))
+        elif link.startswith("https://"):
             # In the browser of the person who clicked; this program fetches nothing.
             QDesktopServices.openUrl(QUrl(link))
+
+
+def _name_of(file: str) -> str:
+    """Return what the file of a licence is called for people."""
+    return file.removesuffix(".txt").replace("_", " ")
+
+
+def _licence_link(text: str, file: str) -> str:
+    return f"[{text}](#{slug(_name_of(file))})"
 
 
 def _linked(origin: str) -> str:

@@ -112,6 +112,8 @@ def _dress_block(block: QTextBlock, colours: dict[str, QColor]) -> None:
     if level:
         form.setTopMargin(0 if level == 1 else 16)
         form.setBottomMargin(4)
+    elif block.previous().isValid() and block.previous().textList() is not None and block.textList() is None:
+        form.setTopMargin(8)
     cursor.mergeBlockFormat(form)
     pieces = block.begin()
     found = []

@@ -94,13 +94,23 @@ class RunsScreen(QWidget):
         self.splitter.setStretchFactor(0, 2)
         self.splitter.setStretchFactor(1, 5)
         self.splitter.setSizes([240, 560])
+        self._empty: QWidget | None = None
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.splitter)
         self.show_comparison(None)
 
+    def set_empty(self, state: QWidget) -> None:
+        """Show this in place of everything while the project has no runs."""
+        self._empty = state
+        self.layout().addWidget(state)
+        state.hide()
+
     def show_runs(self, rows: Sequence[RunRow]) -> None:
         """List the runs, newest first."""
+        if self._empty is not None:
+            self._empty.setVisible(not rows)
+            self.splitter.setVisible(bool(rows))
         self.list.show_runs(rows)
 
     def select(self, run_id: str) -> None:

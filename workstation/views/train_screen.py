@@ -122,7 +122,8 @@ class TrainScreen(QWidget):
         self.reason.setWordWrap(True)
         self.reason.setProperty("role", "muted")
         self.details = RunDetails(middle, actions={"resume": actions["resume"]})
-        layout = QVBoxLayout(middle)
+        self._empty: QWidget | None = None
+        layout = self._column = QVBoxLayout(middle)
         layout.setContentsMargins(12, 10, 12, 8)
         layout.setSpacing(7)
         layout.addWidget(self.cards)
@@ -200,8 +201,17 @@ class TrainScreen(QWidget):
         """Print the command line that does the same."""
         self.panel.show_command(command)
 
+    def set_empty(self, state: QWidget) -> None:
+        """Show this in place of the curves while the phase has no run."""
+        self._empty = state
+        self._column.addWidget(state, 1)
+        self.show_run(None)
+
     def show_run(self, run: RunView | None) -> None:
         """Draw a run, or its absence."""
+        if self._empty is not None:
+            self._empty.setVisible(run is None)
+            self.details.setVisible(run is not None)
         self.details.show_run(run)
         self.panel.diagnosis.show_findings(
             run.diagnoses if run else (),
