@@ -19,7 +19,7 @@ HELP_ACTIONS: tuple[ActionSpec, ...] = (
         "help.first_steps",
         QT_TRANSLATE_NOOP("actions", "&First steps"),
         QT_TRANSLATE_NOOP("actions", "Show or hide the line that leads through a first session."),
-        ("Ctrl+Alt+F",),
+        ("Ctrl+Alt+H",),
         HELP_MENU,
         is_checkable=True,
     ),
