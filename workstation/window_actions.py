@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QUrl
 from PySide6.QtGui import QDesktopServices
 
+from workstation.interchange_actions import InterchangeActions
 from workstation.screens import SCREENS
 from workstation.settings import log_path
 from workstation.translation import translate, translate_message
@@ -48,6 +49,7 @@ class WindowActions(QObject):
         bind("item.previous", lambda: browser.step(-1), self._no_item_reason)
         bind("item.find", browser.filter.setFocus, self._no_item_reason)
         self._tools = WindowTools(window)
+        self._interchange = InterchangeActions(window)
         bind("help.log", lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(log_path().parent))))
 
     # -- reasons -------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ ALLOWED = {
         "workstation.views.edit_protocols",
         "workstation.views.display_protocols",
         "workstation.views.first_run_protocols",
+        "workstation.views.export_protocols",
         "workstation.views.overlay_modes",
         "workstation.views.compare_protocols",
         "engines.imaging",

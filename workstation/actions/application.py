@@ -46,6 +46,22 @@ APPLICATION_ACTIONS: tuple[ActionSpec, ...] = (
         PROJECT_MENU,
     ),
     ActionSpec(
+        "project.import_keypoints",
+        QT_TRANSLATE_NOOP("actions", "Import &keypoints…"),
+        QT_TRANSLATE_NOOP(
+            "actions", "Add the points of BigWarp, 3D Slicer, ImageJ, CVAT and others to this item."
+        ),
+        ("Ctrl+Shift+I",),
+        PROJECT_MENU,
+    ),
+    ActionSpec(
+        "project.export",
+        QT_TRANSLATE_NOOP("actions", "&Export…"),
+        QT_TRANSLATE_NOOP("actions", "Write keypoints, transforms or everything for other programs."),
+        ("Ctrl+Shift+S",),
+        PROJECT_MENU,
+    ),
+    ActionSpec(
         "project.close",
         QT_TRANSLATE_NOOP("actions", "&Close project"),
         QT_TRANSLATE_NOOP("actions", "Close the project; everything is on disk already, and runs go on."),

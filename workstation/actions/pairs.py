@@ -263,4 +263,16 @@ PAIRS_ACTIONS: tuple[ActionSpec, ...] = (
         QT_TRANSLATE_NOOP("actions", "Use a transform that the verification did not confirm."),
         "Ctrl+Shift+R",
     ),
+    _pairs(
+        "export_transform",
+        QT_TRANSLATE_NOOP("actions", "Export &transform…"),
+        QT_TRANSLATE_NOOP("actions", "Write the transform that links the images, for ITK or as JSON."),
+        "Ctrl+Alt+S",
+    ),
+    _pairs(
+        "import_transform",
+        QT_TRANSLATE_NOOP("actions", "Transform from &file…"),
+        QT_TRANSLATE_NOOP("actions", "Keep a transform of ITK, or of this program, with the item."),
+        "Ctrl+Shift+T",
+    ),
 )

@@ -13,6 +13,7 @@ from workstation.controllers.workbench import Workbench
 from workstation.screens import Screen
 from workstation.screens.display_actions import bind_display
 from workstation.screens.mode_actions import bind_modes, bind_turning
+from workstation.screens.transform_actions import bind_transform_files
 from workstation.views.empty_state import without_pairs
 from workstation.views.overlay_modes import Mode
 from workstation.views.pairs_panel import PairsPanel
@@ -53,7 +54,7 @@ def build(workbench: Workbench, actions: ActionRegistry) -> Screen:
     panel.modelChosen.connect(controller.choose_model)
     panel.methodChosen.connect(controller.registration.choose_method)
     panel.linkChosen.connect(controller.registration.choose_link)
-    _bind(actions, centre, controller)
+    _bind(workbench, actions, centre, controller)
     bind_display(workbench, actions, view, controller, centre)
     controller.state_changed.connect(actions.refresh)
     controller.snapping.show()
@@ -67,7 +68,9 @@ def build(workbench: Workbench, actions: ActionRegistry) -> Screen:
     return Screen(centre, panel, controller, close=close)
 
 
-def _bind(actions: ActionRegistry, centre: PairsScreen, controller: PairsController) -> None:
+def _bind(
+    workbench: Workbench, actions: ActionRegistry, centre: PairsScreen, controller: PairsController
+) -> None:
     view, tr, suggestions = centre.pair_view, centre.tr, controller.suggestions
 
     def no_images() -> str:
@@ -165,6 +168,7 @@ def _bind(actions: ActionRegistry, centre: PairsScreen, controller: PairsControl
     actions.set_scope(AREA, view, centre.table)
     bind_modes(actions, "pairs", PAIR_MODE_VERBS, controller.overlay, centre, no_link)
     bind_turning(actions, "pairs", TURNING_VERBS, centre.overlay, no_images)
+    bind_transform_files(workbench, actions, centre, controller, no_link, no_images)
     with QSignalBlocker(actions):
         choose_tool(False)
         lock.setChecked(True)

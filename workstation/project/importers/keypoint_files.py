@@ -248,7 +248,7 @@ def _plan_item(
         report.num_rows += 1
         pair = _in_pixels(raw, item, read, options)
         try:
-            _check_inside(path, item, pair)
+            _check_inside(item, pair)
         except GeometryError as error:
             report.refuse(path, pair.line, error)
             continue
@@ -285,18 +285,17 @@ def _in_pixels(pair: PointPair, item: Item, read: ReadItem, options: ReadOptions
     return replace(pair, fixed_xy=converted("fixed"), moving_xy=converted("moving"))
 
 
-def _check_inside(path: Path, item: Item, pair: PointPair) -> None:
+def _check_inside(item: Item, pair: PointPair) -> None:
     for side in SIDES:
         xy, file = pair.point(side), item.files[side]
         if xy is None or file.width is None or file.height is None:
             continue
         if not is_inside(xy, file.width, file.height):
             raise GeometryError(
-                "{file}: point '{label}' at ({x:g}, {y:g}) lies outside the {side} image of {item} "
+                "Point '{label}' at ({x:g}, {y:g}) lies outside the {side} image of {item} "
                 "({width} x {height} pixels).",
-                remedy="Check that fixed and moving are not swapped and that x comes before y; files that "
-                "count from 1 need --one-based, and BigWarp files in pixels --in-pixels.",
-                file=path.name,
+                remedy="Check that fixed and moving are not swapped and that x comes before y, and say so if "
+                "the file counts from 1 (--one-based) or BigWarp counted pixels (--in-pixels).",
                 label=pair.label,
                 x=xy[0],
                 y=xy[1],

@@ -26,8 +26,9 @@ from workstation.project.keypoint_formats.format import (
     ReadPoint,
     check_labels,
 )
-from workstation.project.keypoint_formats.text import damaged, json_bytes, number, read_json
+from workstation.project.keypoint_formats.text import damaged, json_bytes, number, read_bytes, read_json
 
+_LISTS = ("images", "annotations", "categories", "keypoints")
 _ABSENT, _HIDDEN, _VISIBLE = 0, 1, 2
 
 
@@ -42,14 +43,14 @@ class Coco(KeypointFormat):
     files_per_item = 0
 
     def recognise(self, path: Path, head: bytes) -> bool:
-        """Look for the lists that COCO has; they come in any order, so the whole file is read."""
+        """Look for the lists that COCO has; they come in any order, so the whole file is looked through."""
         if path.suffix.lower() != ".json" or not head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
             return False
         try:
-            content = read_json(path)
+            content = read_bytes(path)
         except TableError:
             return False
-        return isinstance(content, dict) and {"images", "annotations", "categories"} <= content.keys()
+        return all(f'"{key}"'.encode() in content for key in _LISTS)
 
     def can_say(self, pair: PointPair) -> bool:
         """Allow placed and hidden points; nothing says excluded."""
