@@ -43,6 +43,9 @@ def test_a_trained_network_registers_across_polarities_and_refuses_an_empty_imag
     matched = np.array(raw.keypoints["fixed_xy"]), np.array(raw.keypoints["moving_xy"])
     is_inlier = np.array(raw.keypoints["is_inlier"])
     assert is_inlier.sum() == raw.inliers
+    scores = np.array(raw.keypoints["score"])
+    assert scores.shape == is_inlier.shape
+    assert ((scores >= 0) & (scores <= 1)).all()
     error = np.linalg.norm(apply_homography(truth, matched[1]) - matched[0], axis=1)
     assert np.median(error[is_inlier]) < 8
 
