@@ -181,3 +181,9 @@ def warp_for_screen(
     resized = (ResizedCurve if is_curved else ResizedTransform)(fixed_from_moving, *resizes)
     num_nodes = PREVIEW_NODES if max_side_px <= COARSE_LIMIT_PX else FINAL_NODES
     return warp_to_fixed(small, resized, target, interpolation, num_nodes=num_nodes)
+
+
+def encode_png(pixels: ByteImage) -> bytes:
+    """Return an image, ``(H, W, 3)`` RGB uint8, as the bytes of a PNG file."""
+    _is_encoded, encoded = cv2.imencode(".png", np.ascontiguousarray(pixels[:, :, ::-1]))
+    return bytes(encoded.tobytes())

@@ -16,6 +16,7 @@ from engines.contract.messages import Message
 from engines.imaging.comparison import Change
 from workstation.controllers.compare_images import CompareImages
 from workstation.controllers.compare_sources import ItemSources, Source, sources_of
+from workstation.controllers.figure_panels import FigureSubject
 from workstation.controllers.latest_work import LatestWork
 from workstation.controllers.workbench import Workbench
 from workstation.project.items import Item
@@ -24,8 +25,9 @@ from workstation.views.compare_protocols import (
     MIN_PANES,
     CompareScreenView,
     PaneContent,
+    ShownPane,
 )
-from workstation.views.overlay_modes import Mode
+from workstation.views.overlay_modes import Mode, ModeSettings
 from workstation.views.protocols import Card
 
 _LOG = logging.getLogger(__name__)
@@ -256,6 +258,20 @@ class CompareController(QObject):
                 self._show_pane(index)
         for watcher in self.watchers:
             watcher()
+
+    def subject(self, shown: Sequence[ShownPane], settings: ModeSettings) -> FigureSubject | None:
+        """Return what a figure shows now, or None while nothing is shown."""
+        if self._images is None or not self._chosen:
+            return None
+        return FigureSubject(
+            self._images,
+            self.chosen,
+            tuple(shown),
+            self._reference,
+            self._mode,
+            settings,
+            self._colours,
+        )
 
     def close(self) -> None:
         """Let go of the window's signals."""

@@ -30,12 +30,12 @@ from workstation.views.compare_protocols import SourceNumbers, SourceRow
 
 FIXED = "fixed"
 UNREGISTERED = "size"
-_MODELS: dict[TransformModel, str] = {
-    "similarity": "similarity",
-    "affine": "affine",
-    "homography": "homography",
-    "quadratic": "quadratic",
-    "thin_plate_spline": "thin-plate spline",
+_MODELS: dict[TransformModel, Message] = {
+    "similarity": Message("similarity"),
+    "affine": Message("affine"),
+    "homography": Message("homography"),
+    "quadratic": Message("quadratic"),
+    "thin_plate_spline": Message("thin-plate spline"),
 }
 _MASKS = (FileKind.MASK, FileKind.LABEL_MAP)
 _LEARNING_SPLITS = (Split.TRAIN, Split.VAL)
@@ -223,7 +223,7 @@ def _fits(moving: ItemFile, pairs: Sequence[KeypointPair]) -> list[Source]:
         if fit.fixed_from_moving is None:
             continue
         key = f"pairs:{model}"
-        title = Message("Fit of the pairs, {model}", {"model": Message(_MODELS[model])})
+        title = Message("Fit of the pairs, {model}", {"model": _MODELS[model]})
         numbers = SourceNumbers(
             key,
             title,

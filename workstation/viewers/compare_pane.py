@@ -30,7 +30,7 @@ from workstation.viewers.marks import HALO, Mark, paint_mark
 from workstation.viewers.mode_painter import Camera, ModePainter, Window, paint_label
 from workstation.viewers.scale_bar import Scale, paint_scale_bar
 from workstation.viewers.vector_painter import paint_vector_legend, paint_vectors, shown_magnification
-from workstation.views.compare_protocols import PaneContent
+from workstation.views.compare_protocols import PaneContent, ShownPane
 from workstation.views.display import display
 from workstation.views.overlay_modes import Mode, ModeSettings
 from workstation.views.theme import current_theme, palette
@@ -173,6 +173,23 @@ class ImagePane(QWidget):
         width, height = self._size
         zoom = MARGIN * min(self.width() / width, self.height() / height)
         return Camera(((width - 1) / 2, (height - 1) / 2), max(zoom, ZOOM_LIMITS[0]))
+
+    def shown(self) -> ShownPane:
+        """Return how the pane is seen, for a figure."""
+        size = self.size()
+        low = self.camera.to_image(QPointF(0, 0), size)
+        high = self.camera.to_image(QPointF(size.width(), size.height()), size)
+        settings, vectors = self.painter.settings, self.content.vectors
+        axis = 0 if settings.is_vertical else 1
+        magnification = settings.magnification or 1
+        if vectors is not None:
+            magnification = shown_magnification(vectors, settings.magnification, self.camera.zoom)
+        return ShownPane(
+            (*low, *high),
+            low[axis] + settings.share * (high[axis] - low[axis]),
+            self.painter.window,
+            magnification,
+        )
 
     @property
     def is_composing(self) -> bool:

@@ -23,7 +23,7 @@ from engines.imaging.screen_picture import Picture
 from workstation.viewers.compare_pane import ImagePane
 from workstation.viewers.image_overlay import turned
 from workstation.viewers.mode_painter import Camera, Window
-from workstation.views.compare_protocols import MAX_PANES, MIN_PANES, PaneContent, SourceRow
+from workstation.views.compare_protocols import MAX_PANES, MIN_PANES, PaneContent, ShownPane, SourceRow
 from workstation.views.overlay_modes import Mode, ModeSettings
 from workstation.views.run_words import sentence
 
@@ -226,6 +226,10 @@ class CompareView(QWidget):
         """Show the grey values as they are."""
         for pane in self.panes:
             pane.set_window(None)
+
+    def shown_panes(self) -> list[ShownPane]:
+        """Return how each pane is seen, for a figure."""
+        return [pane.shown() for pane in self.panes]
 
     def show_whole(self) -> None:
         """Show the whole frame in every pane."""

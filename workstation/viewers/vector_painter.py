@@ -79,6 +79,6 @@ def paint_vector_legend(painter: QPainter, area: QRectF, longest_px: float, text
     font.setPixelSize(12)
     painter.setFont(font)
     paint_text(painter, bar.topLeft() + QPointF(-12, height), "0", white)
-    paint_text(painter, bar.topRight() + QPointF(5, height), f"{longest_px:.1f} px", white)
+    paint_text(painter, bar.topRight() + QPointF(5, height), f"{longest_px:.2g} px", white)
     wide = painter.fontMetrics().horizontalAdvance(text)
     paint_text(painter, QPointF(area.right() - 12 - wide, bar.top() - 8), text, white)

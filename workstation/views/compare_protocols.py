@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from engines.contract.geometry import Size
@@ -135,3 +136,58 @@ class CompareScreenView(Protocol):
         is_empty : bool
             Whether the item has images but nothing to compare yet.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPane:
+    """How a pane is seen, for a figure of it.
+
+    Parameters
+    ----------
+    region : (x0, y0, x1, y1)
+        What is seen of the frame, in px of the frame.
+    edge : float
+        Where the curtain hangs, in px of the frame along x, or along y when it lies.
+    window : (float, float) or None
+        Grey values, 0 to 255, that are shown black and white.
+    magnification : int
+        Of residual vectors.
+    """
+
+    region: tuple[float, float, float, float]
+    edge: float
+    window: tuple[float, float] | None = None
+    magnification: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class FigureRequest:
+    """What to export, and how.
+
+    Parameters
+    ----------
+    folder : Path
+    name : str
+        Of the file, without its suffix.
+    file_format : ``"png"`` or ``"svg"``
+    dpi : int
+    width_mm : float
+    pane : int or None
+        One pane only; None for all.
+    is_whole : bool
+        The whole frame, not what is seen of it.
+    has_letters, has_points, has_titles, has_scale_bar, has_caption : bool
+    """
+
+    folder: Path
+    name: str
+    file_format: str = "png"
+    dpi: int = 300
+    width_mm: float = 170.0
+    pane: int | None = None
+    is_whole: bool = False
+    has_letters: bool = True
+    has_points: bool = True
+    has_titles: bool = True
+    has_scale_bar: bool = True
+    has_caption: bool = True
