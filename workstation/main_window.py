@@ -42,6 +42,7 @@ from workstation.views.protocols import BrowserRow
 from workstation.views.run_strip import RunStrip
 from workstation.views.top_bar import TopBar
 from workstation.window_actions import WindowActions
+from workstation.window_imports import WindowImports
 
 _LOG = logging.getLogger(__name__)
 
@@ -85,6 +86,7 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self._build()
         self._commands = WindowActions(self, sample_folder)
+        self.imports = WindowImports(self)
         self.help = HelpActions(self)
         self._build_menus()
         self._connect()
@@ -313,19 +315,19 @@ class MainWindow(QMainWindow):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Import dropped tables, or open a dropped project."""
+        """Import what was dropped, or open a dropped project."""
         self.accept_paths([Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()])
 
     def accept_paths(self, paths: list[Path]) -> None:
-        """Open a project folder, or import tables into the open project."""
+        """Open a project folder, or import files and folders into the open project."""
         if not paths:
             return
         if len(paths) == 1 and (paths[0] / "project.db").exists():
             self.projects.open(paths[0])
         elif self.workbench.project is not None:
-            self.projects.import_paths(paths)
+            self.imports.receive(paths)
         else:
-            # A table needs a project: ask for its folder, and import there.
+            # Data needs a project: ask for its folder, and import there.
             folder = ask_new_folder(self, self.last_folder())
             if folder is not None:
                 self.projects.create_for(folder, paths)

@@ -92,4 +92,4 @@ class WindowActions(QObject):
             self._projects.create(folder)
 
     def _import(self) -> None:
-        self._projects.import_paths(ask_tables(self._window, self._window.last_folder()))
+        self._window.imports.receive(ask_tables(self._window, self._window.last_folder()))

@@ -29,6 +29,7 @@ ALLOWED = {
         "workstation.views.protocols",
         "workstation.views.run_protocols",
         "workstation.views.edit_protocols",
+        "workstation.views.import_protocols",
         "workstation.views.display_protocols",
         "workstation.views.first_run_protocols",
         "workstation.views.export_protocols",

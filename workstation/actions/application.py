@@ -40,8 +40,8 @@ APPLICATION_ACTIONS: tuple[ActionSpec, ...] = (
     ),
     ActionSpec(
         "project.import",
-        QT_TRANSLATE_NOOP("actions", "&Import table…"),
-        QT_TRANSLATE_NOOP("actions", "Import images, or keypoint pairs, that a CSV or TSV table lists."),
+        QT_TRANSLATE_NOOP("actions", "&Import files…"),
+        QT_TRANSLATE_NOOP("actions", "Import images, tables of images or keypoint pairs, or keypoint files."),
         ("Ctrl+I",),
         PROJECT_MENU,
     ),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from workstation.actions.application import APPLICATION_ACTIONS
-from workstation.actions.help import HELP_ACTIONS
 from workstation.actions.compare import COMPARE_ACTIONS
+from workstation.actions.data import DATA_ACTIONS
 from workstation.actions.display import DISPLAY_ACTIONS
+from workstation.actions.help import HELP_ACTIONS
 from workstation.actions.pairs import PAIRS_ACTIONS
 from workstation.actions.registry import ActionSpec
 from workstation.actions.training import RUNS_ACTIONS, TRAIN_ACTIONS
@@ -13,6 +14,7 @@ from workstation.actions.training import RUNS_ACTIONS, TRAIN_ACTIONS
 ALL_ACTIONS: tuple[ActionSpec, ...] = (
     *HELP_ACTIONS,
     *APPLICATION_ACTIONS,
+    *DATA_ACTIONS,
     *PAIRS_ACTIONS,
     *DISPLAY_ACTIONS,
     *COMPARE_ACTIONS,

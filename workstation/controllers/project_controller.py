@@ -14,7 +14,7 @@ from engines.contract.kinds import Severity
 from engines.contract.messages import Message
 from workstation.controllers.background import CancelToken
 from workstation.controllers.workbench import Workbench
-from workstation.views.protocols import Card
+from workstation.views.protocols import Card, CardButton
 
 if TYPE_CHECKING:
     from workstation.project.importers import ImportReport
@@ -32,11 +32,14 @@ class ProjectController(QObject):
     -------
     opened : Path
         A project was opened; its folder.
+    paths_ready : sequence of Path
+        What was to be imported into a new project; that is open now.
     work_changed : str, int, int
         The window's own long work: what, how many done, of how many (0: unknown). Empty text: over.
     """
 
     opened = Signal(object)
+    paths_ready = Signal(object)
     work_changed = Signal(str, int, int)
     _progressed = Signal(int, int)
 
@@ -84,7 +87,7 @@ class ProjectController(QObject):
         self._begin("Building the sample project", _OPENING, work, self._on_opened)
 
     def create_for(self, folder: Path, paths: Sequence[Path]) -> None:
-        """Make a project and import tables into it."""
+        """Make a project; `paths_ready` then says what is to be imported into it."""
         self._waiting_paths = list(paths)
         self.create(folder)
 
@@ -103,6 +106,43 @@ class ProjectController(QObject):
             )
 
         self._begin("Importing", _IMPORT, work, self._on_imported)
+
+    def import_keypoint_files(self, paths: Sequence[Path], item_id: str = "") -> None:
+        """Import keypoint files of other programs; without an item, they say themselves which they mean."""
+        project = self._workbench.project
+        if project is None:
+            return
+
+        def work() -> Any:
+            from workstation.project.importers import ImportReport
+            from workstation.project.importers.keypoint_files import UnclearItemError, import_keypoint_file
+
+            reports, unclear = [], []
+            for path in paths:
+                try:
+                    reports.append(import_keypoint_file(project, path, item_id=item_id or None))
+                except UnclearItemError as error:
+                    unclear.append((path, error))
+            return ImportReport.merged(reports), unclear
+
+        self._begin("Importing", _IMPORT, work, self._on_keypoints)
+
+    def _on_keypoints(self, outcome: tuple[ImportReport, list[tuple[Path, WorkstationError]]]) -> None:
+        report, unclear = outcome
+        self._set_work("")
+        for path, error in unclear:
+            self._workbench.post(self._unclear_card(path, error))
+        if report.num_rows or not unclear:
+            self._on_imported(report)
+
+    def _unclear_card(self, path: Path, error: WorkstationError) -> Card:
+        """Return the card of a file that does not say which item it means; the current one is offered."""
+        item_id = self._workbench.item_id
+        into_current = CardButton(
+            "Import into the current item", lambda: self.import_keypoint_files([path], item_id)
+        )
+        buttons = (into_current,) if item_id else ()
+        return Card(Severity.WARNING, error.message, remedy=error.remedy, buttons=buttons)
 
     def close(self) -> None:
         """Close the open project."""
@@ -129,7 +169,8 @@ class ProjectController(QObject):
         self._workbench.set_project(project)
         self.opened.emit(project.folder)
         paths, self._waiting_paths = self._waiting_paths, []
-        self.import_paths(paths)
+        if paths:
+            self.paths_ready.emit(paths)
 
     def _on_failed(self, error: BaseException) -> None:
         self._set_work("")

@@ -25,8 +25,17 @@ def ask_new_folder(parent: QWidget, start: Path) -> Path | None:
 
 
 def ask_tables(parent: QWidget, start: Path) -> list[Path]:
-    """Ask for the tables to import; empty when nothing was chosen."""
-    paths, _kind = QFileDialog.getOpenFileNames(
-        parent, _tr("Import table"), str(start), _tr("Tables (*.csv *.tsv *.txt)")
+    """Ask for the files to import; empty when nothing was chosen."""
+    kinds = (
+        _tr("All files (*)"),
+        _tr("Tables (*.csv *.tsv *.txt)"),
+        _tr("Images (*.png *.jpg *.jpeg *.tif *.tiff *.bmp *.gif)"),
     )
+    paths, _kind = QFileDialog.getOpenFileNames(parent, _tr("Import files"), str(start), ";;".join(kinds))
     return [Path(path) for path in paths]
+
+
+def ask_image_folder(parent: QWidget, start: Path) -> Path | None:
+    """Ask for a folder of images; None when nothing was chosen."""
+    folder = QFileDialog.getExistingDirectory(parent, _tr("Folder of images"), str(start))
+    return Path(folder) if folder else None

@@ -186,6 +186,16 @@ class ImportProposal:
             self, items=tuple(item.swapped() if item.key in chosen else item for item in self.items)
         )
 
+    def with_modality(self, key: str, role: str, modality: str | None) -> ImportProposal:
+        """Return the proposal with the modality of an image corrected; a single image counts as fixed."""
+        roles = ("fixed", "image") if role == "fixed" else (role,)
+
+        def correct(item: ProposedItem) -> ProposedItem:
+            files = (replace(file, modality=modality) if file.role in roles else file for file in item.files)
+            return replace(item, files=tuple(files))
+
+        return self.changed(key, correct)
+
     def with_included(self, keys: Iterable[str], is_included: bool) -> ImportProposal:
         """Return the proposal with some items chosen, or left out."""
         chosen = set(keys)
