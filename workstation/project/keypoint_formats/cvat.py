@@ -126,6 +126,8 @@ def parse_plain_xml(path: Path) -> ElementTree.Element:
 def _points(path: Path, image: ElementTree.Element) -> list[ReadPoint]:
     found: list[ReadPoint] = []
     for element in image.iter("points"):
+        if element.get("outside") == "1":
+            continue  # a point of a skeleton that is not in the image
         state = PairState.NOT_VISIBLE if element.get("occluded") == "1" else PairState.PLACED
         for text in element.get("points", "").split(";"):
             values = text.split(",")

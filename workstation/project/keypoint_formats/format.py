@@ -320,12 +320,13 @@ def check_labels(path: Path, points: Sequence[ReadPoint]) -> None:
     for point in points:
         if not point.label or point.label in seen:
             raise TableError(
-                "{file}, line {line}: a point named '{label}' stands there twice."
+                "{place}: a point named '{label}' stands there twice."
                 if point.label
-                else "{file}, line {line}: a point has no name.",
+                else "{place}: a point has no name.",
                 remedy="Points of the two images belong together by name: give each its own.",
-                file=path.name,
-                line=point.line,
+                place=Message("{file}, line {line}", {"file": path.name, "line": point.line})
+                if point.line
+                else path.name,
                 label=point.label,
             )
         seen.add(point.label)

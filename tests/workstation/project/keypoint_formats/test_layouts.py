@@ -33,6 +33,9 @@ CVAT = """\
   <image id="0" name="set/a_fa.png" width="100" height="80">
     <points label="disc" source="manual" occluded="0" points="1.50,2.25" z_order="0"></points>
     <points label="vessel" source="manual" occluded="1" points="3.00,4.00;5.00,6.00" z_order="0"></points>
+    <skeleton label="arcade">
+      <points label="gone" source="manual" outside="1" occluded="0" points="9.00,9.00"></points>
+    </skeleton>
   </image>
 </annotations>
 """
@@ -215,6 +218,11 @@ def test_matlab(tmp_path: Path) -> None:
     ]
 
 
+COCO_TWICE = (
+    '{"images": [{"id": 1, "file_name": "a.png"}], "categories": [{"id": 1, "keypoints": ["k"]}], '
+    '"annotations": [{"image_id": 1, "category_id": 1, "keypoints": [1, 2, 2]}, '
+    '{"image_id": 1, "category_id": 1, "keypoints": [3, 4, 2]}]}'
+)
 WRONG: list[tuple[str, str, str, list[str]]] = [
     ("bigwarp", "a.csv", '"P","true","x","1","2","3"\n', ["a.csv, line 1", "'x' is no number"]),
     ("bigwarp", "a.csv", '"P","true","1","2"\n', ["line 1", "4 columns", "6"]),
@@ -238,6 +246,8 @@ WRONG: list[tuple[str, str, str, list[str]]] = [
     ("slicer_fcsv", "b_fixed.fcsv", FCSV.format(system="LPS", x=1, y="1,5"), ["line 4", "z = 5"]),
     ("slicer_fcsv", "b_fixed.fcsv", FCSV.format(system="LPS", x="one", y=2), ["line 4", "'one'"]),
     ("coco", "a.json", '{"images": []}', ["categories"]),
+    ("coco", "a.json", COCO_TWICE, ["a.json: a point named 'k' stands there twice"]),
+    ("slicer_fcsv", "b_fixed.fcsv", FCSV.replace('"F, 2"', "F-1").format(system="LPS", x=1, y=2), ["line 5"]),
     ("cvat", "a.xml", "<annotations><image></annotations>", ["damaged XML"]),
     ("cvat", "a.xml", CVAT.replace("1.50,2.25", "1.50"), ["'1.50'", "set/a_fa.png"]),
     ("mmim", "a.mat", "not matlab", ["no MATLAB file"]),
