@@ -286,10 +286,11 @@ class PairsController(QObject):
         pairs = self._selection.pairs
         shown = [moved(pair, side, (x, y)) if pair.id == pair_id else pair for pair in pairs]
         fit = fit_pairs(shown, self._model, has_left_out=len(shown) <= MAX_FITS_AT_ONCE)
+        if not self.registration.is_linked:
+            self._view.preview_link(fit.fixed_from_moving)
+            self.overlay.preview(fit.fixed_from_moving)
         self._view.show_pairs(fit.rows, pair_id)
         self._view.show_fit(fit.summary)
-        if not self.registration.is_linked:
-            self.overlay.preview(fit.fixed_from_moving)
 
     # -- link and registration -----------------------------------------------------------------------
 

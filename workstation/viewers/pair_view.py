@@ -216,6 +216,12 @@ class PairView(QWidget):
         self._show_scales()
         self._follow("fixed")
 
+    def preview_link(self, fixed_from_moving: PointTransform | None) -> None:
+        """Link the panes as they would be if a dragged point were put down; its own pane stays."""
+        if self._link is not None:
+            self._link = self._link.through(fixed_from_moving)
+            self._follow(self.active_side)
+
     def set_locked(self, is_locked: bool) -> None:
         """Let the panes follow each other, or not."""
         self.is_locked = is_locked

@@ -49,6 +49,10 @@ class ViewLink:
         self.fixed_from_moving = fixed_from_moving or between_sizes(moving_size, fixed_size)
         self._sizes = {"fixed": fixed_size, "moving": moving_size}
 
+    def through(self, fixed_from_moving: PointTransform | None) -> ViewLink:
+        """Return the link of the same panes through another transform."""
+        return ViewLink(fixed_from_moving, self._sizes["fixed"], self._sizes["moving"])
+
     def mapped(self, side: str, xy: Point) -> Point | None:
         """Return the place in the other image, or None where the transform is not defined."""
         transform = self.fixed_from_moving

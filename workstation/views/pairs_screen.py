@@ -37,7 +37,7 @@ TOOL_BAR = (
     ("delete", "exclude", "not_visible"),
     ("previous", "next", "nearest", "worst"),
     ("lock", "reset_view"),
-    ("blend", "peek", "flicker", "curtain", "checkerboard"),
+    ("blend", "peek", "flicker", "curtain", "checkerboard", "compare"),
 )
 TABLE_MENU = ("exclude", "not_visible", "accept", "reject", "delete", "nearest", "worst", "export_table")
 
@@ -125,6 +125,10 @@ class PairsScreen(QWidget):
     def set_link(self, fixed_from_moving: PointTransform | None, sizes: tuple[Size, Size]) -> None:
         """Link the canvases."""
         self.pair_view.set_link(fixed_from_moving, sizes)
+
+    def preview_link(self, fixed_from_moving: PointTransform | None) -> None:
+        """Link the canvases as they would be if a dragged point were put down."""
+        self.pair_view.preview_link(fixed_from_moving)
 
     def show_overlay(self, overlay: Overlay) -> None:
         """Lay a picture over the fixed image in a mode, or nothing."""

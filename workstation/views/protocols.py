@@ -268,6 +268,9 @@ class PairsView(PairEditView, Protocol):
     def set_link(self, fixed_from_moving: PointTransform | None, sizes: tuple[Size, Size]) -> None:
         """Link the two views through a transform; None links them by their sizes."""
 
+    def preview_link(self, fixed_from_moving: PointTransform | None) -> None:
+        """Link the two views as they would be if a dragged point were put down."""
+
     def show_overlay(self, overlay: Overlay) -> None:
         """Lay moving warped onto fixed over the fixed image in a mode, or nothing."""
 

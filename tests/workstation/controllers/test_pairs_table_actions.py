@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import MagicMock
@@ -106,5 +107,9 @@ def test_drag_shows_both_residuals_of_the_chosen_model(
     assert shown["2"].fit_px is not None
     summary = view.show_fit.call_args.args[0]
     assert summary.model == model
+    # The link follows, too: there the dragged pair is mapped as the table says.
+    link = view.preview_link.call_args.args[0]
+    mapped, partner = link.map_xy(shown["2"].moving_xy), shown["2"].fixed_xy
+    assert math.dist(mapped, partner) == pytest.approx(shown["2"].fit_px, abs=1e-6)
     if model != "quadratic":  # Six pairs determine it, and leave none to be left out.
         assert shown["2"].loo_px > (dragged.loo_px or 0.0)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from engines.contract.geometry import translation_matrix
 from engines.imaging.point_transform import PointTransform, ProjectiveTransform
 from workstation.viewers.view_link import ViewLink
 
@@ -62,3 +63,12 @@ def test_a_transform_that_is_nowhere_defined_moves_nothing() -> None:
             return np.full((len(out_xy), 2), np.nan)
 
     assert ViewLink(Nowhere(), *SIZES).partner_view("fixed", (10.0, 10.0)) is None
+
+
+def test_link_of_the_same_panes_through_another_transform() -> None:
+    link = ViewLink(None, (100, 80), (100, 80))
+    other = link.through(ProjectiveTransform(translation_matrix((5.0, -2.0))))
+    assert not other.is_guess
+    assert other.mapped("moving", (10.0, 10.0)) == pytest.approx((15.0, 8.0))
+    assert link.mapped("moving", (10.0, 10.0)) == pytest.approx((10.0, 10.0))
+    assert other.through(None).is_guess
