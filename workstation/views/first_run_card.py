@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
 
 from workstation.views.first_run_protocols import StepRow
 
@@ -36,7 +37,6 @@ class FirstRunCard(QFrame):
         self._chosen = ""
         self._texts = self._words()
         self.step_buttons: dict[str, QToolButton] = {}
-        self._group = QButtonGroup(self)
         self._steps = QHBoxLayout()
         self._steps.setSpacing(4)
         self.sentence = QLabel(self)
@@ -89,8 +89,8 @@ class FirstRunCard(QFrame):
 
     def _make(self, rows: Sequence[StepRow]) -> None:
         for button in self.step_buttons.values():
-            self._group.removeButton(button)
             self._steps.removeWidget(button)
+            button.hide()
             button.deleteLater()
         self.step_buttons = {}
         for row in rows:
@@ -100,9 +100,11 @@ class FirstRunCard(QFrame):
             button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
             button.setToolTip(self._texts[row.key][1])
             button.clicked.connect(lambda _checked=False, key=row.key: self._choose(key))
-            self._group.addButton(button)
             self._steps.addWidget(button)
             self.step_buttons[row.key] = button
+        order = [*self.step_buttons.values(), self.go, self.hide_button]
+        for first, second in pairwise(order):
+            self.setTabOrder(first, second)
 
     def _choose(self, key: str) -> None:
         self._chosen = key
@@ -110,10 +112,8 @@ class FirstRunCard(QFrame):
 
     def _say(self) -> None:
         """Write sentence and button of the chosen step, or that all are done."""
-        self._group.setExclusive(False)
         for key, button in self.step_buttons.items():
             button.setChecked(key == self._chosen)
-        self._group.setExclusive(True)
         row = next((row for row in self._rows if row.key == self._chosen), None)
         if row is None:
             self.sentence.setText(self.tr("That was the whole circle. Every screen has a page of help."))

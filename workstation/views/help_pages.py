@@ -164,7 +164,7 @@ def _formats(_name: str) -> str:
 
     return "\n".join(
         f"- **{translate_message(known.title)}** (`{'`, `'.join(known.suffixes)}`): "
-        f"{translate_message(known.explanation)} {translate_message(known.loss)}".rstrip()
+        f"{_in_cell(translate_message(known.explanation))} {_in_cell(translate_message(known.loss))}".rstrip()
         for known in FORMATS.values()
     )
 
@@ -188,5 +188,5 @@ def _excerpt(text: str, word: str) -> str:
 
 
 def _in_cell(text: str) -> str:
-    # A backtick or a bar would end the code or the cell of a table.
-    return text.replace("|", "\\|").replace("`", "'")
+    # These would begin a tag, or end the code or the cell of a table.
+    return text.replace("<", "&lt;").replace("|", "\\|").replace("`", "'")
