@@ -13,7 +13,7 @@ from engines.contract.suggestions_file import SuggestionsFile
 from engines.contract.transform_file import TransformFile
 from workstation.controllers.run_headers import RunHeader, read_header
 from workstation.controllers.runs_controller import model_in_use
-from workstation.project.importers.transform_files import newest_imported
+from workstation.project.imported_transforms import newest_imported
 from workstation.project.project import Project
 from workstation.views.protocols import MethodRow
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from pathlib import Path
 
 from engines.contract.errors import InputError, WorkstationError
@@ -90,10 +91,15 @@ class TransformFiles:
             model=summary.model if is_fitted else "homography",
             method=_FITTED if is_fitted else registration.summary.method,
             inliers=summary.num_used if is_fitted else None,
+            rmse_px=self._rmse_px() if is_fitted else None,
             fixed_sha256=fixed.sha256,
             moving_sha256=moving.sha256,
             software="annotation-training-workstation",
         )
+
+    def _rmse_px(self) -> float | None:
+        squares = [row.fit_px**2 for row in self._pairs.pair_fit.rows if row.fit_px is not None]
+        return math.sqrt(sum(squares) / len(squares)) if squares else None
 
     def _on_written(self, path: Path) -> None:
         kept = Message("It is in {folder}.", {"folder": str(path.parent)})

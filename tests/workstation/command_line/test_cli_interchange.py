@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -95,3 +97,11 @@ def test_an_unknown_file_is_named(cli, annotated, tmp_path):
     refused = cli("import", annotated[0], path)
     assert refused.code == 2
     assert "a.mat is no MATLAB file" in refused.err
+
+
+def test_listing_the_formats_loads_no_imaging():
+    code = (
+        "import sys, workstation.cli; print([name for name in ('cv2', 'SimpleITK') if name in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"

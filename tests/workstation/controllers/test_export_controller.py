@@ -17,7 +17,7 @@ from engines.imaging.transform_formats import read_transform
 from workstation.controllers.export_controller import ExportController, export_choices, free_place
 from workstation.controllers.transform_files import TransformFiles
 from workstation.controllers.workbench import Workbench
-from workstation.project.importers.transform_files import newest_imported
+from workstation.project.imported_transforms import newest_imported
 from workstation.project.project import Project
 from workstation.views.export_protocols import ExportRequest, KeypointRequest
 from workstation.views.protocols import Card, FitSummary
@@ -103,7 +103,7 @@ def pairs(bench: Workbench) -> Pairs:
         link=AFFINE,
         item=bench.project.items.get("pair_a"),
         registration=registration,
-        pair_fit=SimpleNamespace(summary=FitSummary("affine", 6, 6)),
+        pair_fit=SimpleNamespace(summary=FitSummary("affine", 6, 6), rows=()),
         reloaded=reloaded,
     )
 

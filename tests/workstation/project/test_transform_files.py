@@ -13,11 +13,11 @@ from engines.imaging.transform_fits import fit_transform
 from engines.imaging.transform_formats import TransformDescription, write_transform
 from engines.imaging.transform_formats.itk import write_itk
 from workstation.project.exporters import export
+from workstation.project.imported_transforms import newest_imported
 from workstation.project.importers.item_names import UnclearItemError
 from workstation.project.importers.transform_files import (
     import_transform,
     is_transform_file,
-    newest_imported,
 )
 from workstation.project.project import Project
 

@@ -18,7 +18,7 @@ from engines.imaging.transform_formats import (
     write_transform,
 )
 from workstation.project.exporters.export_format import ExportFormat, ExportResult, refuse_existing
-from workstation.project.importers.transform_files import newest_imported
+from workstation.project.imported_transforms import newest_imported
 from workstation.project.items import Item
 from workstation.project.project import Project
 

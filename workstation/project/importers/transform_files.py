@@ -1,28 +1,22 @@
-"""Transforms from other programs: checked, and kept as ``transforms/<item>/<time>.json`` in the project.
-
-They stand beside the registrations that runs made; the newest counts. Nothing is replaced.
-"""
+"""Transforms from other programs: checked, then kept; see `imported_transforms`."""
 
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
-from engines.contract.errors import GeometryError, PreconditionError, ProjectError, WorkstationError
+from engines.contract.errors import GeometryError, PreconditionError, ProjectError
 from engines.contract.geometry import FloatArray, Size
 from engines.contract.transform_file import TransformFile
 from engines.imaging.point_transform import PointTransform
 from workstation.project.annotations import SIDES
+from workstation.project.imported_transforms import IMPORTED, keep_imported
 from workstation.project.importers.item_names import ItemNames
 from workstation.project.items import Item, ItemFile
 from workstation.project.project import Project
 
-IMPORTED = "imported"
-"""Method of a transform that came from a file."""
-_FOLDER = "transforms"
 _FIT_NODES = 12
 _SAME_PX = 0.05
 _ITK_SUFFIXES = (".tfm", ".h5", ".hdf5")
@@ -91,11 +85,8 @@ def import_transform(project: Project, path: Path, item_id: str | None = None) -
         fixed_sha256=fixed.sha256,
         moving_sha256=moving.sha256,
     )
-    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
-    kept = project.folder / _FOLDER / item_id / f"{stamp}.json"
     try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        content.write(kept)
+        return keep_imported(project, item_id, content)
     except OSError as error:
         raise ProjectError(
             "The transform was not kept in {folder}: {reason}.",
@@ -103,17 +94,6 @@ def import_transform(project: Project, path: Path, item_id: str | None = None) -
             folder=project.folder,
             reason=error.strerror or str(error),
         ) from error
-    return kept
-
-
-def newest_imported(project: Project, item_id: str) -> tuple[float, TransformFile] | None:
-    """Return the newest imported transform of an item and its time in seconds, or None."""
-    for file in sorted((project.folder / _FOLDER / item_id).glob("*.json"), reverse=True):
-        try:
-            return file.stat().st_mtime, TransformFile.read(file)
-        except (OSError, WorkstationError):
-            continue  # damaged since: the one before it counts
-    return None
 
 
 def _as_matrix(fixed_from_moving: PointTransform, fixed_size: Size) -> FloatArray | None:
