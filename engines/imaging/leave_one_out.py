@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engines.contract.errors import GeometryError
-from engines.contract.geometry import FloatArray, apply_homography, compose, invert
+from engines.contract.geometry import FloatArray, compose, invert
 from engines.imaging.point_pairs import (
     MODEL_NAMES,
     SMALLEST_NUM_POINTS,
@@ -32,7 +32,8 @@ _FULL_LEVERAGE = 1.0 - 1e-9
 _MANY_PAIRS = 24
 """Homographies of fewer pairs change too much without one of them for a few steps to find."""
 _STEPS = 4
-_SMALL_STEP = 1e-9
+_SMALL_STEP = 1e-6
+"""In scaled parameters: the step after it is smaller by orders, and moves no point by a visible amount."""
 
 Fit = tuple[PointTransform, FloatArray]
 
@@ -128,13 +129,14 @@ def _homographies_without_one(inner: FloatArray, pairs: ScaledPairs) -> FloatArr
         normal = np.zeros((num_pairs, 8, 8))
         right = np.zeros((num_pairs, 8))
         for axis in (0, 1):
+            # Each axis depends on five of the eight parameters.
+            own_parameters = np.array([3 * axis, 3 * axis + 1, 3 * axis + 2, 6, 7])
             mapped = lifted[:, :, axis] * weight
-            slopes = np.zeros((num_pairs, num_pairs, 8))
-            slopes[:, :, 3 * axis : 3 * axis + 3] = scaled
-            slopes[:, :, 6:] = -mapped[:, :, None] * scaled[:, :, :2]
+            slopes = np.concatenate([scaled, -mapped[:, :, None] * scaled[:, :, :2]], axis=2)
             miss = np.where(weight == 0.0, 0.0, pairs.points_out[:, axis] - mapped)
-            normal += slopes.transpose(0, 2, 1) @ slopes
-            right += (slopes.transpose(0, 2, 1) @ miss[:, :, None])[:, :, 0]
+            turned = slopes.transpose(0, 2, 1)
+            normal[:, own_parameters[:, None], own_parameters] += turned @ slopes
+            right[:, own_parameters] += (turned @ miss[:, :, None])[:, :, 0]
         try:
             step = np.linalg.solve(normal, right[:, :, None])[:, :, 0]
         except np.linalg.LinAlgError:
@@ -143,8 +145,9 @@ def _homographies_without_one(inner: FloatArray, pairs: ScaledPairs) -> FloatArr
         moved = np.abs(step).max(axis=1)
         if moved.max() < _SMALL_STEP:
             break
-    mapped = np.stack([apply_homography(matrices[k], pairs.points_in[k : k + 1])[0] for k in own])
-    return np.where(moved < np.sqrt(_SMALL_STEP), _distances(mapped - pairs.points_out), np.nan)
+    lifted = np.einsum("nij,nj->ni", matrices, homogeneous)
+    mapped = lifted[:, :2] / lifted[:, 2:]
+    return np.where(moved < 10 * _SMALL_STEP, _distances(mapped - pairs.points_out), np.nan)
 
 
 def _leverage(design: FloatArray) -> FloatArray:
