@@ -65,10 +65,19 @@ class _Job(QRunnable):
             result = self._work()
         except Exception as caught:  # noqa: BLE001 - handed on, raised again on the UI thread
             error = caught
+        finally:
+            # PySide keeps a job for ever; what it worked on, images for example, it must not keep.
+            self._work = _nothing
         try:
             self._answers.arrived.emit(self, result, error)
         except RuntimeError:
             _LOG.debug("The window closed before %s answered.", self.channel)
+
+    def take(self) -> tuple[Callable[[Any], None], Callable[[BaseException], None] | None]:
+        """Return `done` and `failed`, and keep them no longer."""
+        taken = self.done, self.failed
+        self.done, self.failed = _ignore, None
+        return taken
 
 
 class Background(QObject):
@@ -97,6 +106,8 @@ class Background(QObject):
         work: Callable[[], Any],
         done: Callable[[Any], None],
         failed: Callable[[BaseException], None] | None = None,
+        *,
+        is_urgent: bool = False,
     ) -> None:
         """Run `work` on a thread, then `done` with its result on the UI thread.
 
@@ -106,11 +117,13 @@ class Background(QObject):
             A newer job of the same channel makes the answer of this one worthless.
         failed : callable or None
             Takes a `WorkstationError`; without it, and for every other error, the exception hook does.
+        is_urgent : bool
+            Somebody waits in front of an empty pane: before everything that has not begun.
         """
         generation = self._generations[channel] = self._generations.get(channel, 0) + 1
         job = _Job(self._answers, channel, generation, work, done, failed)
         self._jobs.add(job)
-        self._pool.start(job)
+        self._pool.start(job, int(is_urgent))
 
     def drop(self, channel: str) -> None:
         """Make the answers of a channel worthless."""
@@ -135,11 +148,20 @@ class Background(QObject):
 
     def _on_arrived(self, job: _Job, result: Any, error: BaseException | None) -> None:
         self._jobs.discard(job)
+        done, failed = job.take()
         if self._is_closed or self._generations.get(job.channel) != job.generation:
             return
         if error is None:
-            job.done(result)
-        elif job.failed is not None and isinstance(error, WorkstationError):
-            job.failed(error)
+            done(result)
+        elif failed is not None and isinstance(error, WorkstationError):
+            failed(error)
         else:
             raise error
+
+
+def _nothing() -> None:
+    return
+
+
+def _ignore(_result: Any) -> None:
+    return

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from engines.contract.errors import WorkstationError
 from engines.imaging.enhancement import (
@@ -40,6 +40,7 @@ from workstation.views.protocols import Card, PairRow
 
 _LOG = logging.getLogger(__name__)
 _MOST_VESSEL_MAPS = 8
+_EYES_AFTER_MS = 1500
 _SETTING = "display.{item}"
 
 
@@ -83,6 +84,11 @@ class DisplayController(QObject):
         self._is_of_registration = False
         self._maps: OrderedDict[str, npt.NDArray[np.float32]] = OrderedDict()
         self._eyes: dict[str, str] = {}
+        # Who walks through the items is not kept waiting by what nobody asked for.
+        self._eye_timer = QTimer(self)
+        self._eye_timer.setSingleShot(True)
+        self._eye_timer.setInterval(_EYES_AFTER_MS)
+        self._eye_timer.timeout.connect(self._look_for_eyes)
 
     # -- what is shown -------------------------------------------------------------------------------
 
@@ -203,9 +209,9 @@ class DisplayController(QObject):
             self._work[side].drop()
             if image is not None:
                 self._show_side(side)
-                self._look_for_eye(side)
             else:
                 self._view.show_display(side, display)
+        self._eye_timer.start()
 
     def _show_side(self, side: str) -> None:
         state = self._sides[side]
@@ -259,6 +265,11 @@ class DisplayController(QObject):
 
         self._with_vessels(side, "display.vessels", show)
 
+    def _look_for_eyes(self) -> None:
+        for side in SIDES:
+            if self._sides[side].image is not None:
+                self._look_for_eye(side)
+
     def _look_for_eye(self, side: str) -> None:
         """Look at the image itself only where there is something to compare with."""
         state = self._sides[side]
@@ -267,6 +278,7 @@ class DisplayController(QObject):
             return
         if key in self._eyes:
             state.seen = self._eyes[key]
+            self._show_facts()
             return
 
         def show(strength: npt.NDArray[np.float32]) -> None:

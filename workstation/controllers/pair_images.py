@@ -102,6 +102,7 @@ class ImageReader(QObject):
             ),
             done,
             failed,
+            is_urgent=True,
         )
 
     def drop(self) -> None:

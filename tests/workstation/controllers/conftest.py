@@ -20,6 +20,7 @@ def prompt_bench(qapp: QCoreApplication, monkeypatch: pytest.MonkeyPatch) -> Ite
         work: Callable[[], Any],
         done: Callable[[Any], None],
         failed: Callable[[BaseException], None] | None = None,
+        **_how: object,
     ) -> None:
         try:
             result = work()

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -87,3 +89,30 @@ def test_token_is_cancelled_once_asked() -> None:
     assert not token.is_cancelled()
     token.cancel()
     assert token.is_cancelled()
+
+
+class _Large:
+    """Stands for an image."""
+
+
+def test_nothing_of_a_job_is_kept_after_its_answer(background: Background, qtbot) -> None:
+    given, made, seen = _Large(), _Large(), []
+    kept = [weakref.ref(given), weakref.ref(made)]
+    results = [made]
+    background.submit("a", lambda thing=given: results.pop(), lambda _answer, thing=given: seen.append(1))
+    del given, made
+    qtbot.waitUntil(lambda: bool(seen))
+    gc.collect()
+    assert [reference() for reference in kept] == [None, None]
+
+
+def test_what_is_urgent_begins_before_what_waits(qapp, qtbot) -> None:
+    background = Background(num_threads=1)
+    gate, order = threading.Event(), []
+    background.submit("first", lambda: gate.wait(5), lambda _answer: None)
+    background.submit("later", lambda: order.append("later"), lambda _answer: None)
+    background.submit("images", lambda: order.append("images"), lambda _answer: None, is_urgent=True)
+    gate.set()
+    qtbot.waitUntil(lambda: len(order) == 2)
+    background.close()
+    assert order == ["images", "later"]
