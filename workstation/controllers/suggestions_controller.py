@@ -77,6 +77,7 @@ class SuggestionsController(QObject):
         self._asked: set[str] = set()
         self._sources: dict[str, PropagationSource] = {}
         self._note = NOTHING
+        self._shown: SuggestionSummary | None = None
         self.threshold = DEFAULT_THRESHOLD
         registration.ended.connect(self._on_run_ended)
 
@@ -105,9 +106,10 @@ class SuggestionsController(QObject):
     def show(self) -> None:
         """Show how the suggestions stand."""
         is_asking = self._item is not None and self._item.id in self._asked
-        self._view.show_suggestions(
-            SuggestionSummary(self.num_left, self.num_sure, self.threshold, is_asking, self._note)
-        )
+        summary = SuggestionSummary(self.num_left, self.num_sure, self.threshold, is_asking, self._note)
+        if summary != self._shown:
+            self._shown = summary
+            self._view.show_suggestions(summary)
 
     def set_threshold(self, threshold: float) -> None:
         """Accept from another score on when all are accepted."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
-from PySide6.QtWidgets import QApplication, QMainWindow, QToolButton
+from PySide6.QtWidgets import QApplication, QMainWindow, QToolButton, QWidget
 
 from engines.contract.messages import Message
 from workstation.actions.application import APPLICATION_ACTIONS
@@ -21,13 +23,15 @@ def registry(qtbot) -> ActionRegistry:
 
 
 @pytest.fixture
-def bar(registry: ActionRegistry, qtbot) -> SuggestionBar:
-    made = SuggestionBar(registry)
-    qtbot.addWidget(made)
+def bar(registry: ActionRegistry, qtbot) -> Iterator[SuggestionBar]:
+    parent = QWidget()
+    qtbot.addWidget(parent)
+    made = SuggestionBar(registry, parent)
     made.resize(1400, made.sizeHint().height())
-    made.show()
-    qtbot.waitExposed(made)
-    return made
+    parent.show()
+    qtbot.waitExposed(parent)
+    yield made
+    parent.close()
 
 
 def test_it_counts_what_is_left_and_offers_answers_only_then(bar: SuggestionBar) -> None:
