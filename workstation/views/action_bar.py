@@ -17,6 +17,42 @@ _MARGIN_PX = 8
 _ICON = QSize(16, 16)
 
 
+class BarButton(QToolButton):
+    """Follows an action without holding it: its keys stay with the widgets they were given to.
+
+    A button that holds an action is one of the places where its keys work; with Tab among them, the focus
+    would never leave it.
+    """
+
+    def __init__(self, action: QAction, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.action = action
+        self.setProperty("role", "flat")
+        self.setIconSize(_ICON)
+        # A click leaves the focus, and with it the keys, in the canvas.
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setCheckable(action.isCheckable())
+        self.clicked.connect(self._on_clicked)
+        action.changed.connect(self.follow)
+        self.follow()
+
+    def follow(self) -> None:
+        """Look as the action does."""
+        action = self.action
+        self.setText(action.iconText())
+        self.setIcon(action.icon())
+        self.setToolTip(action.toolTip())
+        self.setStatusTip(action.statusTip())
+        self.setAccessibleName(action.iconText())
+        self.setEnabled(action.isEnabled())
+        self.setChecked(action.isChecked())
+
+    def _on_clicked(self) -> None:
+        self.action.trigger()
+        # An action that is checked already may have said no.
+        self.follow()
+
+
 class ActionBar(QFrame):
     """Above a pane; it fits itself into any width.
 
@@ -33,11 +69,11 @@ class ActionBar(QFrame):
         row = QHBoxLayout(self)
         row.setContentsMargins(_MARGIN_PX, 4, _MARGIN_PX, 4)
         row.setSpacing(0)
-        self.buttons: list[QToolButton] = []
+        self.buttons: list[BarButton] = []
         self._gaps: list[int] = []
         for group in groups:
             for number, action in enumerate(group):
-                button = self._button(action)
+                button = BarButton(action, self)
                 self._gaps.append(_GROUP_GAP_PX if number == 0 and self.buttons else _GAP_PX)
                 row.addSpacing(self._gaps[-1] if self.buttons else 0)
                 row.addWidget(button)
@@ -76,17 +112,8 @@ class ActionBar(QFrame):
             self.more.setIcon(icon("more", current_theme()))
             self._fit_later()
 
-    def _button(self, action: QAction) -> QToolButton:
-        button = QToolButton(self)
-        button.setProperty("role", "flat")
-        button.setDefaultAction(action)
-        button.setIconSize(_ICON)
-        # A click leaves the focus, and with it the keys, in the canvas.
-        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        return button
-
     def _fit_later(self) -> None:
-        said = [(button.defaultAction().iconText(), button.icon().isNull()) for button in self.buttons]
+        said = [(button.action.iconText(), button.icon().isNull()) for button in self.buttons]
         if said != self._said:
             self._said = said
             self._later.start()
@@ -106,7 +133,7 @@ class ActionBar(QFrame):
             button.setVisible(button not in hidden)
         self.more.setVisible(bool(hidden))
         self.more.menu().clear()
-        self.more.menu().addActions([button.defaultAction() for button in hidden])
+        self.more.menu().addActions([button.action for button in hidden])
 
     def _set_style(self, style: Qt.ToolButtonStyle) -> None:
         for button in self.buttons:

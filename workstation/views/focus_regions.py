@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 
 import shiboken6
 from PySide6.QtCore import QObject, Qt
-from PySide6.QtWidgets import QApplication, QFrame, QSplitter, QWidget
+from PySide6.QtWidgets import QApplication, QFrame, QScrollArea, QSplitter, QWidget
 
+_MAIN_SHARE = 0.4
 _MAX_LAST = 40
 """So many widgets are remembered as those that had the focus last."""
 
@@ -50,7 +51,8 @@ class FocusRegions(QObject):
         first = 0 if offset > 0 else -1
         region = regions[first if here is None else (here + offset) % len(regions)]
         candidates = focusable(region)
-        target = next((last for last in reversed(self._last) if last in candidates), candidates[0])
+        known = (last for last in reversed(self._last) if shiboken6.isValid(last) and last in candidates)
+        target = next(known, None) or _main(region, candidates)
         target.setFocus(Qt.FocusReason.TabFocusReason)
         return target
 
@@ -101,21 +103,34 @@ def focusable(region: QWidget) -> list[QWidget]:
     return found
 
 
+def _main(region: QWidget, candidates: Sequence[QWidget]) -> QWidget:
+    """Return what a part is about, a canvas or a list, where one fills it; else what comes first."""
+    areas = [0 if isinstance(one, QScrollArea) else one.width() * one.height() for one in candidates]
+    largest = max(areas)
+    is_main = largest >= _MAIN_SHARE * region.width() * region.height()
+    return candidates[areas.index(largest)] if is_main else candidates[0]
+
+
 def _panes(part: QWidget) -> list[QWidget]:
     """Return the outermost parts between which a person can move a splitter, and what is beside them."""
-    splitters = [splitter for splitter in part.findChildren(QSplitter) if splitter.isVisible()]
-    outer = [one for one in splitters if not any(other.isAncestorOf(one) for other in splitters)]
-    if isinstance(part, QSplitter):
+    splitters = [one for one in part.findChildren(QSplitter) if _is_ours(one) and one.isVisible()]
+    outer = [one for one in splitters if not _is_in(one, [other for other in splitters if other is not one])]
+    if _is_ours(part):
         outer = [part]
     if not outer:
         return [part]
     found = []
-    if not isinstance(part, QSplitter):
+    if not _is_ours(part):
         found += [bar for bar in part.findChildren(QFrame, "pane_bar") if not _is_in(bar, outer)]
     for splitter in outer:
         for index in range(splitter.count()):
             found += _panes(splitter.widget(index))
     return found
+
+
+def _is_ours(widget: QWidget) -> bool:
+    """Tell whether a widget is a splitter between parts; a napari viewer is one of another kind."""
+    return type(widget) is QSplitter
 
 
 def _is_in(widget: QWidget, outer: Sequence[QWidget]) -> bool:
@@ -130,7 +145,7 @@ def _bar_of(widget: QWidget | None) -> QFrame | None:
     """Return the bar above the pane of a widget that cannot draw its own focus: a canvas."""
     while widget is not None and not widget.isWindow():
         above = widget.parentWidget()
-        if above is None or isinstance(above, QSplitter):
+        if above is None or _is_ours(above):
             return None
         bars = above.findChildren(QFrame, "pane_bar", Qt.FindChildOption.FindDirectChildrenOnly)
         if bars and widget not in bars:

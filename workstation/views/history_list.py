@@ -56,6 +56,7 @@ class HistoryList(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(self.tr("History"))
         self.resize(*_SIZE_PX)
+        self._shown: tuple[tuple[HistoryRow, ...], bool] | None = None
         self.item_button = QRadioButton(self.tr("This item"), self)
         self.project_button = QRadioButton(self.tr("Whole project"), self)
         self._scopes = QButtonGroup(self)
@@ -117,6 +118,11 @@ class HistoryList(QDialog):
             self.tr("This item: {item}").format(item=item_id) if item_id else self.tr("This item")
         )
         self.item_button.setEnabled(bool(item_id))
+        shown = (tuple(rows), is_whole_project)
+        if shown == self._shown:
+            # Whoever walks the list by keyboard stays where they are.
+            return
+        self._shown = shown
         colours = palette(current_theme())
         top = self.tree.verticalScrollBar().value()
         here = None

@@ -77,7 +77,7 @@ def test_bar_shows_text_where_it_fits_else_icons_else_a_menu(qtbot) -> None:
     assert {button.toolButtonStyle() for button in bar.buttons} == {style.ToolButtonIconOnly}
     assert not bar.more.isVisibleTo(bar)
     bar.resize(160, 34)
-    hidden = [button.defaultAction() for button in bar.buttons if button.isHidden()]
+    hidden = [button.action for button in bar.buttons if button.isHidden()]
     assert 0 < len(hidden) < 8
     assert bar.more.isVisibleTo(bar)
     assert bar.more.menu().actions() == hidden
