@@ -218,6 +218,18 @@ def test_matlab(tmp_path: Path) -> None:
     ]
 
 
+def test_matlab_files_of_version_7_3_are_named_with_a_way_out(tmp_path: Path) -> None:
+    header = b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM"
+    (tmp_path / "a.mat").write_bytes(header + b"\x89HDF\r\n\x1a\n" + bytes(512))
+    with pytest.raises(TableError, match=r"version 7\.3.*-v7"):
+        FORMATS["mmim"].read(tmp_path / "a.mat")
+
+
+def test_text_of_chinese_windows_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes('"血管分叉","true","1","2","3","4"\r\n'.encode("gb18030"))
+    assert pairs_of(tmp_path / "a.csv") == [PointPair("血管分叉", (3.0, 4.0), (1.0, 2.0))]
+
+
 COCO_TWICE = (
     '{"images": [{"id": 1, "file_name": "a.png"}], "categories": [{"id": 1, "keypoints": ["k"]}], '
     '"annotations": [{"image_id": 1, "category_id": 1, "keypoints": [1, 2, 2]}, '
