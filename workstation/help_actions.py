@@ -86,7 +86,7 @@ class HelpActions(QObject):
     def _carry_out(self, step: str) -> None:
         """Go where a step is done, and do what a button can do of it."""
         does: dict[str, Callable[[], None]] = {
-            "import": self._window.actions_.action("project.import").trigger,
+            "import": self._window.actions_.action("project.import_folder").trigger,
             "place": lambda: self._on_pair("pairs.add"),
             "train": self._train,
             "register": lambda: self._on_pair("pairs.register"),

@@ -120,7 +120,7 @@ def without_items(actions: ActionRegistry) -> EmptyState:
     """Return what a list of items says in a project without any."""
     return EmptyState(
         QCoreApplication.translate("EmptyState", "Drop a folder or a table of images here."),
-        primary=actions.action("project.import"),
+        primary=actions.action("project.import_folder"),
         links=[actions.action("project.sample")],
         is_compact=True,
     )
