@@ -29,9 +29,22 @@ STATES: dict[str, str] = {
 }
 
 
+_NOT_IN_FIXED = QT_TRANSLATE_NOOP("KeypointTable", "✕ not visible (fixed)")
+_NOT_IN_MOVING = QT_TRANSLATE_NOOP("KeypointTable", "✕ not visible (moving)")
+
+
 def state_text(state: str) -> str:
     """Return a state for a person, with its shape before the word."""
     return table_text(STATES.get(state, state))
+
+
+def _unseen_side(row: PairRow) -> str:
+    """Return in which image a pair is not visible; empty for every other state."""
+    if row.state != "not_visible":
+        return ""
+    if row.moving_xy is None and row.fixed_xy is not None:
+        return table_text(_NOT_IN_MOVING)
+    return table_text(_NOT_IN_FIXED) if row.fixed_xy is None and row.moving_xy is not None else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +121,7 @@ COLUMNS: tuple[Column, ...] = (
         "state",
         QT_TRANSLATE_NOOP("KeypointTable", "State"),
         QT_TRANSLATE_NOOP("KeypointTable", "Only placed pairs with both points are used."),
-        lambda row: state_text(row.state),
+        lambda row: _unseen_side(row) or state_text(row.state),
     ),
     _place("fixed", QT_TRANSLATE_NOOP("KeypointTable", "Fixed x, y [px]")),
     _place("moving", QT_TRANSLATE_NOOP("KeypointTable", "Moving x, y [px]")),

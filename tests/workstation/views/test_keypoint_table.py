@@ -274,3 +274,12 @@ def test_sentence_takes_the_place_of_an_empty_table(panel: KeypointPanel) -> Non
     panel.show_rows(ROWS, "")
     assert not panel.no_pairs.isVisible()
     assert panel.table.isVisible()
+
+
+def test_a_pair_that_is_not_visible_says_where(table: KeypointTable) -> None:
+    seen = PairRow("a", "1", "not_visible", (1, 2), None)
+    table.show_rows([seen, replace(seen, id="b", fixed_xy=None, moving_xy=(1, 2))], "")
+    assert [cell(table, row, "state") for row in range(2)] == [
+        "✕ not visible (moving)",
+        "✕ not visible (fixed)",
+    ]
