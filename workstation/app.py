@@ -70,6 +70,7 @@ def build(settings: Settings, sample_folder: Path | None = None) -> MainWindow:
     """Make the window and what stands behind it."""
     workbench = Workbench()
     workbench.annotator = settings.annotator
+    workbench.is_snapping, workbench.snap_radius_px = settings.is_snapping, settings.snap_radius_px
     window = MainWindow(workbench, settings, sample_folder or default_sample_folder())
     workbench.setParent(window)
     return window

@@ -336,6 +336,8 @@ class MainWindow(QMainWindow):
         """Let go of threads, canvases and project; runs go on by themselves."""
         area = self.geometry()
         self.settings.window = (area.x(), area.y(), area.width(), area.height())
+        self.settings.is_snapping = self.workbench.is_snapping
+        self.settings.snap_radius_px = self.workbench.snap_radius_px
         self.settings.write()
         for screen in self._screens.values():
             screen.close()

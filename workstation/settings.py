@@ -34,6 +34,10 @@ class Settings(BaseModel):
         Folders, newest first.
     window : tuple of int or None
         x, y, width and height in px.
+    is_snapping : bool
+        Whether clicks are drawn to vessel forks.
+    snap_radius_px : float
+        From how far, in pixels of the screen.
     shortcut_preset : str
         Named set of keys.
     shortcuts : dict
@@ -48,6 +52,8 @@ class Settings(BaseModel):
     annotator: str = Field("", max_length=80)
     recent_projects: list[str] = Field(default_factory=list)
     window: tuple[int, int, int, int] | None = None
+    is_snapping: bool = True
+    snap_radius_px: float = Field(14.0, ge=3.0, le=60.0)
     shortcut_preset: str = Field("studio", max_length=40)
     shortcuts: dict[str, Any] = Field(default_factory=dict)
 

@@ -21,7 +21,6 @@ from workstation.views.edit_protocols import PairEditView
 from workstation.views.protocols import Card
 
 _LOG = logging.getLogger(__name__)
-DEFAULT_RADIUS_PX = 14.0
 RADIUS_LIMITS_PX = (3.0, 60.0)
 MASK_ROLES: dict[Side, str] = {"fixed": "vessel_mask", "moving": "moving_vessel_mask"}
 """Where the vessels of a side are drawn; without, they are looked for in the image."""
@@ -39,12 +38,6 @@ class Snapping(QObject):
     workbench : Workbench
     view : PairEditView
 
-    Attributes
-    ----------
-    is_on : bool
-    radius_px : float
-        In pixels of the screen.
-
     Signals
     -------
     changed
@@ -57,17 +50,25 @@ class Snapping(QObject):
         super().__init__(parent)
         self._bench = workbench
         self._view = view
-        self.is_on = True
-        self.radius_px = DEFAULT_RADIUS_PX
         self._item: Item | None = None
         self._images: tuple[Any, Any] = (None, None)
         self._found: dict[tuple[str, str], FloatArray] = {}
+
+    @property
+    def is_on(self) -> bool:
+        """Whether clicks are drawn to forks."""
+        return self._bench.is_snapping
+
+    @property
+    def radius_px(self) -> float:
+        """From how far, in pixels of the screen."""
+        return self._bench.snap_radius_px
 
     # -- what the person does ------------------------------------------------------------------------
 
     def set_on(self, is_on: bool) -> None:
         """Draw clicks to forks, or leave them where they are."""
-        self.is_on = is_on
+        self._bench.is_snapping = is_on
         for side in SIDES:
             self._view.show_snap(side, None)
         self._look()
@@ -76,7 +77,7 @@ class Snapping(QObject):
     def set_radius(self, radius_px: float) -> None:
         """Reach so far, in pixels of the screen."""
         low, high = RADIUS_LIMITS_PX
-        self.radius_px = min(max(radius_px, low), high)
+        self._bench.snap_radius_px = min(max(radius_px, low), high)
         self.show()
 
     def show(self) -> None:

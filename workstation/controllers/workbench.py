@@ -68,6 +68,9 @@ class Workbench(QObject):
         self._item_id = ""
         self.annotator = ""
         """Name under which edits are stored."""
+        self.is_snapping = True
+        self.snap_radius_px = 14.0
+        """Whether clicks are drawn to vessel forks, and from how far, in pixels of the screen."""
 
     @property
     def project(self) -> Project | None:

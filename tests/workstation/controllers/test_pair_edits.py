@@ -178,3 +178,9 @@ def test_a_very_large_image_is_searched_in_a_smaller_copy() -> None:
     levels = tuple(np.zeros((size, size), dtype=np.uint8) for size in (6000, 3000, 1500, 750))
     seen = snapping._at_hand(ImagePyramid((6000, 6000), levels))
     assert seen.shape == (1500, 1500)
+
+
+def test_the_window_remembers_how_far_clicks_snap(controller: PairsController, bench: Workbench) -> None:
+    controller.snapping.set_radius(25.0)
+    controller.snapping.set_on(False)
+    assert (bench.is_snapping, bench.snap_radius_px) == (False, 25.0)
