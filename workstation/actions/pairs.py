@@ -189,7 +189,7 @@ PAIRS_ACTIONS: tuple[ActionSpec, ...] = (
     _pairs(
         "blend",
         QT_TRANSLATE_NOOP("actions", "&Blend"),
-        QT_TRANSLATE_NOOP("actions", "Fixed in green and warped moving in magenta. Tap switches, hold shows."),
+        QT_TRANSLATE_NOOP("actions", "Fixed green, warped moving magenta. Tap switches, hold shows."),
         "B",
         is_checkable=True,
         short=QT_TRANSLATE_NOOP("actions", "Blend"),
@@ -221,7 +221,7 @@ PAIRS_ACTIONS: tuple[ActionSpec, ...] = (
     _pairs(
         "checkerboard",
         QT_TRANSLATE_NOOP("actions", "Checkerboa&rd"),
-        QT_TRANSLATE_NOOP("actions", "Tiles of both by turns; Ctrl+wheel or [ and ] set their size. Tap or hold."),
+        QT_TRANSLATE_NOOP("actions", "Tiles of both by turns; Ctrl+wheel, or [ and ]. Tap or hold."),
         "G",
         is_checkable=True,
         short=QT_TRANSLATE_NOOP("actions", "Checker"),
@@ -243,6 +243,13 @@ PAIRS_ACTIONS: tuple[ActionSpec, ...] = (
         QT_TRANSLATE_NOOP("actions", "Turn the curtain"),
         QT_TRANSLATE_NOOP("actions", "Let the edge of the curtain lie, or stand again."),
         "Shift+R",
+    ),
+    _pairs(
+        "compare",
+        QT_TRANSLATE_NOOP("actions", "C&ompare results"),
+        QT_TRANSLATE_NOOP("actions", "Show every result of this item beside each other, with their errors."),
+        "Ctrl+M",
+        short=QT_TRANSLATE_NOOP("actions", "Compare"),
     ),
     _pairs(
         "reset_view",

@@ -75,6 +75,13 @@ RUNS_ACTIONS: tuple[ActionSpec, ...] = (
     ),
     _of(
         "runs",
+        "compare",
+        QT_TRANSLATE_NOOP("actions", "Co&mpare"),
+        QT_TRANSLATE_NOOP("actions", "Lay what this run registered over the other results of the item."),
+        "Ctrl+M",
+    ),
+    _of(
+        "runs",
         "resume",
         QT_TRANSLATE_NOOP("actions", "&Resume"),
         QT_TRANSLATE_NOOP("actions", "Continue the ended run exactly from its newest checkpoint."),

@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from engines.contract.errors import WorkstationError
 from engines.contract.evaluation import EvaluationReport
-from engines.contract.kinds import Action, RunState, Split
+from engines.contract.kinds import Action, OutputKind, RunState, Split
 from engines.contract.messages import Message
 from engines.contract.panels import PanelFile
 from engines.contract.registry import load_spec
@@ -345,6 +345,15 @@ class RunsController(QObject):
             "runs.discard", lambda: discard(project, folder), self._on_discarded, self._on_refused
         )
 
+    def compare(self) -> None:
+        """Show what the chosen run registered beside the other results of that item."""
+        header = self._header()
+        spec = spec_of(header.pipeline) if header is not None else None
+        item_id = self._compared_item(header, spec) if header is not None and spec is not None else ""
+        if header is not None and item_id:
+            self._workbench.set_item(item_id)
+            self._workbench.request_compare(f"run:{header.run_id}")
+
     def open_folder(self) -> None:
         """Show the folder of the chosen run."""
         header = self._header()
@@ -409,16 +418,15 @@ class RunsController(QObject):
         header = self._header()
         if header is None:
             none = Message("Choose a run first.")
-            return RunVerbs(none, none, none, none, none, none)
+            return RunVerbs(none, none, none, none, none, none, none)
         header = self._current(header)
         spec = spec_of(header.pipeline)
         model = self._model(header.run_id)
         if spec is None:
             missing = Message("The pipeline {key} is not installed here.", {"key": header.pipeline})
             is_over = header.state.is_over
-            return RunVerbs(
-                missing, missing, missing, missing, None if is_over else Message("Stop the run first."), None
-            )
+            discard = None if is_over else Message("Stop the run first.")
+            return RunVerbs(missing, missing, missing, missing, discard, None, missing)
         no_model = self._no_model_reason(header)
         is_over = header.state.is_over
         return RunVerbs(
@@ -427,7 +435,18 @@ class RunsController(QObject):
             resume=self._resume_reason(header, model),
             repeat=None if is_over else Message("The run is under way."),
             discard=None if is_over or header.state is RunState.QUEUED else Message("Stop the run first."),
+            compare=None if self._compared_item(header, spec) else Message("The run registered no item."),
         )
+
+    def _compared_item(self, header: RunHeader, spec: PipelineSpec) -> str:
+        """Return the item of a run's transforms that is looked at: the current one, else the first."""
+        role = next((output.role for output in spec.outputs if output.kind is OutputKind.TRANSFORM), "")
+        if header.action != Action.PREDICT.value or not role:
+            return ""
+        folder = RunFolder(header.folder).outputs_dir / role
+        if (folder / f"{self._workbench.item_id}.json").is_file():
+            return self._workbench.item_id
+        return min((path.stem for path in folder.glob("*.json")), default="")
 
     @staticmethod
     def _no_model_reason(header: RunHeader) -> Message | None:

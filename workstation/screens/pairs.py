@@ -9,7 +9,9 @@ from PySide6.QtCore import QSignalBlocker
 from workstation.actions.pairs import AREA, CANVAS
 from workstation.actions.registry import ActionRegistry
 from workstation.controllers.pairs_controller import PairsController
+from workstation.controllers.table_export import TableExport
 from workstation.controllers.workbench import Workbench
+from workstation.project.annotations import Side
 from workstation.screens import Screen
 from workstation.screens.display_actions import bind_display
 from workstation.screens.mode_actions import bind_modes, bind_turning
@@ -18,6 +20,7 @@ from workstation.views.empty_state import without_pairs
 from workstation.views.overlay_modes import Mode
 from workstation.views.pairs_panel import PairsPanel
 from workstation.views.pairs_screen import PairsScreen
+from workstation.views.table_file_dialog import ask_table_file
 
 PAIR_MODE_VERBS = {
     "blend": Mode.BLEND,
@@ -111,24 +114,22 @@ def _bind(
 
     def no_link() -> str:
         has_link = controller.link is not None
-        return no_images() or ("" if has_link else tr("There is no transform yet: place pairs, or register."))
+        no_transform = tr("There is no transform yet: place pairs, or register.")
+        return no_images() or too_large() or ("" if has_link else no_transform)
+
+    def too_large() -> str:
+        is_large = controller.has_large_image
+        return tr("Images over 100 million pixels can be annotated only.") if is_large else ""
 
     def cannot_register() -> str:
-        return no_images() or (tr("A registration is running.") if controller.is_registering else "")
+        is_running = controller.is_registering
+        return no_images() or too_large() or (tr("A registration is running.") if is_running else "")
 
     def choose_tool(is_adding: bool) -> None:
         actions.action("pairs.add").setChecked(is_adding)
         actions.action("pairs.select").setChecked(not is_adding)
         controller.set_adding(is_adding)
 
-    def escape() -> None:
-        if controller.half:
-            controller.edits.drop_half()
-        else:
-            choose_tool(False)
-
-    lock, snap = actions.action("pairs.lock"), actions.action("pairs.snap")
-    handlers: dict[str, tuple[Callable[[], None], Callable[[], str] | None]] = {
     def ask() -> None:
         # The answers are keys of the canvases.
         view.fixed.native.setFocus()
@@ -138,15 +139,42 @@ def _bind(
         view.fixed.native.setFocus()
         suggestions.look_for_sources(controller.link)
 
+    def escape() -> None:
+        if controller.half:
+            controller.edits.drop_half()
+        else:
+            choose_tool(False)
+
+    cursor: dict[str, tuple[Side, float, float]] = {}
+
+    def remember_cursor(side: Side, x: float, y: float, *_alt: bool) -> None:
+        cursor["at"] = (side, x, y)
+
+    def select_nearest() -> None:
+        # Before the mouse was anywhere, the middle of what is seen stands for it.
+        controller.select_nearest(*cursor.get("at", ("fixed", *view.fixed.centre_xy)))
+
+    def no_shown_pairs() -> str:
+        return "" if centre.table.shown.rowCount() else tr("The table shows no pairs.")
+
+    def export_table() -> None:
+        project = workbench.project
+        if project is not None:
+            asked = ask_table_file(centre, project.folder / f"{workbench.item_id}_pairs.csv")
+            if asked is not None:
+                TableExport(workbench).write(asked[0], centre.table.shown_rows(), may_replace=asked[1])
+
+    lock, snap = actions.action("pairs.lock"), actions.action("pairs.snap")
+    handlers: dict[str, tuple[Callable[[], None], Callable[[], str] | None]] = {
         "add": (lambda: choose_tool(True), no_images),
         "select": (lambda: choose_tool(False), no_images),
         "drop": (escape, None),
         "next": (lambda: controller.step(1, centre.table.order()), no_pairs),
         "previous": (lambda: controller.step(-1, centre.table.order()), no_pairs),
-        "nearest": (select_nearest, no_cursor),
+        "nearest": (select_nearest, no_pairs),
         "worst": (controller.step_worst, no_residuals),
         "worst_previous": (lambda: controller.step_worst(-1), no_residuals),
-        "export_table": (lambda: table_export.ask(centre, centre.table.shown_rows()), no_rows),
+        "export_table": (export_table, no_shown_pairs),
         "exclude": (controller.edits.toggle_excluded, no_pair),
         "delete": (controller.delete, no_selection),
         "not_visible": (controller.edits.toggle_not_visible, no_pair_or_half),
@@ -158,13 +186,15 @@ def _bind(
         "accept_sure": (suggestions.accept_sure, no_sure),
         "reject_all": (suggestions.reject_all, no_suggestions),
         "lock": (lambda: view.set_locked(lock.isChecked()), no_images),
+        "compare": (workbench.request_compare, no_images),
         "reset_view": (view.show_whole, no_images),
         "register": (controller.register, cannot_register),
         "use_registration": (controller.registration.use_anyway, no_images),
     }
     for verb, (triggered, reason) in handlers.items():
         actions.bind(f"pairs.{verb}", triggered, reason)
-    actions.set_scope(CANVAS, view)
+    view.cursorMoved.connect(remember_cursor)
+    actions.set_scope(CANVAS, view.fixed, view.moving)
     actions.set_scope(AREA, view, centre.table)
     bind_modes(actions, "pairs", PAIR_MODE_VERBS, controller.overlay, centre, no_link)
     bind_turning(actions, "pairs", TURNING_VERBS, centre.overlay, no_images)

@@ -28,6 +28,7 @@ def build(workbench: Workbench, actions: ActionRegistry) -> Screen:
     does = {
         "use": controller.use,
         "evaluate": controller.evaluate,
+        "compare": controller.compare,
         "resume": controller.resume,
         "repeat": controller.repeat,
         "open_folder": controller.open_folder,

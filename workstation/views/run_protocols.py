@@ -294,3 +294,4 @@ class RunVerbs:
     repeat: Message | None = None
     discard: Message | None = None
     open_folder: Message | None = None
+    compare: Message | None = None

@@ -28,7 +28,7 @@ from workstation.views.run_list import RunList
 from workstation.views.run_protocols import EvaluationView, RunRow, RunVerbs, RunView
 from workstation.views.run_words import sentence
 
-VERBS = ("use", "evaluate", "resume", "repeat", "open_folder", "discard")
+VERBS = ("use", "evaluate", "compare", "resume", "repeat", "open_folder", "discard")
 _CURVES, _EVALUATION, _DIAGNOSIS = range(3)
 
 
