@@ -22,6 +22,7 @@ from sqlalchemy import select
 # Importing a file of commands makes their kinds known: undo after a restart needs every one of them.
 import workstation.project.commands
 import workstation.project.item_commands
+import workstation.project.label_map_commands
 import workstation.project.suggestion_commands  # noqa: F401
 from engines.contract.errors import ProjectError
 from engines.contract.kinds import Action, Split
@@ -32,6 +33,7 @@ from workstation.project.annotations import KeypointStore
 from workstation.project.emergency import EmergencyFile
 from workstation.project.history import History
 from workstation.project.items import ItemStore, MissingFile
+from workstation.project.label_maps import LabelMapStore
 from workstation.project.manifests import build_manifest
 from workstation.project.runs import RunIndex
 from workstation.project.schema import ProjectRow, SettingRow
@@ -58,7 +60,7 @@ class Project:
         The id stays when the folder moves.
     annotator : str
         Recorded with every edit.
-    items, keypoints, history, splits, runs
+    items, keypoints, label_maps, history, splits, runs
         The parts.
     changed : Signal
         Emits a `Change` after every change, in the thread that made it.
@@ -78,6 +80,7 @@ class Project:
         self.annotator = _user_name()
         self.items = ItemStore(store, folder, self._announce_one)
         self.keypoints = KeypointStore(store, folder / "keypoints")
+        self.label_maps = LabelMapStore(store, folder / "label_maps")
         self.splits = SplitStore(store, folder, self._announce_one)
         self.runs = RunIndex(store, folder, self._announce_one)
         self.history = History(

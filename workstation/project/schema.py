@@ -115,6 +115,28 @@ class PairRow(Base):
     is_deleted: Mapped[bool] = mapped_column(default=False)
 
 
+class LabelMapRow(Base):
+    """A label map of an item: its grid, and the file that holds it up to `base_sequence` of the journal."""
+
+    __tablename__ = "label_maps"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    item_id: Mapped[str] = mapped_column(ForeignKey("items.id"), index=True)
+    name: Mapped[str]
+    state: Mapped[str]
+    annotator: Mapped[str]
+    source: Mapped[str]
+    shape: Mapped[list[int]] = mapped_column(JSON)
+    world_from_voxel: Mapped[list[list[float]]] = mapped_column(JSON)
+    header: Mapped[bytes]
+    file: Mapped[str | None]
+    base_sequence: Mapped[int] = mapped_column(default=0)
+    revision: Mapped[int]
+    created: Mapped[str]
+    changed: Mapped[str]
+    is_deleted: Mapped[bool] = mapped_column(default=False)
+
+
 class CommandRow(Base):
     """One entry of the journal. An undo or redo is an entry too and names its `target`.
 

@@ -31,13 +31,14 @@ JOURNAL_MODE = "WAL"
 Migration = Callable[[Connection], None]
 
 
-def _add_scores_and_image_facts(connection: Connection) -> None:
+def _add_scores_image_facts_and_label_maps(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE keypoint_pairs ADD COLUMN score FLOAT"))
     connection.execute(text("ALTER TABLE files ADD COLUMN spacing_mm FLOAT"))
     connection.execute(text("ALTER TABLE files ADD COLUMN perceptual_hash VARCHAR"))
+    schema.LabelMapRow.__table__.create(connection)  # type: ignore[attr-defined]
 
 
-MIGRATIONS: dict[int, Migration] = {1: _add_scores_and_image_facts}
+MIGRATIONS: dict[int, Migration] = {1: _add_scores_image_facts_and_label_maps}
 """Key n changes a database of version n into version n + 1."""
 
 

@@ -7,10 +7,15 @@ accepts now, or None when there is nothing that such an edit could change.
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable
 from random import Random
 from typing import Any
 
+import numpy as np
+
+from engines.imaging.mask_editing import Paint, stroke
+from engines.imaging.volume import Volume, VolumeGeometry
 from workstation.project.annotations import KeypointPair, PairState
 from workstation.project.commands import (
     AddPair,
@@ -24,6 +29,8 @@ from workstation.project.commands import (
 )
 from workstation.project.history import Command
 from workstation.project.item_commands import EditItem, MergeSubjects, SwapRoles
+from workstation.project.label_map_commands import AddLabelMap, DeleteLabelMap, PaintVoxels, SetLabelMapState
+from workstation.project.label_maps import LabelMap, LabelMapState
 from workstation.project.project import Project
 from workstation.project.suggestion_commands import AcceptSuggestions, RejectSuggestions, SuggestPairs
 
@@ -129,6 +136,37 @@ def swap_roles(_project: Project, rng: Random) -> Command:
     return SwapRoles(rng.choice(ITEMS))
 
 
+def add_label_map(_project: Project, rng: Random) -> Command:
+    grid = VolumeGeometry((5, 4, 3), np.diag([0.7, 0.7, 2.5, 1.0]))
+    volume = Volume(np.zeros(grid.shape, np.uint8), grid)
+    return AddLabelMap.on_grid_of(volume, rng.choice(ITEMS), f"label map {rng.randrange(10**6)}")
+
+
+def label_map(project: Project, rng: Random) -> LabelMap | None:
+    found = project.label_maps.of_item(rng.choice(ITEMS))
+    return rng.choice(found) if found else None
+
+
+def paint_voxels(project: Project, rng: Random) -> Command | None:
+    chosen = label_map(project, rng)
+    if chosen is None:
+        return None
+    voxels = project.label_maps.read(chosen.id)[0].voxels
+    path = [(rng.randrange(5), rng.randrange(4), rng.randrange(3)) for _ in range(2)]
+    change = stroke(voxels, path, np.ones((1, 1, 1), bool), Paint(rng.randrange(400)))
+    return PaintVoxels(chosen.id, change.to_text())
+
+
+def delete_label_map(project: Project, rng: Random) -> Command | None:
+    chosen = label_map(project, rng)
+    return DeleteLabelMap(chosen.id) if chosen is not None else None
+
+
+def set_label_map_state(project: Project, rng: Random) -> Command | None:
+    chosen = label_map(project, rng)
+    return SetLabelMapState(chosen.id, rng.choice(list(LabelMapState))) if chosen is not None else None
+
+
 GENERATORS: dict[str, Generator] = {
     "add_pair": add_pair,
     "place_point": place_point,
@@ -143,6 +181,10 @@ GENERATORS: dict[str, Generator] = {
     "edit_item": edit_item,
     "merge_subjects": merge_subjects,
     "swap_roles": swap_roles,
+    "add_label_map": add_label_map,
+    "paint_voxels": paint_voxels,
+    "delete_label_map": delete_label_map,
+    "set_label_map_state": set_label_map_state,
 }
 
 
@@ -164,7 +206,12 @@ def state_of(project: Project) -> dict[str, Any]:
             [p.id, p.label, p.fixed_xy, p.moving_xy, p.state, p.annotator, p.source, p.score]
             for p in project.keypoints.pairs(item.id)
         ]
-        state[item.id] = [facts, sorted(points)]
+        label_maps = [
+            [found.id, found.name, found.state, zlib.crc32(np.ascontiguousarray(voxels).tobytes())]
+            for found in project.label_maps.of_item(item.id)
+            for voxels in [project.label_maps.read(found.id)[0].voxels.astype(np.uint16)]
+        ]
+        state[item.id] = [facts, sorted(points), sorted(label_maps)]
     plain = json.loads(json.dumps(state))
     assert isinstance(plain, dict)
     return plain

@@ -191,7 +191,12 @@ def test_a_project_of_the_first_schema_opens_and_its_edits_can_be_undone(project
     stored = project.history.execute(AddPair("a", (3.0, 4.0), (5.0, 6.0)))
     project.close()
     with sqlite3.connect(project.folder / "project.db") as database:
-        for table, column in (("keypoint_pairs", "score"), ("files", "spacing_mm"), ("files", "perceptual_hash")):
+        database.execute("DROP TABLE label_maps")
+        for table, column in (
+            ("keypoint_pairs", "score"),
+            ("files", "spacing_mm"),
+            ("files", "perceptual_hash"),
+        ):
             database.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
         # The journal of the first program knew no score.
         for side in ("before", "after"):
