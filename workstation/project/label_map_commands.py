@@ -154,7 +154,7 @@ class PaintVoxels(Command):
                 "A change of {found} voxels does not fit the label map '{name}' of {expected}.",
                 found=shape_text(changes.shape),
                 name=row.name,
-                expected=shape_text(tuple(row.shape)),
+                expected=shape_text(row.shape),
             )
         if self.revision is not None and row.revision != self.revision:
             raise InputError(

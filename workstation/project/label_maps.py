@@ -19,7 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
 from engines.contract.errors import PreconditionError, UnknownKeyError
-from engines.imaging.volume import Shape, Volume, VolumeGeometry
+from engines.imaging.volume import Volume, VolumeGeometry
 from engines.imaging.volume_files import read_label_map, write_volume
 from engines.imaging.voxel_changes import VoxelChanges
 from workstation.project.schema import CommandRow, LabelMapRow
@@ -257,6 +257,6 @@ def _changes(session: Session, row: LabelMapRow, after: int) -> Sequence[tuple[i
     return found
 
 
-def shape_text(shape: Shape) -> str:
+def shape_text(shape: Sequence[int]) -> str:
     """Return the size of a grid for people."""
     return " x ".join(map(str, shape))
