@@ -6,9 +6,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from workstation.translation import translate_message
 from workstation.viewers.canvas import ImageCanvas
-from workstation.views.display_bar import DisplayButton
+from workstation.views.display_bar import DisplayButton, warning_text
 from workstation.views.display_protocols import SideFacts
 
 
@@ -65,8 +64,8 @@ class Pane(QWidget):
         self.laterality.setText(facts.laterality)
         self.laterality.setToolTip(self._eye(facts.laterality))
         self.laterality.setVisible(bool(facts.laterality))
-        warning = translate_message(facts.warning)
-        self.warning.setText(f"⚠ {warning}" if warning else "")
+        warning = warning_text(facts)
+        self.warning.setText(warning)
         self.warning.setVisible(bool(warning))
         self.display.show_facts(facts)
 

@@ -22,10 +22,17 @@ from PySide6.QtWidgets import (
     QWidgetAction,
 )
 
+from workstation.translation import translate_message
 from workstation.views.display_protocols import SideDisplay, SideFacts, Window
 
 _FIELD_WIDTH_PX = 84
 _LARGEST_VALUE = 1e9
+
+
+def warning_text(facts: SideFacts) -> str:
+    """Return why the orientation of an image may be wrong, with its sign; empty when nothing speaks for it."""
+    warning = translate_message(facts.warning)
+    return f"⚠ {warning}" if warning else ""
 
 
 class DisplayForm(QFrame):

@@ -12,9 +12,12 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from engines.contract.geometry import apply_homography
+from engines.contract.messages import Message
 from engines.imaging.point_transform import ProjectiveTransform
 from workstation.viewers.canvas import ImageCanvas
 from workstation.viewers.pair_view import PairView, Tool
+from workstation.viewers.scale_bar import Scale
+from workstation.views.display_protocols import SideDisplay, SideFacts
 from workstation.views.protocols import PairRow
 
 FIXED_FROM_MOVING = np.array([[1.5, 0.1, 12.0], [-0.1, 1.5, 7.0], [0.0, 0.0, 1.0]])
@@ -47,6 +50,8 @@ def view(shared_view: PairView, qtbot) -> PairView:
     rng = np.random.default_rng(0)
     shared_view.tool = Tool.SELECT
     shared_view.is_locked = True
+    for side in ("fixed", "moving"):
+        shared_view.show_facts(side, SideFacts())
     shared_view.show_images(
         rng.integers(0, 255, (240, 300), dtype=np.uint8), rng.integers(0, 255, (160, 200, 3), dtype=np.uint8)
     )
@@ -237,3 +242,137 @@ def test_states_are_drawn_in_different_shapes(view: PairView) -> None:
     shapes = [drawn(state) for state in ("placed", "half", "predicted", "excluded", "not_visible")]
     for index, first in enumerate(shapes):
         assert all(not np.array_equal(first, second) for second in shapes[index + 1 :])
+
+
+RIGHT = Qt.MouseButton.RightButton
+
+
+def right_event(canvas: ImageCanvas, kind: QEvent.Type, place: QPoint) -> None:
+    held = Qt.MouseButton.NoButton if kind == QEvent.Type.MouseButtonRelease else RIGHT
+    button = Qt.MouseButton.NoButton if kind == QEvent.Type.MouseMove else RIGHT
+    event = QMouseEvent(
+        kind,
+        QPointF(place),
+        QPointF(canvas.native.mapToGlobal(place)),
+        button,
+        held,
+        Qt.KeyboardModifier.NoModifier,
+    )
+    QApplication.sendEvent(canvas.native, event)
+
+
+def test_right_drag_changes_brightness_and_not_the_view(view: PairView) -> None:
+    dragged, dropped, automatic = [], [], []
+    view.windowDragged.connect(lambda *step: dragged.append(step))
+    view.windowDropped.connect(dropped.append)
+    view.autoWindowWanted.connect(automatic.append)
+    before = (*view.fixed.centre_xy, view.fixed.zoom)
+    start = at(view.fixed, (100.0, 80.0))
+    right_event(view.fixed, QEvent.Type.MouseButtonPress, start)
+    for offset in (2, 20, 45):
+        right_event(view.fixed, QEvent.Type.MouseMove, start + QPoint(offset, -offset))
+    right_event(view.fixed, QEvent.Type.MouseButtonRelease, start + QPoint(45, -45))
+    assert sum(right for _, right, _ in dragged) == pytest.approx(45)
+    assert sum(down for _, _, down in dragged) == pytest.approx(-45)
+    assert dropped == ["fixed"]
+    assert (*view.fixed.centre_xy, view.fixed.zoom) == before
+    right_event(view.fixed, QEvent.Type.MouseButtonPress, start)
+    right_event(view.fixed, QEvent.Type.MouseButtonRelease, start)
+    right_event(view.fixed, QEvent.Type.MouseButtonDblClick, start)
+    right_event(view.fixed, QEvent.Type.MouseButtonRelease, start)
+    assert automatic == ["fixed"]
+    assert dropped == ["fixed"]
+
+
+def test_alt_is_passed_on_with_a_click(view: PairView) -> None:
+    view.tool = Tool.ADD
+    added: list[tuple] = []
+    view.pointAdded.connect(lambda *point: added.append(point))
+    QTest.mouseClick(view.fixed.native, LEFT, Qt.KeyboardModifier.AltModifier, at(view.fixed, (100.0, 80.0)))
+    assert added[0][3] is True
+
+
+def pairs_off_by(error_px: float) -> list[PairRow]:
+    moving = [(20.0, 20.0), (180.0, 20.0), (20.0, 140.0), (180.0, 140.0), (100.0, 80.0)]
+    fixed = apply_homography(FIXED_FROM_MOVING, moving)
+    return [
+        PairRow(str(n), str(n), "placed", tuple(there), here, fit_px=0.0, loo_px=error_px)
+        for n, (here, there) in enumerate(zip(moving, fixed, strict=True))
+    ]
+
+
+def test_ghost_has_the_uncertainty_of_the_pairs_around_in_its_own_pixels(view: PairView) -> None:
+    view.show_rows(pairs_off_by(3.0), "")
+    QTest.mouseMove(view.moving.native, at(view.moving, (100.0, 80.0)))
+    in_fixed = view.fixed.overlay.ghost
+    assert in_fixed.radius_px == pytest.approx(3.0, rel=0.05)
+    assert view.moving.overlay.ghost is None
+    QTest.mouseMove(view.fixed.native, at(view.fixed, in_fixed.xy))
+    scale = np.sqrt(np.linalg.det(FIXED_FROM_MOVING[:2, :2]))
+    assert view.moving.overlay.ghost.radius_px == pytest.approx(3.0 / scale, rel=0.05)
+
+
+def test_ghost_through_the_sizes_is_a_guess_without_a_circle(view: PairView) -> None:
+    view.set_link(None, SIZES)
+    view.show_rows(pairs_off_by(3.0), "")
+    QTest.mouseMove(view.moving.native, at(view.moving, (100.0, 80.0)))
+    assert view.fixed.overlay.ghost.is_guess
+    assert view.fixed.overlay.ghost.radius_px is None
+    view.set_locked(False)
+    QTest.mouseMove(view.moving.native, at(view.moving, (90.0, 70.0)))
+    assert view.fixed.overlay.ghost is None
+
+
+def test_the_partner_of_a_half_pair_is_drawn_through_the_transform(view: PairView) -> None:
+    derived = [mark for mark in view.moving.overlay.marks if mark.is_derived]
+    assert [mark.id for mark in derived] == ["b"]
+    assert derived[0].xy == pytest.approx(view.mapped("fixed", (200.0, 150.0)))
+    view.set_link(None, SIZES)
+    assert not [mark for mark in view.moving.overlay.marks if mark.is_derived]
+
+
+def test_scale_of_one_image_follows_from_the_other(view: PairView) -> None:
+    view.show_facts("fixed", SideFacts(spacing_mm=0.01, width_px=300))
+    view.show_facts("moving", SideFacts(width_px=200))
+    assert view.fixed.overlay.scale == Scale(0.01)
+    scale = np.sqrt(np.linalg.det(FIXED_FROM_MOVING[:2, :2]))
+    assert view.moving.overlay.scale.spacing_mm == pytest.approx(0.01 * scale)
+    assert view.moving.overlay.scale.is_derived
+    view.set_link(None, SIZES)
+    assert view.moving.overlay.scale is None
+    view.show_facts("fixed", SideFacts(width_px=300))
+    assert view.fixed.overlay.scale is None
+
+
+def test_eye_and_warning_stand_in_the_pane(view: PairView) -> None:
+    view.show_facts("moving", SideFacts(laterality="OS", warning=Message("Flipped."), width_px=200))
+    pane = view.panes["moving"]
+    assert pane.laterality.text() == "OS"
+    assert pane.laterality.toolTip() == "Left eye"
+    assert "Flipped." in pane.warning.text()
+    assert pane.warning.isVisible()
+    view.show_facts("moving", SideFacts(width_px=200))
+    assert not pane.warning.isVisible()
+    assert not pane.laterality.isVisible()
+
+
+def test_menu_says_what_was_chosen_and_takes_any_number(view: PairView) -> None:
+    chosen, widths = [], []
+    view.displayChosen.connect(lambda *choice: chosen.append(choice))
+    view.widthGiven.connect(lambda *width: widths.append(width))
+    form = view.panes["fixed"].display.form
+    view.show_facts("fixed", SideFacts(width_px=300))
+    view.show_display("fixed", SideDisplay())
+    view.show_window("fixed", (0.0, 255.0), is_changing=False)
+    form.inverted.click()
+    assert chosen[-1] == ("fixed", SideDisplay(is_inverted=True))
+    form.centre.clear()
+    QTest.keyClicks(form.centre, "-350.5")
+    QTest.keyClick(form.centre, Qt.Key.Key_Return)
+    assert chosen[-1][1].window == (-350.5 - 127.5, -350.5 + 127.5)
+    form.millimetres.clear()
+    QTest.keyClicks(form.millimetres, "6.5")
+    QTest.keyClick(form.millimetres, Qt.Key.Key_Return)
+    assert widths == [("fixed", 6.5)]
+    view.show_display("fixed", SideDisplay(has_vessels=True))
+    assert "●" in view.panes["fixed"].display.text()
