@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +18,10 @@ from engines.contract.errors import WorkstationError
 from engines.contract.kinds import Severity, Split
 from engines.contract.messages import Message
 from workstation.controllers.background import CancelToken
-from workstation.controllers.import_rows import finding_rows, import_rows, layout_rows, preview_of
+from workstation.controllers.import_rows import RowCache, finding_rows, layout_rows, preview_of
 from workstation.controllers.project_controller import ProjectController, import_card
 from workstation.controllers.workbench import Workbench
-from workstation.views.import_protocols import ImportView
+from workstation.views.import_protocols import ImportView, LayoutRow
 from workstation.views.protocols import NOTHING, Card
 
 if TYPE_CHECKING:
@@ -78,6 +78,8 @@ class ImportController(QObject):
         self._findings: tuple[ProposalFinding, ...] = ()
         self._num_ready = 0
         self._undone: list[tuple[str, ImportProposal]] = []
+        self._rows: dict[str, RowCache] = {}
+        self._layout_rows: list[LayoutRow] = []
         self._partners: tuple[Path, ...] = ()
         self._work = NOTHING
 
@@ -109,14 +111,14 @@ class ImportController(QObject):
         self.view_wanted.emit()
         cancel = self._cancel = CancelToken()
 
-        def work() -> tuple[ImportProposal, ...]:
+        def work() -> _Prepared:
             from workstation.project.importers.folder_tree import ScanCancelled, scan
             from workstation.project.importers.layouts import recognise
 
             try:
-                return recognise(scan(places, cancel.is_cancelled))
+                return _Prepared.of(recognise(scan(places, cancel.is_cancelled)))
             except ScanCancelled:
-                return ()
+                return _Prepared.of(())
 
         self._begin(_LOOKING)
         names = ", ".join(place.name for place in places[:3])
@@ -140,11 +142,11 @@ class ImportController(QObject):
         if view is not None:
             view.finish()
 
-    def _on_scanned(self, found: tuple[ImportProposal, ...], names: str) -> None:
+    def _on_scanned(self, found: _Prepared, names: str) -> None:
         self._end()
         if self._cancel.is_cancelled():
             return
-        if not found:
+        if not found.proposals:
             self.close()
             self._bench.post(
                 Card(
@@ -156,42 +158,45 @@ class ImportController(QObject):
                 )
             )
             return
-        self._proposals = {proposal.layout: proposal for proposal in found}
-        self._layout = found[0].layout
+        self._layout = next(iter(found.proposals))
+        self._take(found)
+        self._read_files()
+
+    def _take(self, prepared: _Prepared) -> None:
+        """Show proposals that were prepared on a thread."""
+        self._proposals, self._rows = prepared.proposals, prepared.rows
+        self._layout_rows = prepared.layout_rows
+        self._undone.clear()
         self._show_layouts()
         self._show_items()
-        self._read_files()
 
     def _read_files(self) -> None:
         project = self._bench.project
         proposals, cancel = tuple(self._proposals.values()), self._cancel
         assert project is not None
 
-        def work() -> Inspection | None:
+        def work() -> tuple[Inspection, _Prepared] | None:
             from workstation.project.importers.folder_tree import ScanCancelled
             from workstation.project.importers.inspection import inspect, known_images
 
             try:
                 known = known_images(project.items.all())
-                return inspect(proposals, known, progress=self._report, should_stop=cancel.is_cancelled)
+                read = inspect(proposals, known, progress=self._report, should_stop=cancel.is_cancelled)
             except ScanCancelled:
                 return None
+            guesses = {path: facts.modality for path, facts in read.facts.items()}
+            return read, _Prepared.of(tuple(found.with_modalities(guesses) for found in proposals))
 
         self._begin(_READING)
         self._bench.background.submit(_SCAN, work, self._on_read, self._on_failed)
 
-    def _on_read(self, inspection: Inspection | None) -> None:
+    def _on_read(self, found: tuple[Inspection, _Prepared] | None) -> None:
         self._end()
-        if inspection is None or not self._proposals:
+        if found is None or not self._proposals:
             return
-        self._inspection = inspection
-        guesses = {path: facts.modality for path, facts in inspection.facts.items()}
-        self._proposals = {
-            key: proposal.with_modalities(guesses) for key, proposal in self._proposals.items()
-        }
-        self._undone.clear()
-        self._show_layouts()
-        self._show_items()
+        # What was corrected while the files were read would be lost: the cells are locked until then.
+        self._inspection, prepared = found
+        self._take(prepared)
         self._check()
 
     # -- corrections ---------------------------------------------------------------------------------
@@ -215,6 +220,7 @@ class ImportController(QObject):
         """Show what another layout proposes."""
         if key in self._proposals and key != self._layout:
             self._layout = key
+            self._findings = ()
             self._show_layouts()
             self._show_items()
             self._check()
@@ -222,7 +228,7 @@ class ImportController(QObject):
     def change(self, change: Callable[[ImportProposal], ImportProposal]) -> None:
         """Change the proposal; `undo` takes it back."""
         before = self.proposal
-        if before is None:
+        if before is None or self._inspection is None:
             return
         self._undone.append((self._layout, before))
         self._proposals[self._layout] = change(before)
@@ -374,12 +380,12 @@ class ImportController(QObject):
 
     def _show_layouts(self) -> None:
         if self._view is not None:
-            self._view.show_layouts(layout_rows(self._proposals.values()), self._layout)
+            self._view.show_layouts(self._layout_rows, self._layout)
 
     def _show_items(self) -> None:
         proposal = self.proposal
         if self._view is not None and proposal is not None:
-            self._view.show_items(import_rows(proposal, self._findings))
+            self._view.show_items(self._rows[self._layout].rows(proposal, self._findings))
 
     def _show_state(self) -> None:
         if self._view is not None:
@@ -426,6 +432,23 @@ class ImportController(QObject):
             if not self._proposals:
                 self.close()
             self._bench.post(Card.of_error(error))
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """Proposals by layout, and their rows made on a thread: there may be thousands."""
+
+    proposals: dict[str, ImportProposal]
+    rows: dict[str, RowCache]
+    layout_rows: list[LayoutRow]
+
+    @classmethod
+    def of(cls, proposals: Sequence[ImportProposal]) -> _Prepared:
+        """Prepare proposals."""
+        rows = {proposal.layout: RowCache() for proposal in proposals}
+        for proposal in proposals:
+            rows[proposal.layout].rows(proposal, ())
+        return cls({found.layout: found for found in proposals}, rows, layout_rows(proposals))
 
 
 def _is_name(finding: ProposalFinding) -> bool:

@@ -31,13 +31,27 @@ def layout_rows(proposals: Iterable[ImportProposal]) -> list[LayoutRow]:
     return rows
 
 
-def import_rows(proposal: ImportProposal, findings: Sequence[ProposalFinding]) -> list[ImportRow]:
-    """Return one row for each item."""
-    worst: dict[str, Severity] = {}
-    for finding in findings:  # errors come first
-        for key in finding.items:
-            worst.setdefault(key, finding.severity)
-    return [_row(item, worst.get(item.key)) for item in proposal.items]
+class RowCache:
+    """Makes the rows of proposals; an item that did not change keeps its row, of thousands of them."""
+
+    def __init__(self) -> None:
+        self._made: dict[int, tuple[ProposedItem, Severity | None, ImportRow]] = {}
+
+    def rows(self, proposal: ImportProposal, findings: Sequence[ProposalFinding]) -> list[ImportRow]:
+        """Return one row for each item; may be called on any thread, one at a time."""
+        worst: dict[str, Severity] = {}
+        for finding in findings:  # errors come first
+            for key in finding.items:
+                worst.setdefault(key, finding.severity)
+        made = {}
+        for item in proposal.items:
+            severity = worst.get(item.key)
+            known = self._made.get(id(item))
+            if known is None or known[0] is not item or known[1] is not severity:
+                known = (item, severity, _row(item, severity))
+            made[id(item)] = known
+        self._made = made
+        return [row for _item, _severity, row in made.values()]
 
 
 def _row(item: ProposedItem, severity: Severity | None) -> ImportRow:

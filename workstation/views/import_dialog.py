@@ -237,6 +237,9 @@ class ImportDialog(QDialog):
     def show_progress(self, text: Message, done: int, total: int) -> None:
         """Show long work; an empty text: it is over; total 0: the length is unknown."""
         is_busy = bool(text.text)
+        self.table.rows.is_locked = is_busy
+        for button in (self.swap, self.include_all, self.include_none):
+            button.setEnabled(not is_busy)
         self.progress.setVisible(is_busy)
         self.progress_text.setVisible(is_busy)
         self.progress.setRange(0, total)

@@ -43,7 +43,7 @@ CHOICES = {
 }
 FREE_CHOICES = ("fixed_modality", "moving_modality")
 _WIDTHS_PX = {
-    "is_included": 30, "subject": 88, "item": 120, "fixed": 165, "fixed_modality": 62, "moving": 165,
+    "is_included": 30, "subject": 74, "item": 140, "fixed": 165, "fixed_modality": 62, "moving": 165,
     "moving_modality": 62, "laterality": 44, "visit": 60, "split": 88, "num_points": 50, "masks": 76,
 }  # fmt: skip
 _COLOURS = {Severity.ERROR: "failed", Severity.WARNING: "warning"}
@@ -70,6 +70,8 @@ class ImportModel(QAbstractTableModel):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.rows: list[ImportRow] = []
+        self.is_locked = False
+        """While the files are read nothing can be corrected."""
         self._titles = {
             "is_included": "",
             "subject": self.tr("Subject"),
@@ -115,6 +117,8 @@ class ImportModel(QAbstractTableModel):
         """Say what can be done with a cell."""
         row, column = self.rows[index.row()], COLUMNS[index.column()]
         flags = Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsEnabled
+        if self.is_locked:
+            return flags
         if column == "is_included":
             return flags | Qt.ItemFlag.ItemIsUserCheckable
         is_absent = column == "moving_modality" and not row.moving

@@ -123,6 +123,15 @@ def test_tools_work_on_the_selected_rows(dialog: ImportDialog, qtbot) -> None:
     assert chosen.args == ["c"]
 
 
+def test_nothing_can_be_corrected_while_files_are_read(dialog: ImportDialog) -> None:
+    dialog.show_progress(Message("Reading"), 1, 4)
+    assert dialog.progress_text.text() == "Reading… 1 / 4"
+    assert not dialog.table.rows.flags(cell(dialog, 0, "subject")) & Qt.ItemFlag.ItemIsEditable
+    assert not dialog.swap.isEnabled()
+    dialog.show_progress(Message(""), 0, 0)
+    assert dialog.table.rows.flags(cell(dialog, 0, "subject")) & Qt.ItemFlag.ItemIsEditable
+
+
 def test_rows_of_the_same_keys_keep_the_selection(dialog: ImportDialog) -> None:
     dialog.table.selectRow(1)
     dialog.show_items([*ROWS[:2], ImportRow("c", False, True, "3", "3", "x.png", "y.png")])
