@@ -14,8 +14,8 @@ from workstation.views.keypoint_model import KeypointModel, ShownPairs
 from workstation.views.protocols import PairRow
 
 _WIDTHS_PX = {
-    "label": 46,
-    "state": 90,
+    "label": 54,
+    "state": 98,
     "fixed": 118,
     "moving": 118,
     "fit": 56,

@@ -23,7 +23,7 @@ from workstation.views.edit_protocols import SourceRow, SuggestionSummary
 
 _MARGIN_PX = 8
 _GAP_PX = 4
-_UNDO_WIDTH_PX = 260
+_UNDO_WIDTH_PX = 200
 
 
 class SuggestionBar(QFrame):
@@ -92,9 +92,9 @@ class SuggestionBar(QFrame):
         self._left = 0
         # What gives way first where there is no room; all of it is in the menu, too.
         self._dispensable = (
-            self.undo_button,
             self.reject_all_button,
             self.propagate_button,
+            self.undo_button,
             self.reject_button,
             self.accept_button,
             self.threshold,
