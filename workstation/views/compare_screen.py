@@ -6,12 +6,9 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
-    QFrame,
-    QHBoxLayout,
     QLabel,
     QSplitter,
     QStackedLayout,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -21,6 +18,7 @@ from engines.contract.messages import Message
 from engines.imaging.screen_picture import Picture
 from workstation.actions.registry import ActionRegistry
 from workstation.viewers.compare_view import CompareView
+from workstation.views.action_bar import ActionBar
 from workstation.views.compare_panel import ComparePanel
 from workstation.views.compare_protocols import PaneContent, SourceNumbers, SourceRow
 from workstation.views.compare_table import CompareTable
@@ -120,20 +118,5 @@ class CompareScreen(QWidget):
         self.panel.show_settings(self.view.mode, self.view.settings)
 
 
-def _tool_bar(actions: ActionRegistry) -> QWidget:
-    bar = QFrame()
-    bar.setObjectName("pane_bar")
-    row = QHBoxLayout(bar)
-    row.setContentsMargins(8, 4, 8, 4)
-    row.setSpacing(4)
-    for group in TOOL_BAR:
-        for verb in group:
-            button = QToolButton()
-            button.setProperty("role", "flat")
-            button.setDefaultAction(actions.action(f"compare.{verb}"))
-            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
-            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-            row.addWidget(button)
-        row.addSpacing(12)
-    row.addStretch(1)
-    return bar
+def _tool_bar(actions: ActionRegistry) -> ActionBar:
+    return ActionBar([[actions.action(f"compare.{verb}") for verb in group] for group in TOOL_BAR])

@@ -190,6 +190,7 @@ class PhaseCards(QScrollArea):
         height = max(max(card.heightForWidth(width), card.minimumSizeHint().height()) for card in self.cards)
         bar = self.horizontalScrollBar()
         height += bar.sizeHint().height() if bar.isVisible() else 0
+        height += 2 * self.frameWidth()
         if height != self.height():
             self.setFixedHeight(height)
 
