@@ -128,7 +128,9 @@ class CompareImages:
         """Return the pixels of `composed`."""
         if mode is Mode.BLEND:
             return blend_of(self._contrasty(first), self._contrasty(second)), {}
-        before, after = self._vessels(first), self._vessels(second)
+        # Where only one of them reaches, nothing is added and nothing removed.
+        common = self._reach(first) & self._reach(second)
+        before, after = self._vessels(first) & common, self._vessels(second) & common
         change = change_between(before, after, max(1.0, _TOLERANCE_SHARE * max(before.shape)))
         return paint_change(_as_image(self.pixels(first)), change, colours), change_shares(change)
 
@@ -188,6 +190,15 @@ class CompareImages:
             return np.asarray(self._to_frame(found, whole, source), dtype=bool)
 
         return self._once(("vessels in the frame", source.stamp), find)
+
+    def _reach(self, source: Source) -> BoolImage:
+        """Return where in the frame the image of a source lies."""
+
+        def find() -> BoolImage:
+            image, whole = self._read(source.file, is_mask=source.is_mask)
+            return np.asarray(self._to_frame(np.ones(image.shape[:2], dtype=bool), whole, source))
+
+        return self._once(("reach", source.stamp), find)
 
     def _points(self, source: Source) -> tuple[PanePoint, ...]:
         if not source.is_landmarked:

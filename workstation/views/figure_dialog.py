@@ -84,6 +84,8 @@ class FigureDialog(QDialog):
         self.name_field = QLineEdit(request.name)
         self.folder_field = QLineEdit(str(request.folder))
         browse = QPushButton(self.tr("Choose…"))
+        # Otherwise Return in a field would press it.
+        browse.setAutoDefault(False)
         browse.clicked.connect(self._choose_folder)
         folder = QHBoxLayout()
         folder.addWidget(self.folder_field, 1)

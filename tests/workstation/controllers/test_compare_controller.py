@@ -164,6 +164,19 @@ def test_difference_has_colours_and_shares(
     assert sum(shares.values()) == pytest.approx(1.0)
 
 
+def test_difference_counts_only_where_both_images_lie(
+    controller: CompareController, bench: Workbench, view: MagicMock, qtbot
+) -> None:
+    add_run(bench.project, "run_1", 120.0)
+    show(controller, bench, qtbot)
+    controller.set_mode(Mode.DIFFERENCE)
+    settle(bench, qtbot)
+    painted = pane(view, 0).composed.levels[0]
+    is_coloured = (painted[:, :, 0] != painted[:, :, 2]) | (painted[:, :, 1] == 0x99)
+    assert is_coloured[:, 130:].any()
+    assert not is_coloured[:, :119].any(), "the moving image does not reach here"
+
+
 def test_failed_registration_says_so_in_its_pane(
     controller: CompareController, bench: Workbench, view: MagicMock, qtbot
 ) -> None:
