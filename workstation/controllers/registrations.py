@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from engines.contract.errors import RunFolderError
 from engines.contract.kinds import Action, ItemKind, OutputKind, RunState
 from engines.contract.registry import all_specs, load_spec
 from engines.contract.run_folder import RunFolder
@@ -69,11 +70,17 @@ def _trained(header: RunHeader, spec: PipelineSpec, *, is_in_use: bool) -> Metho
 
 
 def newest_registration(project: Project, spec: PipelineSpec, item_id: str) -> Registration | None:
-    """Return the newest transform of an item, of a run or from a file, or None."""
+    """Return the newest transform of an item, of a run or from a file, or None.
+
+    A run that registered other images is left out: fixed and moving may have been exchanged since.
+    """
     newest: tuple[float, Path] | None = None
+    fixed = project.items.get(item_id).files.get("fixed")
+    fixed_sha256 = fixed.sha256 if fixed is not None else ""
     for path in project.runs.folders():
         file = path / "outputs" / transform_role(spec) / f"{item_id}.json"
-        if file.is_file() and (newest is None or file.stat().st_mtime >= newest[0]):
+        is_newer = file.is_file() and (newest is None or file.stat().st_mtime >= newest[0])
+        if is_newer and _is_of_image(RunFolder(path), item_id, fixed_sha256):
             newest = (file.stat().st_mtime, path)
     imported = newest_imported(project, item_id)
     if imported is not None and (newest is None or imported[0] >= newest[0]):
@@ -81,6 +88,17 @@ def newest_registration(project: Project, spec: PipelineSpec, item_id: str) -> R
     if newest is None:
         return None
     return read_registration(RunFolder(newest[1]), spec, item_id)
+
+
+def _is_of_image(folder: RunFolder, item_id: str, fixed_sha256: str) -> bool:
+    """Tell whether a run had this image as the fixed one of an item; what it does not say counts as yes."""
+    try:
+        manifest = folder.read_manifest()
+    except RunFolderError:
+        return True
+    record = next((item for item in manifest.items if item.id == item_id), None)
+    file = record.files.get("fixed") if record is not None else None
+    return file is None or not file.sha256 or not fixed_sha256 or file.sha256 == fixed_sha256
 
 
 def read_registration(folder: RunFolder, spec: PipelineSpec, item_id: str) -> Registration:
