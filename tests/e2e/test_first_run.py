@@ -13,6 +13,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
 from engines.contract.kinds import Action
+from workstation.views.empty_state import EmptyState
+from workstation.views.help_view import HelpView
 
 MOST_CLICKS = 12
 LONGEST_TRAINING_S = 180.0
@@ -107,6 +109,43 @@ def test_a_first_session_takes_at_most_twelve_clicks(
     first_run = again.window.help.first_run
     again.wait(lambda: all(done(again.window).values()) and done(again.window), "the steps are remembered")
     assert not first_run.is_shown
+
+
+def test_a_new_project_is_led_to_its_images_and_the_sample_after_it_to_its_own_steps(
+    open_window: Callable[..., Any], tmp_path: Path
+) -> None:
+    driver = open_window()
+    window = driver.window
+    card = window.first_steps
+    window.projects.create(tmp_path / "新 new")
+    driver.wait(card.isVisible, "the first steps are shown", 20)
+    assert list(card.step_buttons) == ["import", "place", "register"]
+    driver.wait(lambda: window.screen("pairs") is not None, "the first screen is built")
+    old = window.screen("pairs").centre
+    assert window.browser.findChild(EmptyState).isVisible()
+
+    # Help opens on the page of the screen, and beside the window.
+    driver.screen("train", "F4")
+    driver.press("F1", window)
+    driver.wait(lambda: window.findChild(HelpView) is not None, "help is open")
+    assert window.findChild(HelpView).current == "train"
+    window.findChild(HelpView).close()
+
+    # The screens of the project before hear nothing of the next one.
+    window.actions_.action("project.sample").trigger()
+    driver.wait(lambda: list(card.step_buttons) == ["place", "train", "register", "compare"], "other steps")
+    driver.wait(lambda: window.screen("pairs") is not None, "the screen is built again")
+    assert window.screen("pairs").centre is not old
+    window.workbench.set_item("visits")
+    view = window.screen("pairs").centre.pair_view
+    driver.wait(lambda: view.fixed.image_size, "the image of the sample is shown")
+
+    # Hidden and brought back.
+    press(card.hide_button)
+    assert not card.isVisible()
+    window.actions_.action("help.first_steps").trigger()
+    assert card.isVisible()
+    driver.wait(lambda: window.workbench.background.num_waiting == 0, "all is remembered")
 
 
 def press(button: QWidget) -> None:

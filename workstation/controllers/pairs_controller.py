@@ -299,7 +299,9 @@ class PairsController(QObject):
         self.registration.register()
 
     def close(self) -> None:
-        """Stop speaking for runs; the screen goes."""
+        """Let go of the window's signals, and stop speaking for runs; the screen goes."""
+        self._bench.item_changed.disconnect(self.show_item)
+        self._bench.data_changed.disconnect(self._on_data_changed)
         self.registration.close()
 
     def _read_pairs(self) -> list[KeypointPair]:

@@ -164,6 +164,8 @@ class RegistrationController(QObject):
 
     def close(self) -> None:
         """Stop speaking for runs; the screen goes."""
+        self._bench.live_runs.ended.disconnect(self._on_run_ended)
+        self._bench.data_changed.disconnect(self._on_data_changed)
         schedule_of(self._bench).watchers.remove(self._shows)
 
     # -- answers -------------------------------------------------------------------------------------

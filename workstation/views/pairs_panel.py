@@ -71,7 +71,9 @@ class PairsPanel(QScrollArea):
         self.snap_box = QCheckBox(self.tr("Snap to forks"))
         self.snap_box.setToolTip(snap.toolTip())
         self.snap_box.clicked.connect(lambda _checked=False: snap.trigger())
-        snap.changed.connect(lambda: self.snap_box.setToolTip(snap.toolTip()))
+        # A bound method: a function would outlive the panel, and the action outlives both.
+        self._snap = snap
+        snap.changed.connect(self._tell_snap_tip)
         self.snap_radius = QSpinBox()
         self.snap_radius.setRange(3, 60)
         self.snap_radius.setSuffix(self.tr(" px"))
@@ -83,6 +85,9 @@ class PairsPanel(QScrollArea):
         row.addWidget(self.snap_box, 1)
         row.addWidget(self.snap_radius)
         layout.addLayout(row)
+
+    def _tell_snap_tip(self) -> None:
+        self.snap_box.setToolTip(self._snap.toolTip())
 
     def _add_fit(self, layout: QVBoxLayout, actions: ActionRegistry) -> None:
         layout.addWidget(_section(self.tr("TRANSFORM OF THE PAIRS")))
