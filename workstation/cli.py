@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from engines.contract.errors import InputError, WorkstationError
-from workstation.command_line import doctor_command, project_commands, run_commands
+from workstation.command_line import doctor_command, project_commands, relink_command, run_commands
 from workstation.command_line.output import complain, use_utf8
 from workstation.project.exporters import FORMATS as EXPORT_FORMATS
 from workstation.project.keypoint_formats import FORMATS as KEYPOINT_FORMATS
@@ -139,6 +139,10 @@ def build_parser() -> tuple[argparse.ArgumentParser, tuple[str, ...]]:
     add.add_argument("--layout", metavar="L", help="of a folder: the one that fits best by default")
     add.add_argument("--in-pixels", action="store_true", help="BigWarp counts pixels, not millimetres")
     add.add_argument("--whole-centres", action="store_true", help="ImageJ counts from a pixel's centre")
+
+    relink = command("relink", relink_command.relink, "Find images that were moved, by their content.")
+    _add_project(relink)
+    relink.add_argument("folder", metavar="FOLDER", type=Path, help="searched with everything below it")
 
     items = command("items", project_commands.items, "List the items of a project.")
     _add_project(items)

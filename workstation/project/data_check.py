@@ -9,8 +9,8 @@ from pathlib import Path
 from engines.contract.errors import InputError
 from engines.contract.kinds import FileKind, ItemKind, Severity, Split
 from engines.contract.messages import Message
-from engines.imaging.images import read_image
 from engines.imaging.perceptual_hash import NUM_BITS, perceptual_hash, similar_pairs
+from engines.imaging.pyramid import image_for_looks
 from workstation.project.items import Item, ItemFile
 from workstation.project.project import Project
 
@@ -93,7 +93,7 @@ def _fill_in_looks(
         if should_stop is not None and should_stop():
             raise CheckCancelled
         try:
-            look = perceptual_hash(read_image(path))
+            look = perceptual_hash(image_for_looks(path, sha256)[0])
         except InputError:
             look = None
         if look is not None:

@@ -70,3 +70,16 @@ def test_tables_and_folders_go_in_one_call(cli: Callable, study: Path, folder: P
     assert result.code == 0
     with Project.open(study) as project:
         assert project.keypoints.counts() == {"1": 1}
+
+
+def test_moved_images_are_relinked(cli: Callable, study: Path, folder: Path) -> None:
+    assert cli("import", study, folder).code == 0
+    moved = folder.rename(folder.parent / "elsewhere")
+    empty = moved.parent / "empty"
+    empty.mkdir()
+    result = cli("relink", study, empty)
+    assert (result.code, "missing: " in result.err) == (2, True)
+    result = cli("relink", study, moved)
+    assert (result.code, result.out.strip()) == (0, "Relinked 2 of 2 missing files.")
+    assert cli("relink", study, moved).code == 0
+    assert cli("relink", study, moved / "nowhere").code == 2
