@@ -68,8 +68,10 @@ class ScreenSpec:
     shows_items: bool = True
 
     def load(self) -> ModuleType:
-        """Import the module; it makes nothing yet, so a thread may do it."""
-        return importlib.import_module(f"workstation.screens.{self.key}")
+        """Import the module, and let it prepare what needs no window; a thread may do it."""
+        module = importlib.import_module(f"workstation.screens.{self.key}")
+        getattr(module, "prepare", _nothing)()
+        return module
 
     def build(self, workbench: Workbench, actions: ActionRegistry) -> Screen:
         """Import the module and make the screen."""

@@ -16,6 +16,7 @@ from workstation.screens import Screen
 from workstation.screens.display_actions import bind_display
 from workstation.screens.mode_actions import bind_modes, bind_turning
 from workstation.screens.transform_actions import bind_transform_files
+from workstation.viewers.napari_compat import warm_up
 from workstation.views.empty_state import without_pairs
 from workstation.views.overlay_modes import Mode
 from workstation.views.pairs_panel import PairsPanel
@@ -30,6 +31,11 @@ PAIR_MODE_VERBS = {
     "checkerboard": Mode.CHECKERBOARD,
 }
 TURNING_VERBS = ("overlay_less", "overlay_more", "curtain_turn")
+
+
+def prepare() -> None:
+    """Load what the first canvas needs."""
+    warm_up()
 
 
 def build(workbench: Workbench, actions: ActionRegistry) -> Screen:

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import warnings
 from contextlib import AbstractContextManager
+from functools import cache
+
+import numpy as np
 
 NAPARI_SERIES = "0.9"
 """The series that the canvases were written against."""
@@ -17,3 +20,15 @@ NAPARI_SERIES = "0.9"
 def quiet_import() -> AbstractContextManager[None]:
     """Keep napari's plugin manager from printing its own pydantic deprecations on import."""
     return warnings.catch_warnings(action="ignore", category=DeprecationWarning)
+
+
+@cache
+def warm_up() -> None:
+    """Make a layer, once and without Qt: the first one loads libraries for almost a second.
+
+    Called on the thread that imports the screens, so that the window does not stand still for it.
+    """
+    with quiet_import():
+        from napari.layers import Image
+
+    Image(np.zeros((4, 4), np.uint8))

@@ -30,7 +30,7 @@ _LARGEST_VALUE = 1e9
 
 
 def warning_text(facts: SideFacts) -> str:
-    """Return why the orientation of an image may be wrong, with its sign; empty when nothing speaks for it."""
+    """Return why an image may be mirrored, with a sign before it; empty when nothing speaks for it."""
     warning = translate_message(facts.warning)
     return f"⚠ {warning}" if warning else ""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from workstation.viewers.napari_compat import NAPARI_SERIES
+from workstation.viewers.napari_compat import NAPARI_SERIES, warm_up
 
 ROOT = Path(__file__).resolve().parents[3] / "workstation"
 # Attributes that hand out objects of napari; an underscore right after them is private to it.
@@ -31,3 +32,8 @@ def test_no_private_attribute_of_napari_is_used() -> None:
 
 def test_installed_napari_is_of_the_series_that_was_tried() -> None:
     assert version("napari").startswith(f"{NAPARI_SERIES}.")
+
+
+def test_warming_up_makes_the_first_layer_quick() -> None:
+    warm_up()
+    assert {"pint", "scipy.ndimage"} <= set(sys.modules)
