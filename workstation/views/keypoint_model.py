@@ -27,7 +27,7 @@ Index = QModelIndex | QPersistentModelIndex
 WORST = "▲"
 """Before the largest left-out residual: found without seeing colours."""
 
-CAN_BE_USED = ("placed", "excluded", "half")
+CAN_BE_USED = ("placed", "excluded")
 """States that the check box switches; suggestions are accepted first, and what nobody saw has no place."""
 
 
@@ -173,6 +173,8 @@ class KeypointModel(QAbstractTableModel):
             return table_text("A suggestion counts once it is accepted.")
         if column.key == "use" and row.state == "not_visible":
             return table_text("A pair that is not visible has no place to fit to.")
+        if column.key == "use" and row.state == "half":
+            return table_text("It counts once its second point is placed.")
         # Words may be wider than their column.
         return column.text(row) if column.key in ("state", "annotator", "source") else None
 

@@ -197,10 +197,10 @@ def test_rows_keep_their_places_while_a_point_is_dragged(table: KeypointTable, m
 
 
 def test_check_box_asks_to_use_or_exclude(table: KeypointTable, qtbot) -> None:
-    table.show_rows([ROWS[0], replace(ROWS[1], state="excluded"), GUESS], "")
+    table.show_rows([ROWS[0], replace(ROWS[1], state="excluded"), GUESS, HALF], "")
     said: list[tuple[str, bool]] = []
     table.useToggled.connect(lambda pair_id, is_used: said.append((pair_id, is_used)))
-    for row in (0, 1, 2):
+    for row in range(4):
         at = table.visualRect(table.model().index(row, COLUMN_OF["use"]))
         QTest.mouseClick(
             table.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(at.left() + 12, at.center().y())
