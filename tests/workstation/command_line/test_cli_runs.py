@@ -57,7 +57,8 @@ def test_runs_lists_state_and_best_metrics(cli, trained):
 def test_predict_prints_the_written_files(cli, trained):
     done = cli("predict", trained, PIPELINE, "--items", "known-1", "--set", "write_images=false")
     assert done.code == 0, done.err
-    assert [Path(line).name for line in done.out.splitlines()] == ["known-1.json"]
+    written = [Path(line).relative_to(Path(line).parents[1]).as_posix() for line in done.out.splitlines()]
+    assert written == ["transform/known-1.json", "suggestions/known-1.json"]
     assert all(Path(line).is_file() for line in done.out.splitlines())
 
 
