@@ -22,6 +22,8 @@ Window = tuple[float, float]
 HANDLE_PX = 7
 """How near to the curtain's edge the mouse takes hold of it."""
 SMALLEST_TILE_PX = 12.0
+LABEL_PX = 12
+_FEWEST_LETTERS = 4
 _GRIP_PX = 26
 _HALO = QColor(0, 0, 0, 170)
 _EDGE = QColor("#ffffff")
@@ -221,19 +223,27 @@ class ModePainter:
             tip = middle + across * sign * 8
             painter.drawLine(tip, tip - across * sign * 4 + along * 4)
             painter.drawLine(tip, tip - across * sign * 4 - along * 4)
-        self._paint_names(painter, edge)
+        self._paint_names(painter, edge, size)
 
-    def _paint_names(self, painter: QPainter, edge: float) -> None:
-        first, second = self.names
-        if not first or not second:
+    def _paint_names(self, painter: QPainter, edge: float, size: QSize) -> None:
+        """Write what lies on either side, as much of it as there is room for."""
+        if not all(self.names):
             return
-        width = painter.fontMetrics().horizontalAdvance(first)
-        if self.settings.is_vertical:
-            places = (QPointF(edge - 12 - width, 22), QPointF(edge + 12, 22))
-        else:
-            places = (QPointF(14, edge - 12), QPointF(14, edge + 22))
-        for place, name in zip(places, (first, second), strict=True):
-            paint_label(painter, place, name)
+        font = QFont(painter.font())
+        font.setPixelSize(LABEL_PX)
+        painter.setFont(font)
+        metrics, is_vertical = painter.fontMetrics(), self.settings.is_vertical
+        rooms = (edge, size.width() - edge) if is_vertical else (size.width(), size.width())
+        for place, (name, room) in enumerate(zip(self.names, rooms, strict=True)):
+            text = metrics.elidedText(name, Qt.TextElideMode.ElideRight, round(room) - 24)
+            if len(text) < _FEWEST_LETTERS:
+                continue
+            before = edge - 12 - metrics.horizontalAdvance(text)
+            if is_vertical:
+                at = QPointF((before, edge + 12)[place], 22)
+            else:
+                at = QPointF(14, edge + (-12, 22)[place])
+            paint_label(painter, at, text)
 
     # -- checkerboard --------------------------------------------------------------------------------
 
@@ -269,7 +279,7 @@ class ModePainter:
 def paint_label(painter: QPainter, at: QPointF, text: str) -> None:
     """Write a short text on a dark ground at the left end of its base line."""
     font = QFont(painter.font())
-    font.setPixelSize(12)
+    font.setPixelSize(LABEL_PX)
     painter.setFont(font)
     box = QRectF(painter.fontMetrics().boundingRect(text)).translated(at).adjusted(-5, -3, 5, 3)
     painter.setPen(Qt.PenStyle.NoPen)

@@ -67,7 +67,7 @@ def _paint_arrow(painter: QPainter, start: QPointF, end: QPointF, colour: QColor
 def paint_vector_legend(painter: QPainter, area: QRectF, longest_px: float, text: str) -> None:
     """Draw the colour bar with its ends, and a text above it, at the lower right."""
     width, height = _LEGEND_PX
-    bar = QRectF(area.right() - width - 46, area.bottom() - height - 18, width, height)
+    bar = QRectF(area.right() - width - 58, area.bottom() - height - 18, width, height)
     gradient = QLinearGradient(bar.topLeft(), bar.topRight())
     for number, colour in enumerate(viridis([stop / (_STOPS - 1) for stop in range(_STOPS)])):
         gradient.setColorAt(number / (_STOPS - 1), QColor(colour))

@@ -18,10 +18,10 @@ _NAMES = {
     Mode.VECTORS: QT_TRANSLATE_NOOP("modes", "Residual vectors"),
 }
 _NOTES = {
-    Mode.WARPED: QT_TRANSLATE_NOOP("modes", "Peek: warped moving"),
-    Mode.BLEND: QT_TRANSLATE_NOOP("modes", "Blend: fixed green, moving magenta"),
+    Mode.WARPED: QT_TRANSLATE_NOOP("modes", "Peek: moving"),
+    Mode.BLEND: QT_TRANSLATE_NOOP("modes", "Blend: fixed green"),
     Mode.FLICKER: QT_TRANSLATE_NOOP("modes", "Flicker {hz:.1f} Hz"),
-    Mode.CURTAIN: QT_TRANSLATE_NOOP("modes", "Curtain: moving beyond the edge"),
+    Mode.CURTAIN: QT_TRANSLATE_NOOP("modes", "Curtain"),
     Mode.CHECKERBOARD: QT_TRANSLATE_NOOP("modes", "Checkerboard {tile:.0f} px"),
 }
 
