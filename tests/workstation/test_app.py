@@ -89,6 +89,7 @@ def shared(
     # What a screen makes belongs to this window, and to no test that shows it first.
     for spec in SCREENS:
         made.show_screen(spec.key)
+        QTest.qWait(800)
     yield made
     end(made, qapp)
     qapp.setStyleSheet("")
@@ -151,7 +152,7 @@ def test_empty_window_offers_the_sample_project(window: MainWindow) -> None:
 
 def test_every_screen_has_a_button_and_opens(opened: MainWindow, qtbot) -> None:
     buttons = [button for button in opened.findChildren(QToolButton) if button.property("role") == "screen"]
-    assert [button.text().split()[0] for button in buttons] == ["Pairs", "Train", "Runs"]
+    assert [button.text().split()[0] for button in buttons] == [spec.title for spec in SCREENS]
     for button in buttons:
         QTest.mouseClick(button, Qt.MouseButton.LeftButton)
         assert button.isChecked()
