@@ -86,7 +86,7 @@ class SuggestionBar(QFrame):
         self.undo_button = QToolButton()
         self.undo_button.setProperty("role", "flat")
         self.undo_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.undo_button.clicked.connect(lambda _checked=False: self._undo.trigger())
+        self.undo_button.clicked.connect(self._on_undo_clicked)
         self._undo.changed.connect(self._show_undo)
         row.addWidget(self.undo_button)
         self._left = 0
@@ -150,6 +150,9 @@ class SuggestionBar(QFrame):
         button = self.propagate_button
         menu.setActiveAction(menu.actions()[0])
         menu.popup(button.mapToGlobal(QPoint(0, -menu.sizeHint().height())))
+
+    def _on_undo_clicked(self) -> None:
+        self._undo.trigger()
 
     def _show_undo(self) -> None:
         keys = self._undo.shortcut().toString()
