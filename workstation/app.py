@@ -5,12 +5,13 @@ The frame is painted before napari is imported; torch never is.
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
 from pathlib import Path
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QFont, QFontDatabase
 from PySide6.QtWidgets import QApplication
 from threadpoolctl import threadpool_limits
@@ -41,6 +42,9 @@ def run(project_folder: Path | None = None) -> int:
     prepare(application, settings)
     window = build(settings)
     errors.caught.connect(window.workbench.post)
+    # What was imported by then stays: searching it for garbage would hold up the window for most of a
+    # second, whenever many new objects are made.
+    window.screen_shown.connect(lambda _key: gc.freeze(), Qt.ConnectionType.SingleShotConnection)
     watchdog = EventLoopWatchdog()
     window.show()
     watchdog.start()
