@@ -206,14 +206,16 @@ def report_warps(num_pairs: int) -> bool:
             for nodes in (PREVIEW_NODES, FINAL_NODES)
         )
         # Larger ones take half a minute and tell nothing more.
-        is_small = size == min(WARPED_SIZES)
-        simple = milliseconds(partial(every_pixel, image, spline), 1) if is_small else np.nan
+        simple = "           –       –"
+        if size == min(WARPED_SIZES):
+            taken = milliseconds(partial(every_pixel, image, spline), 1)
+            simple = f"{taken:12.1f} {taken / preview:7.1f}"
         coarse, fine = (sampling_map(spline, target, nodes) for nodes in (PREVIEW_NODES, FINAL_NODES))
         apart = np.hypot(*np.moveaxis(coarse - fine, -1, 0))
         is_kept &= preview <= WARP_BAR_MS
         say(
-            f"{f'{size} x {size} px':34} {preview:8.1f} {final:8.1f} {'':>8} {simple:12.1f}"
-            f" {simple / preview:7.1f}   preview off by {apart.mean():.3f} px, {apart.max():.2f} at most"
+            f"{f'{size} x {size} px':34} {preview:8.1f} {final:8.1f} {'':>8} {simple}"
+            f"   preview off by {apart.mean():.3f} px, {apart.max():.2f} at most"
         )
     say(f"bar: preview {WARP_BAR_MS:.0f} ms")
     return is_kept
