@@ -49,7 +49,7 @@ class PaneFrame(QWidget):
         self.pane = ImagePane()
         self.box = QComboBox()
         self.box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.box.setMinimumContentsLength(12)
+        self.box.setMinimumContentsLength(5)
         self.box.setAccessibleName(self.tr("Source of pane {letter}").format(letter=letter))
         self.box.activated.connect(lambda _index: self.sourceChosen.emit(str(self.box.currentData())))
         self.note = QLabel()
