@@ -43,8 +43,8 @@ CHOICES = {
 }
 FREE_CHOICES = ("fixed_modality", "moving_modality")
 _WIDTHS_PX = {
-    "is_included": 30, "subject": 74, "item": 140, "fixed": 165, "fixed_modality": 62, "moving": 165,
-    "moving_modality": 62, "laterality": 44, "visit": 60, "split": 88, "num_points": 50, "masks": 76,
+    "is_included": 30, "subject": 74, "item": 140, "fixed": 165, "fixed_modality": 72, "moving": 165,
+    "moving_modality": 72, "laterality": 44, "visit": 60, "split": 88, "num_points": 50, "masks": 76,
 }  # fmt: skip
 _COLOURS = {Severity.ERROR: "failed", Severity.WARNING: "warning"}
 _SYMBOLS = {Severity.ERROR: "✘ ", Severity.WARNING: "▲ "}
@@ -77,9 +77,9 @@ class ImportModel(QAbstractTableModel):
             "subject": self.tr("Subject"),
             "item": self.tr("Item"),
             "fixed": self.tr("Fixed image"),
-            "fixed_modality": self.tr("Kind"),
+            "fixed_modality": self.tr("Modality"),
             "moving": self.tr("Moving image"),
-            "moving_modality": self.tr("Kind"),
+            "moving_modality": self.tr("Modality"),
             "laterality": self.tr("Eye"),
             "visit": self.tr("Visit"),
             "split": self.tr("Split"),

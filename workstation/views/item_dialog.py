@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
@@ -67,6 +68,8 @@ class ItemDialog(QDialog):
         buttons = QDialogButtonBox(
             QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel, self
         )
+        for button in buttons.buttons():
+            button.setIcon(QIcon())
         layout = QVBoxLayout(self)
         layout.addLayout(form)
         layout.addWidget(self.swap, 0, Qt.AlignmentFlag.AlignLeft)

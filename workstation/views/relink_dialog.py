@@ -126,8 +126,8 @@ class RelinkDialog(QDialog):
         """Say what the search found, and how many files can be relinked."""
         self.state.setText(translate_message(message))
         self.relink_button.setEnabled(num_found > 0)
-        text = self.tr("&Relink {n} files").format(n=num_found) if num_found else self.tr("&Relink")
-        self.relink_button.setText(text)
+        one, many = self.tr("&Relink 1 file"), self.tr("&Relink {n} files").format(n=num_found)
+        self.relink_button.setText(one if num_found == 1 else many if num_found else self.tr("&Relink"))
         why = "" if num_found else self.tr("Search a folder that holds the files first.")
         self.relink_button.setToolTip(why)
 
