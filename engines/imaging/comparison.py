@@ -17,9 +17,9 @@ from engines.contract.geometry import FloatArray, Size, as_points_xy
 from engines.imaging.field_of_view import BoolImage
 from engines.imaging.images import ImageArray, to_grey, to_uint8
 from engines.imaging.opencv import cv2
-from engines.imaging.point_transform import PointTransform
 from engines.imaging.screen_picture import ByteImage
-from engines.imaging.vessel_features import prepare
+from engines.imaging.transforms.point_transform import PointTransform
+from engines.imaging.vessels.vessel_features import prepare
 
 _VESSEL_PERCENTILE = 90.0
 _DIMMING = 0.45

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from engines.contract.errors import GeometryError
 from engines.contract.geometry import as_points_xy
 from engines.imaging.opencv import cv2
-from engines.imaging.point_transform import PointTransform
-from engines.imaging.transform_fits import fit_similarity, residuals
+from engines.imaging.transforms.point_transform import PointTransform
+from engines.imaging.transforms.transform_fits import fit_similarity, residuals
 
 Laterality: TypeAlias = Literal["OD", "OS"]
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from engines.imaging.field_of_view import erode_field_of_view, field_of_view, resize
 from engines.imaging.images import ImageArray, channel_for_vessels, to_uint8
-from engines.imaging.vesselness import flatten_field, line_maps
+from engines.imaging.vessels.vesselness import flatten_field, line_maps
 
 Modality: TypeAlias = Literal["CF", "FA", "RF", "OCT", "OCTA", "ICGA", "FAF", "IR"]
 

@@ -9,14 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from engines.contract.geometry import FloatArray, Size, apply_homography, compose, resize_matrix
-from engines.imaging.curved_transform import CurvedTransform, ResizedCurve
 from engines.imaging.field_of_view import BoolImage
 from engines.imaging.images import ImageArray, to_uint8
 from engines.imaging.opencv import cv2
-from engines.imaging.point_transform import PointTransform
 from engines.imaging.pyramid import ImagePyramid
-from engines.imaging.sampling_map import FINAL_NODES, PREVIEW_NODES
-from engines.imaging.warping import Interpolation, warp_to_fixed
+from engines.imaging.transforms.curved_transform import CurvedTransform, ResizedCurve
+from engines.imaging.transforms.point_transform import PointTransform
+from engines.imaging.transforms.sampling_map import FINAL_NODES, PREVIEW_NODES
+from engines.imaging.transforms.warping import Interpolation, warp_to_fixed
 
 ByteImage = npt.NDArray[np.uint8]
 

@@ -20,13 +20,13 @@ from engines.contract.geometry import (
 from engines.contract.kinds import Split
 from engines.contract.manifest import ItemRecord
 from engines.contract.run_context import RunContext
-from engines.imaging.bifurcations import find_bifurcations
 from engines.imaging.field_of_view import (
     erode_field_of_view,
     field_of_view,
 )
 from engines.imaging.images import read_image, read_mask, to_uint8
 from engines.imaging.opencv import cv2
+from engines.imaging.vessels.bifurcations import find_bifurcations
 from engines.registration.bifurcation_labels import kernel_side, label_map
 from engines.registration.config import TrainConfig
 from engines.registration.network_view import POLARITIES, NetworkView, network_view

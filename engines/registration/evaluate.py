@@ -21,10 +21,10 @@ from engines.contract.kinds import AnnotationKind
 from engines.contract.manifest import ItemRecord, read_keypoint_pairs
 from engines.contract.run_context import RunContext
 from engines.imaging.images import read_image
-from engines.imaging.landmark_metrics import PairScore, score_pair, score_pairs
-from engines.imaging.stress import derive
-from engines.imaging.transform_fits import fit
-from engines.imaging.warping import rotate_on_enlarged_canvas
+from engines.imaging.matching.landmark_metrics import PairScore, score_pair, score_pairs
+from engines.imaging.matching.stress import derive
+from engines.imaging.transforms.transform_fits import fit
+from engines.imaging.transforms.warping import rotate_on_enlarged_canvas
 from engines.registration.config import EvaluateConfig
 from engines.registration.predict import learned_registrar, pair_items, write_per_item
 from engines.registration.registrars import ClassicalRegistrar, Image, PairResult, Registrar

@@ -20,9 +20,9 @@ from engines.contract.geometry import (
 )
 from engines.contract.run_folder import RunFolder
 from engines.core.checkpoint import load_weights
-from engines.imaging.classical_registration import choose, refine, verify
-from engines.imaging.registration_result import RefinedCandidate, RegistrationResult, verdict_for
-from engines.imaging.vessel_features import VesselFeatures, prepare
+from engines.imaging.matching.classical_registration import choose, refine, verify
+from engines.imaging.matching.registration_result import RefinedCandidate, RegistrationResult, verdict_for
+from engines.imaging.vessels.vessel_features import VesselFeatures, prepare
 from engines.registration.config import GRID_PX, MatcherConfig
 from engines.registration.keypoints import extract_keypoints
 from engines.registration.matching import Consensus, Keypoints, find_consensus, mutual_matches

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from engines.contract.geometry import FloatArray, Size, apply_homography, image_corners_xy
 from engines.imaging.opencv import cv2
-from engines.imaging.transform_fits import (
+from engines.imaging.transforms.transform_fits import (
     MatrixModel,
     estimate_affine_magsac,
     estimate_homography_magsac,

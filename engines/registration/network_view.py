@@ -20,7 +20,7 @@ from engines.imaging.field_of_view import (
 )
 from engines.imaging.images import channel_for_vessels, to_uint8
 from engines.imaging.opencv import cv2
-from engines.imaging.vesselness import flatten_field, line_maps
+from engines.imaging.vessels.vesselness import flatten_field, line_maps
 from engines.registration.config import GRID_PX
 from engines.registration.warps import FloatImage
 

@@ -13,7 +13,7 @@ from engines.contract.files import write_text_atomically
 from engines.contract.manifest import ItemRecord
 from engines.contract.run_context import RunContext
 from engines.imaging.images import ImageArray, read_image, write_image
-from engines.imaging.warping import blend, warp_to_fixed
+from engines.imaging.transforms.warping import blend, warp_to_fixed
 from engines.registration.config import MatcherConfig, PredictConfig
 from engines.registration.registrars import ClassicalRegistrar, PairResult, Registrar
 from engines.registration.suggestions import suggestions_of

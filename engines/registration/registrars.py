@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from engines.contract.geometry import FloatArray
 from engines.contract.transform_file import TransformFile, Verdict
-from engines.imaging.classical_registration import ClassicalOptions, register
-from engines.imaging.registration_result import RegistrationResult
+from engines.imaging.matching.classical_registration import ClassicalOptions, register
+from engines.imaging.matching.registration_result import RegistrationResult
 from engines.registration.config import MatcherConfig
 
 Image = npt.NDArray[Any]

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from engines.contract.geometry import FloatArray, apply_homography
 from engines.contract.suggestions_file import SuggestedPair, SuggestionsFile
-from engines.imaging.suggested_pairs import SuggestedPairs, spread, suggest_pairs
+from engines.imaging.matching.suggested_pairs import SuggestedPairs, spread, suggest_pairs
 from engines.registration.registrars import Image, PairResult
 
 _UNVERIFIED = "The transform was not verified: points paired through it could be wrong."

@@ -17,11 +17,11 @@ import numpy as np
 import numpy.typing as npt
 from skimage.filters import apply_hysteresis_threshold
 
-from engines.imaging.bifurcations import find_bifurcations
 from engines.imaging.field_of_view import erode_field_of_view, field_of_view
 from engines.imaging.images import channel_for_vessels, read_image
-from engines.imaging.skeleton import drop_small_components
-from engines.imaging.vesselness import flatten_field, line_maps
+from engines.imaging.vessels.bifurcations import find_bifurcations
+from engines.imaging.vessels.skeleton import drop_small_components
+from engines.imaging.vessels.vesselness import flatten_field, line_maps
 
 LONG_SIDE_PX = 720
 JPEG_QUALITY = 88

@@ -22,13 +22,13 @@ import numpy as np
 import numpy.typing as npt
 
 from engines.contract.geometry import apply_homography
-from engines.imaging.classical_registration import register
 from engines.imaging.images import ImageArray, read_image
-from engines.imaging.landmark_metrics import PairScore, score_errors, score_pair, score_pairs
-from engines.imaging.leave_one_out import leave_one_out_residuals
-from engines.imaging.stress import STRESS_KINDS, derive
-from engines.imaging.transform_fits import fit
-from engines.imaging.warping import rotate_on_enlarged_canvas
+from engines.imaging.matching.classical_registration import register
+from engines.imaging.matching.landmark_metrics import PairScore, score_errors, score_pair, score_pairs
+from engines.imaging.matching.stress import STRESS_KINDS, derive
+from engines.imaging.transforms.leave_one_out import leave_one_out_residuals
+from engines.imaging.transforms.transform_fits import fit
+from engines.imaging.transforms.warping import rotate_on_enlarged_canvas
 
 Say: TypeAlias = Callable[[str], None]
 _ANGLES_DEG = (0.0, 15.0, 30.0, 60.0)

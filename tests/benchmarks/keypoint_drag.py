@@ -31,10 +31,10 @@ from PySide6.QtCore import QCoreApplication, QEvent, QObject, QPointF, Qt
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QApplication
 
-from engines.imaging.point_transform import PointTransform, TransformModel
-from engines.imaging.sampling_map import FINAL_NODES, PREVIEW_NODES, sampling_map
-from engines.imaging.transform_fits import fit_transform
-from engines.imaging.warping import resample, warp_to_fixed
+from engines.imaging.transforms.point_transform import PointTransform, TransformModel
+from engines.imaging.transforms.sampling_map import FINAL_NODES, PREVIEW_NODES, sampling_map
+from engines.imaging.transforms.transform_fits import fit_transform
+from engines.imaging.transforms.warping import resample, warp_to_fixed
 from workstation.app import build, prepare
 from workstation.main_window import MainWindow
 from workstation.project.commands import DeletePairs, ImportedPair, ImportPairs

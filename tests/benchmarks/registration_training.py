@@ -33,7 +33,7 @@ from engines.contract.manifest import (
 from engines.contract.presets import training_config
 from engines.contract.registry import config_class, load_spec
 from engines.contract.run_folder import RunFolder, RunRequest
-from engines.imaging.stress import STRESS_KINDS
+from engines.imaging.matching.stress import STRESS_KINDS
 
 _NUM_VALIDATION = 4
 _SPEC = load_spec("registration")

@@ -12,7 +12,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog
 
-from engines.imaging.transform_formats import read_transform
+from engines.imaging.transforms.formats import read_transform
 from workstation.project.commands import DeletePairs
 from workstation.project.sample import create_sample
 from workstation.views.export_dialog import ExportDialog

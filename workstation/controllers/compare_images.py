@@ -36,7 +36,7 @@ from engines.imaging.screen_picture import (
     screen_size,
     warp_for_screen,
 )
-from engines.imaging.warping import stretched
+from engines.imaging.transforms.warping import stretched
 from workstation.controllers.compare_sources import ItemSources, Source, points_of
 from workstation.project.items import ItemFile
 from workstation.views.compare_protocols import PaneContent, PanePoint

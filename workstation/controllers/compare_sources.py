@@ -18,8 +18,13 @@ from engines.contract.messages import Message
 from engines.contract.run_folder import RunFolder
 from engines.contract.transform_file import TransformFile
 from engines.imaging.comparison import overlap_share, residual_vectors
-from engines.imaging.point_pairs import SMALLEST_NUM_POINTS
-from engines.imaging.point_transform import PointTransform, ProjectiveTransform, TransformModel, between_sizes
+from engines.imaging.transforms.point_pairs import SMALLEST_NUM_POINTS
+from engines.imaging.transforms.point_transform import (
+    PointTransform,
+    ProjectiveTransform,
+    TransformModel,
+    between_sizes,
+)
 from workstation.controllers.pair_fit import fit_pairs
 from workstation.controllers.registrations import registering_spec, transform_role
 from workstation.controllers.run_headers import read_header

@@ -28,8 +28,8 @@ from engines.imaging.enhancement import (
     vessel_map,
 )
 from engines.imaging.laterality import laterality_of_vessels
-from engines.imaging.point_transform import PointTransform
 from engines.imaging.pyramid import ImagePyramid
+from engines.imaging.transforms.point_transform import PointTransform
 from workstation.controllers.latest_work import LatestWork
 from workstation.controllers.orientation import eye_warning, flip_warning, known_laterality
 from workstation.controllers.pair_images import SIDES, files_of

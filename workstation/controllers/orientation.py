@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from engines.contract.geometry import Size
 from engines.contract.messages import Message
 from engines.imaging.laterality import is_mirroring, laterality_of_name, pairs_look_mirrored
-from engines.imaging.point_transform import PointTransform
+from engines.imaging.transforms.point_transform import PointTransform
 from workstation.project.items import Item, ItemFile
 from workstation.views.protocols import NOTHING, PairRow
 

@@ -11,7 +11,6 @@ from collections.abc import Callable
 
 from engines.contract.errors import WorkstationError
 from engines.imaging.comparison import blend_of
-from engines.imaging.point_transform import PointTransform
 from engines.imaging.screen_picture import (
     SCREEN_LIMIT_PX,
     ByteImage,
@@ -21,7 +20,8 @@ from engines.imaging.screen_picture import (
     resize_to,
     warp_for_screen,
 )
-from engines.imaging.warping import stretched
+from engines.imaging.transforms.point_transform import PointTransform
+from engines.imaging.transforms.warping import stretched
 from workstation.controllers.latest_work import LatestWork
 from workstation.controllers.workbench import Workbench
 from workstation.views.overlay_modes import Mode, Overlay

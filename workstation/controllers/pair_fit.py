@@ -9,11 +9,11 @@ import numpy as np
 
 from engines.contract.errors import GeometryError
 from engines.contract.geometry import FloatArray, Size
-from engines.imaging.curved_transform import CurvedTransform
-from engines.imaging.leave_one_out import fit_with_left_out
-from engines.imaging.point_pairs import SMALLEST_NUM_POINTS
-from engines.imaging.point_transform import PointTransform, TransformModel
-from engines.imaging.transform_fits import fit_transform
+from engines.imaging.transforms.curved_transform import CurvedTransform
+from engines.imaging.transforms.leave_one_out import fit_with_left_out
+from engines.imaging.transforms.point_pairs import SMALLEST_NUM_POINTS
+from engines.imaging.transforms.point_transform import PointTransform, TransformModel
+from engines.imaging.transforms.transform_fits import fit_transform
 from workstation.project.annotations import KeypointPair, Point, Side
 from workstation.views.protocols import FitSummary, ModelScore, PairRow
 

@@ -15,7 +15,7 @@ from PySide6.QtCore import QObject, Signal
 from engines.contract.errors import WorkstationError
 from engines.contract.geometry import Size
 from engines.contract.messages import Message
-from engines.imaging.point_transform import PointTransform, TransformModel
+from engines.imaging.transforms.point_transform import PointTransform, TransformModel
 from workstation.controllers.model_comparison import ModelComparison
 from workstation.controllers.overlay_controller import OverlayController
 from workstation.controllers.pair_edits import PairEdits

@@ -14,7 +14,7 @@ import numpy as np
 
 from engines.contract.geometry import FloatArray
 from engines.contract.messages import Message
-from engines.imaging.point_transform import PointTransform, ProjectiveTransform
+from engines.imaging.transforms.point_transform import PointTransform, ProjectiveTransform
 from workstation.controllers.pair_fit import fit_pairs
 from workstation.controllers.registrations import newest_registration, registering_spec
 from workstation.project.annotations import SIDES, KeypointPair, PairState, Side, is_inside

@@ -10,7 +10,7 @@ from engines.contract.errors import WorkstationError
 from engines.contract.kinds import RunState
 from engines.contract.run_folder import RunFolder
 from engines.contract.spec import PipelineSpec
-from engines.imaging.point_transform import PointTransform, ProjectiveTransform
+from engines.imaging.transforms.point_transform import PointTransform, ProjectiveTransform
 from workstation.controllers.registrations import (
     Methods,
     Registration,

@@ -10,9 +10,9 @@ from PySide6.QtCore import QObject, Signal
 
 from engines.contract.errors import WorkstationError
 from engines.contract.geometry import FloatArray, apply_homography, resize_matrix
-from engines.imaging.image_bifurcations import bifurcations_of_image
 from engines.imaging.images import read_mask
 from engines.imaging.pyramid import ImagePyramid
+from engines.imaging.vessels.image_bifurcations import bifurcations_of_image
 from workstation.controllers.pair_images import files_of
 from workstation.controllers.workbench import Workbench
 from workstation.project.annotations import SIDES, Side

@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Signal
 from engines.contract.errors import WorkstationError
 from engines.contract.messages import Message
 from engines.contract.suggestions_file import SuggestionsFile
-from engines.imaging.point_transform import PointTransform
+from engines.imaging.transforms.point_transform import PointTransform
 from workstation.controllers.pair_edits import execute
 from workstation.controllers.pair_selection import PairSelection
 from workstation.controllers.propagation import PREFIX, PropagationSource, propagation_sources

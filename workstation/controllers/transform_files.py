@@ -9,7 +9,7 @@ from pathlib import Path
 from engines.contract.errors import InputError, WorkstationError
 from engines.contract.kinds import Severity
 from engines.contract.messages import Message
-from engines.imaging.transform_formats import TransformDescription, write_transform
+from engines.imaging.transforms.formats import TransformDescription, write_transform
 from workstation.controllers.pairs_controller import PairsController
 from workstation.controllers.workbench import Workbench
 from workstation.project.items import Item

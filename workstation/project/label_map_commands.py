@@ -12,8 +12,8 @@ from sqlalchemy import select
 
 from engines.contract.errors import GeometryError, InputError
 from engines.contract.messages import Message
-from engines.imaging.volume import Volume, VolumeGeometry
-from engines.imaging.voxel_changes import VoxelChanges
+from engines.imaging.volumes.volume import Volume, VolumeGeometry
+from engines.imaging.volumes.voxel_changes import VoxelChanges
 from workstation.project.history import Command, Edit, Outcome
 from workstation.project.label_maps import PAINT, LabelMapState, living, shape_text
 from workstation.project.schema import ItemRow, LabelMapRow

@@ -19,9 +19,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
 from engines.contract.errors import PreconditionError, UnknownKeyError
-from engines.imaging.volume import Volume, VolumeGeometry
-from engines.imaging.volume_files import read_label_map, write_volume
-from engines.imaging.voxel_changes import VoxelChanges
+from engines.imaging.volumes.volume import Volume, VolumeGeometry
+from engines.imaging.volumes.volume_files import read_label_map, write_volume
+from engines.imaging.volumes.voxel_changes import VoxelChanges
 from workstation.project.schema import CommandRow, LabelMapRow
 from workstation.project.store import Store
 

@@ -38,7 +38,7 @@ from engines.contract.resources import resource_path
 from engines.imaging.field_of_view import field_of_view
 from engines.imaging.images import read_image, write_image
 from engines.imaging.opencv import cv2
-from engines.imaging.warping import warp_to_fixed
+from engines.imaging.transforms.warping import warp_to_fixed
 from workstation.project.first_steps import SAMPLE_SETTING
 from workstation.project.project import Project
 from workstation.project.store import DATABASE_NAME

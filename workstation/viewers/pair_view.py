@@ -15,8 +15,8 @@ from PySide6.QtCore import QPointF, Qt, Signal
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from engines.contract.geometry import Size
-from engines.imaging.local_uncertainty import LocalUncertainty, uncertainty_of
-from engines.imaging.point_transform import PointTransform
+from engines.imaging.transforms.local_uncertainty import LocalUncertainty, uncertainty_of
+from engines.imaging.transforms.point_transform import PointTransform
 from workstation.viewers.canvas import ImageCanvas, Point
 from workstation.viewers.ghost_cursor import Ghost
 from workstation.viewers.image_layers import Picture, Window

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engines.contract.geometry import FloatArray, Size
-from engines.imaging.point_transform import PointTransform, between_sizes
+from engines.imaging.transforms.point_transform import PointTransform, between_sizes
 
 Point = tuple[float, float]
 _STEP_PX = 0.5

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 
 from engines.contract.geometry import Size
 from engines.contract.messages import Message
-from engines.imaging.point_transform import PointTransform
+from engines.imaging.transforms.point_transform import PointTransform
 from workstation.actions.registry import ActionRegistry
 from workstation.translation import translate_message
 from workstation.viewers.image_overlay import ImageOverlay

@@ -13,7 +13,7 @@ from engines.contract.geometry import Size
 from engines.contract.kinds import Severity
 from engines.contract.messages import Message
 from engines.contract.spec import MetricSpec
-from engines.imaging.point_transform import PointTransform
+from engines.imaging.transforms.point_transform import PointTransform
 from workstation.views.edit_protocols import PairEditView
 from workstation.views.overlay_modes import Overlay
 

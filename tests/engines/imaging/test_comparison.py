@@ -21,7 +21,7 @@ from engines.imaging.comparison import (
     vessel_mask,
     viridis,
 )
-from engines.imaging.point_transform import ProjectiveTransform
+from engines.imaging.transforms.point_transform import ProjectiveTransform
 
 TURN = ProjectiveTransform(similarity_matrix(12.0, 1.1, (150.0, 120.0), (8.0, -5.0)))
 

@@ -8,7 +8,7 @@ import pytest
 from engines.contract.geometry import apply_homography
 from engines.imaging.field_of_view import common_size, erode_field_of_view, field_of_view, resize
 from engines.imaging.opencv import cv2
-from engines.imaging.warping import rotate_on_enlarged_canvas
+from engines.imaging.transforms.warping import rotate_on_enlarged_canvas
 
 
 def _eye(side: int = 400, radius: float = 180.0, panel: int = 0, seed: int = 0) -> np.ndarray:

@@ -9,7 +9,7 @@ from engines.imaging.laterality import (
     laterality_of_vessels,
     pairs_look_mirrored,
 )
-from engines.imaging.point_transform import ProjectiveTransform
+from engines.imaging.transforms.point_transform import ProjectiveTransform
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from engines.contract.geometry import similarity_matrix
-from engines.imaging.point_transform import PointTransform, ProjectiveTransform
 from engines.imaging.pyramid import ImagePyramid
 from engines.imaging.screen_picture import (
     ResizedTransform,
@@ -16,7 +15,8 @@ from engines.imaging.screen_picture import (
     screen_size,
     warp_for_screen,
 )
-from engines.imaging.warping import warp_to_fixed
+from engines.imaging.transforms.point_transform import PointTransform, ProjectiveTransform
+from engines.imaging.transforms.warping import warp_to_fixed
 
 TURN = ProjectiveTransform(similarity_matrix(12.0, 1.1, (150.0, 120.0), (8.0, -5.0)))
 

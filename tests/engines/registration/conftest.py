@@ -25,7 +25,7 @@ from engines.contract.run_context import RunContext
 from engines.contract.run_folder import RunFolder, RunRequest
 from engines.imaging.images import write_image
 from engines.imaging.opencv import cv2
-from engines.imaging.warping import warp_to_fixed
+from engines.imaging.transforms.warping import warp_to_fixed
 
 SIDE = 320
 

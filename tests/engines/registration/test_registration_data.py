@@ -14,7 +14,7 @@ from engines.contract.kinds import Split
 from engines.contract.run_context import RunContext
 from engines.contract.run_folder import RunFolder
 from engines.imaging.images import read_image, write_image
-from engines.imaging.warping import rotate_on_enlarged_canvas
+from engines.imaging.transforms.warping import rotate_on_enlarged_canvas
 from engines.registration.config import TrainConfig
 from engines.registration.data import (
     LabelledView,

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from engines.contract.geometry import apply_homography
-from engines.imaging.classical_registration import register
 from engines.imaging.images import read_image, write_image
+from engines.imaging.matching.classical_registration import register
 from workstation import settings
 from workstation.command_line import project_commands
 from workstation.project.project import Project

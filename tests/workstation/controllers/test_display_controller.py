@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engines.imaging.point_transform import ProjectiveTransform
 from engines.imaging.pyramid import ImagePyramid
+from engines.imaging.transforms.point_transform import ProjectiveTransform
 from workstation.controllers.display_controller import DisplayController
 from workstation.controllers.workbench import Workbench
 from workstation.project.project import Project

@@ -12,8 +12,8 @@ import pytest
 
 from engines.contract.errors import WorkstationError
 from engines.contract.kinds import Severity
-from engines.imaging.point_transform import ProjectiveTransform
-from engines.imaging.transform_formats import read_transform
+from engines.imaging.transforms.formats import read_transform
+from engines.imaging.transforms.point_transform import ProjectiveTransform
 from workstation.controllers.export_controller import ExportController, export_choices, free_place
 from workstation.controllers.transform_files import TransformFiles
 from workstation.controllers.workbench import Workbench

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engines.imaging.point_transform import ProjectiveTransform
+from engines.imaging.transforms.point_transform import ProjectiveTransform
 from workstation.controllers.orientation import eye_warning, flip_warning
 from workstation.views.protocols import PairRow
 

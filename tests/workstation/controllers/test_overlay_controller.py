@@ -8,7 +8,7 @@ from unittest.mock import MagicMock
 import numpy as np
 import pytest
 
-from engines.imaging.point_transform import ProjectiveTransform
+from engines.imaging.transforms.point_transform import ProjectiveTransform
 from workstation.controllers.overlay_controller import COARSE_PX, OverlayController
 from workstation.controllers.workbench import Workbench
 from workstation.views.overlay_modes import Mode, Overlay

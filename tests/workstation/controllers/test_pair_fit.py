@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engines.imaging.point_pairs import SMALLEST_NUM_POINTS
+from engines.imaging.transforms.point_pairs import SMALLEST_NUM_POINTS
 from workstation.controllers.pair_fit import compare_models, fit_pairs, worst_first
 from workstation.project.annotations import KeypointPair, PairState
 from workstation.views.protocols import PairRow

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engines.contract.kinds import FileKind, ItemKind
-from engines.imaging.point_transform import ProjectiveTransform
+from engines.imaging.transforms.point_transform import ProjectiveTransform
 from workstation.controllers.propagation import Link, carried_over, propagation_sources
 from workstation.project.annotations import PairState
 from workstation.project.commands import AddPair, ImportedPair, ImportPairs

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from engines.imaging.mask_editing import Paint, stroke
-from engines.imaging.volume import Volume, VolumeGeometry
+from engines.imaging.volumes.mask_editing import Paint, stroke
+from engines.imaging.volumes.volume import Volume, VolumeGeometry
 from workstation.project.annotations import KeypointPair, PairState
 from workstation.project.commands import (
     AddPair,

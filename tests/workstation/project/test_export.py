@@ -99,7 +99,7 @@ def test_every_format_says_who_reads_it_and_what_is_lost() -> None:
 
 def test_registrations_are_written_as_transforms(annotated: Project, tmp_path: Path) -> None:
     from engines.contract.transform_file import TransformFile
-    from engines.imaging.transform_formats import read_transform
+    from engines.imaging.transforms.formats import read_transform
 
     run = annotated.folder / "runs" / "one"
     annotated.runs.add("one", run)

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from engines.contract.errors import GeometryError, InputError, PreconditionError, UnknownKeyError
-from engines.imaging.mask_editing import Paint, brush, stroke
-from engines.imaging.volume import Volume, VolumeGeometry
-from engines.imaging.volume_files import read_volume, write_volume
-from engines.imaging.voxel_changes import VoxelChanges
+from engines.imaging.volumes.mask_editing import Paint, brush, stroke
+from engines.imaging.volumes.volume import Volume, VolumeGeometry
+from engines.imaging.volumes.volume_files import read_volume, write_volume
+from engines.imaging.volumes.voxel_changes import VoxelChanges
 from workstation.project.label_map_commands import (
     AddLabelMap,
     DeleteLabelMap,
@@ -161,7 +161,7 @@ PAINTER = """
 import json, random, sys, zlib
 from pathlib import Path
 import numpy as np
-from engines.imaging.mask_editing import Paint, brush, stroke
+from engines.imaging.volumes.mask_editing import Paint, brush, stroke
 from workstation.project.label_map_commands import PaintVoxels
 from workstation.project.project import Project
 

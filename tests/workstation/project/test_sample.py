@@ -12,8 +12,8 @@ import pytest
 from engines.contract.errors import ProjectError
 from engines.contract.kinds import Split
 from engines.contract.resources import resource_path
-from engines.imaging.classical_registration import register
 from engines.imaging.images import read_image
+from engines.imaging.matching.classical_registration import register
 from workstation.project.first_steps import SAMPLE_SETTING
 from workstation.project.project import Project
 from workstation.project.sample import create_sample, read_sources

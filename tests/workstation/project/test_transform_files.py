@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from engines.contract.errors import GeometryError
-from engines.imaging.point_transform import ProjectiveTransform
-from engines.imaging.transform_fits import fit_transform
-from engines.imaging.transform_formats import TransformDescription, write_transform
-from engines.imaging.transform_formats.itk import write_itk
+from engines.imaging.transforms.formats import TransformDescription, write_transform
+from engines.imaging.transforms.formats.itk import write_itk
+from engines.imaging.transforms.point_transform import ProjectiveTransform
+from engines.imaging.transforms.transform_fits import fit_transform
 from workstation.project.exporters import export
 from workstation.project.imported_transforms import newest_imported
 from workstation.project.importers.item_names import UnclearItemError

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication
 
 from engines.contract.geometry import apply_homography
 from engines.contract.messages import Message
-from engines.imaging.point_transform import ProjectiveTransform
+from engines.imaging.transforms.point_transform import ProjectiveTransform
 from workstation.viewers.canvas import ImageCanvas
 from workstation.viewers.pair_view import PairView, Tool
 from workstation.viewers.scale_bar import Scale

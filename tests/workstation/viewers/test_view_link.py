@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engines.contract.geometry import translation_matrix
-from engines.imaging.point_transform import PointTransform, ProjectiveTransform
+from engines.imaging.transforms.point_transform import PointTransform, ProjectiveTransform
 from workstation.viewers.view_link import ViewLink
 
 SIZES = ((600, 400), (300, 200))

@@ -5,7 +5,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 from engines.contract.messages import Message
-from engines.imaging.point_pairs import SMALLEST_NUM_POINTS
+from engines.imaging.transforms.point_pairs import SMALLEST_NUM_POINTS
 from workstation.views.protocols import FitSummary, ModelScore
 from workstation.views.residual_histogram import round_limit
 from workstation.views.transform_chooser import MODELS, TransformChooser

@@ -10,13 +10,13 @@ from engines.contract.kinds import OutputKind
 from engines.contract.messages import Message
 from engines.contract.registry import all_specs
 from engines.contract.transform_file import TransformFile
-from engines.imaging.point_transform import ProjectiveTransform
-from engines.imaging.transform_formats import (
+from engines.imaging.transforms.formats import (
     FORMATS,
     TransformDescription,
     TransformFormat,
     write_transform,
 )
+from engines.imaging.transforms.point_transform import ProjectiveTransform
 from workstation.project.exporters.export_format import ExportFormat, ExportResult, refuse_existing
 from workstation.project.imported_transforms import newest_imported
 from workstation.project.items import Item

@@ -10,7 +10,7 @@ import numpy as np
 from engines.contract.errors import GeometryError, PreconditionError, ProjectError
 from engines.contract.geometry import FloatArray, Size
 from engines.contract.transform_file import TransformFile
-from engines.imaging.point_transform import PointTransform
+from engines.imaging.transforms.point_transform import PointTransform
 from workstation.project.annotations import SIDES
 from workstation.project.imported_transforms import IMPORTED, keep_imported
 from workstation.project.importers.item_names import ItemNames
@@ -59,7 +59,7 @@ def import_transform(project: Project, path: Path, item_id: str | None = None) -
     ProjectError
         If it cannot be kept.
     """
-    from engines.imaging.transform_formats import read_transform
+    from engines.imaging.transforms.formats import read_transform
 
     path = Path(path)
     if item_id is None:
@@ -100,7 +100,7 @@ def _as_matrix(fixed_from_moving: PointTransform, fixed_size: Size) -> FloatArra
     """Return the matrix; of a displacement field that is a homography in disguise, that homography."""
     if fixed_from_moving.matrix is not None:
         return fixed_from_moving.matrix
-    from engines.imaging.transform_fits import fit_homography, residuals
+    from engines.imaging.transforms.transform_fits import fit_homography, residuals
 
     x, y = np.meshgrid(*(np.linspace(0, length - 1, _FIT_NODES) for length in fixed_size))
     fixed = np.column_stack([x.reshape(-1), y.reshape(-1)])

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from engines.contract.errors import GeometryError, PreconditionError, TableError
 from engines.contract.geometry import FloatArray
 from engines.contract.messages import Message
-from engines.imaging.point_transform import TransformModel
+from engines.imaging.transforms.point_transform import TransformModel
 from workstation.project.keypoint_formats.format import (
     NOTHING_KNOWN,
     ImageFacts,
@@ -109,7 +109,7 @@ def _pixels(image: ImageFacts) -> npt.NDArray[Any] | None:
 
 def _row_vector_transform(fixed: FloatArray, moving: FloatArray) -> FloatArray | None:
     # OpenCV and SciPy take a second to load, and only a MATLAB file needs them.
-    from engines.imaging.transform_fits import fit_transform
+    from engines.imaging.transforms.transform_fits import fit_transform
 
     for model in _MODELS:
         try:

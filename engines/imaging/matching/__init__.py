@@ -1,0 +1,1 @@
+"""Registration without training: candidates, search, refinement, verification, and how it is scored."""

@@ -1,0 +1,248 @@
+"""Registration without training: exhaustive search, centre-line refinement, verification.
+
+`register` is the whole recipe. `prepare`, `refine` and `verify` are its parts; a learned matcher proposes
+a transform, passes it through `refine` and `verify`, and is judged by the same verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from engines.contract.geometry import FloatArray, compose, invert
+from engines.contract.messages import Message
+from engines.imaging.matching.oriented_search import search
+from engines.imaging.matching.overlap_score import OverlapScore, score_overlap
+from engines.imaging.matching.registration_result import (
+    RefinedCandidate,
+    RegistrationResult,
+    verdict_for,
+)
+from engines.imaging.matching.skeleton_icp import refine_transform
+from engines.imaging.transforms.transform_fits import MatrixModel
+from engines.imaging.vessels.vessel_features import PolarityChoice, VesselFeatures, prepare
+
+__all__ = ["ClassicalOptions", "choose", "prepare", "refine", "register", "register_features", "verify"]
+
+Progress = Callable[[float], None]
+_PREPARED_SHARE, _SEARCHED_SHARE = 0.3, 0.75
+
+
+@dataclass(frozen=True)
+class ClassicalOptions:
+    """Settings of the recipe.
+
+    Parameters
+    ----------
+    num_candidates : int
+        Poses of the search that are refined and verified.
+    fixed_polarity, moving_polarity : "auto", "dark" or "bright"
+        Whether vessels are darker or brighter than the background.
+    model : "similarity", "affine", "homography" or None
+        Last transform family; None chooses by overlap.
+    seed : int
+        Of the sampling of centre-line points.
+    """
+
+    num_candidates: int = 4
+    fixed_polarity: PolarityChoice = "auto"
+    moving_polarity: PolarityChoice = "auto"
+    model: MatrixModel | None = None
+    seed: int = 0
+
+
+def register(
+    fixed: npt.NDArray[np.uint8 | np.uint16],
+    moving: npt.NDArray[np.uint8 | np.uint16],
+    *,
+    options: ClassicalOptions = ClassicalOptions(),
+    progress: Progress = lambda _: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> RegistrationResult:
+    """Register a moving to a fixed image of the same eye.
+
+    Parameters
+    ----------
+    fixed, moving : ndarray of uint8 or uint16, (H, W) or (H, W, 3) RGB
+    options : ClassicalOptions
+    progress : callable
+        Told the share done, 0 to 1.
+    should_stop : callable
+        Asked several times a second.
+
+    Returns
+    -------
+    RegistrationResult
+        Also for images without vessels or without a common area: then ``not_registered`` with the reason.
+    """
+    fixed_features = prepare(fixed, options.fixed_polarity, options.seed)
+    progress(_PREPARED_SHARE / 2)
+    moving_features = prepare(moving, options.moving_polarity, options.seed)
+    progress(_PREPARED_SHARE)
+    return register_features(
+        fixed_features, moving_features, options=options, progress=progress, should_stop=should_stop
+    )
+
+
+def register_features(
+    fixed: VesselFeatures,
+    moving: VesselFeatures,
+    *,
+    options: ClassicalOptions = ClassicalOptions(),
+    progress: Progress = lambda _: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> RegistrationResult:
+    """Register two prepared images; see `register`."""
+    candidates: list[RefinedCandidate] = []
+    readings = [
+        (fixed_reading, moving_reading)
+        for fixed_reading in (fixed, fixed.alternative)
+        for moving_reading in (moving, moving.alternative)
+        if fixed_reading is not None and moving_reading is not None
+    ]
+    best: RegistrationResult | None = None
+    for number, (fixed_reading, moving_reading) in enumerate(readings):
+        start = _PREPARED_SHARE + (1 - _PREPARED_SHARE) * number / len(readings)
+        stride = (1 - _PREPARED_SHARE) / len(readings)
+
+        def report(share: float, start: float = start, stride: float = stride) -> None:
+            progress(start + stride * share)
+
+        candidates = []
+        poses = search(
+            fixed_reading,
+            moving_reading,
+            options.num_candidates,
+            should_stop,
+            lambda share, report=report: report(_SEARCHED_SHARE * share),
+        )
+        for index, pose in enumerate(poses):
+            if should_stop():
+                break
+            candidate = _refine_common(
+                fixed_reading, moving_reading, pose.fixed_from_moving, options.model, "search"
+            )
+            candidates += [candidate] if candidate else []
+            report(_SEARCHED_SHARE + (1 - _SEARCHED_SHARE) * (index + 1) / len(poses))
+        if should_stop():
+            return RegistrationResult(
+                None,
+                "not_registered",
+                reason=Message("Registration was stopped."),
+                fixed_size=fixed.native_size,
+                moving_size=moving.native_size,
+                is_stopped=True,
+            )
+        result = choose(fixed_reading, moving_reading, candidates)
+        if best is None or _rank(result) > _rank(best):
+            best = result
+    progress(1.0)
+    return best or choose(fixed, moving, candidates)
+
+
+def refine(
+    fixed: VesselFeatures,
+    moving: VesselFeatures,
+    homography_fixed_from_moving: FloatArray,
+    *,
+    model: MatrixModel | None = None,
+    source: str = "proposed",
+) -> RefinedCandidate | None:
+    """Refine and score a transform that somebody else proposed.
+
+    Parameters
+    ----------
+    fixed, moving : VesselFeatures
+    homography_fixed_from_moving : ndarray of float64, (3, 3)
+        Start, native pixels.
+    model : str, optional
+        Last transform family; left out, chosen by overlap.
+    source : str
+        Name of the proposer.
+
+    Returns
+    -------
+    RefinedCandidate or None
+        None when it is rejected as implausible or meets too few vessels.
+    """
+    start = compose(fixed.common_from_native, homography_fixed_from_moving, invert(moving.common_from_native))
+    return _refine_common(fixed, moving, start, model, source)
+
+
+def verify(
+    fixed: VesselFeatures, moving: VesselFeatures, homography_fixed_from_moving: FloatArray
+) -> OverlapScore:
+    """Score a transform between native pixels without changing it."""
+    common = compose(
+        fixed.common_from_native, homography_fixed_from_moving, invert(moving.common_from_native)
+    )
+    return score_overlap(fixed.points, fixed.mask, moving.points, moving.mask, common)
+
+
+def choose(
+    fixed: VesselFeatures, moving: VesselFeatures, candidates: Sequence[RefinedCandidate]
+) -> RegistrationResult:
+    """Return the result that the best of several candidates gives."""
+    ordered = tuple(sorted(candidates, key=lambda candidate: -candidate.rank))
+    if not ordered:
+        return RegistrationResult(
+            None,
+            "not_registered",
+            reason=_reason_without_candidate(fixed, moving),
+            fixed_size=fixed.native_size,
+            moving_size=moving.native_size,
+            fixed_polarity=fixed.polarity,
+            moving_polarity=moving.polarity,
+        )
+    best = ordered[0]
+    verdict = verdict_for(best.z)
+    reason = None
+    if verdict == "uncertain":
+        reason = Message("The vessels agree only in part (z = {z:.1f}); look at the overlay.", {"z": best.z})
+    elif verdict == "not_registered":
+        reason = Message("No transform was found under which the vessels agree (z = {z:.1f}).", {"z": best.z})
+    return RegistrationResult(
+        best.homography_fixed_from_moving,
+        verdict,
+        best.model,
+        best.s,
+        best.z,
+        best.overlap,
+        ordered,
+        reason,
+        fixed.native_size,
+        moving.native_size,
+        fixed.polarity,
+        moving.polarity,
+    )
+
+
+def _refine_common(
+    fixed: VesselFeatures,
+    moving: VesselFeatures,
+    fixed_from_moving: FloatArray,
+    model: MatrixModel | None,
+    source: str,
+) -> RefinedCandidate | None:
+    """Refine and score a transform between the common sizes; the result is between native pixels."""
+    refined = refine_transform(fixed, moving, fixed_from_moving, model)
+    if refined is None:
+        return None
+    score = score_overlap(fixed.points, fixed.mask, moving.points, moving.mask, refined.fixed_from_moving)
+    native = compose(invert(fixed.common_from_native), refined.fixed_from_moving, moving.common_from_native)
+    return RefinedCandidate(native, refined.model, score.s, score.z, score.overlap, source)
+
+
+def _rank(result: RegistrationResult) -> float:
+    return result.candidates[0].rank if result.candidates else -np.inf
+
+
+def _reason_without_candidate(fixed: VesselFeatures, moving: VesselFeatures) -> Message:
+    if len(fixed.points) == 0:
+        return Message("No vessels were found in the fixed image.")
+    if len(moving.points) == 0:
+        return Message("No vessels were found in the moving image.")
+    return Message("No plausible transform between the two images was found.")

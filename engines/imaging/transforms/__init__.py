@@ -1,0 +1,1 @@
+"""Transforms between images: fitting them, bending them, mapping points and pixels, and files of them."""
