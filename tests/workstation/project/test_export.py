@@ -3,13 +3,18 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from engines.contract.errors import PreconditionError, ProjectError, UnknownKeyError
+from engines.imaging.volumes.volume import Volume, VolumeGeometry
+from engines.imaging.volumes.volume_files import read_label_map
+from engines.imaging.volumes.voxel_changes import VoxelChanges
 from workstation.project.annotations import PairState
 from workstation.project.commands import AddPair
 from workstation.project.exporters import FORMATS, export
 from workstation.project.importers import import_paths
+from workstation.project.label_map_commands import AddLabelMap, PaintVoxels
 from workstation.project.project import Project
 
 
@@ -33,6 +38,22 @@ def test_json_holds_everything(annotated: Project, tmp_path: Path) -> None:
     ]
     assert content["items"][1]["keypoint_pairs"][0]["state"] == "excluded"
     assert [entry["title"] for entry in content["history"]] == ["add point 1", "add point 2", "add point 1"]
+
+
+def test_json_holds_scores_and_names_the_files_of_label_maps(project: Project, tmp_path: Path) -> None:
+    pair = AddPair("a", (1.0, 2.0), (3.0, 4.0), state=PairState.PREDICTED, source="run-1", score=0.75)
+    grid = VolumeGeometry((4, 3, 2), np.diag([1.0, 1.0, 3.0, 1.0]))
+    label_map = AddLabelMap.on_grid_of(Volume(np.zeros(grid.shape, np.uint8), grid), "b", "冠脉")
+    change = VoxelChanges.between(np.zeros(grid.shape, int), np.ones(grid.shape, int), grid.shape)
+    for command in (pair, label_map, PaintVoxels(label_map.label_map_id, change.to_text())):
+        project.history.execute(command)
+    (out,) = export(project, "json", tmp_path / "all.json").files
+    items = {item["id"]: item for item in json.loads(out.read_text(encoding="utf-8"))["items"]}
+
+    assert items["a"]["keypoint_pairs"][0]["score"] == 0.75
+    (found,) = items["b"]["label_maps"]
+    assert (found["name"], found["state"]) == ("冠脉", "accepted")
+    assert read_label_map(found["path"]).voxels.all()
 
 
 def test_keypoints_csv_holds_the_used_pairs_and_can_be_imported(annotated: Project, tmp_path: Path) -> None:

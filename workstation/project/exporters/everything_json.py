@@ -45,7 +45,10 @@ def everything_as_json(project: Project) -> str:
         "exported": now(),
         "project": {"id": project.id, "name": project.name, "folder": str(project.folder)},
         "split_hash": project.splits.hash(),
-        "items": [_item(item, project.keypoints.pairs(item.id)) for item in project.items.all()],
+        "items": [
+            {**_item(item, project.keypoints.pairs(item.id)), "label_maps": _label_maps(project, item.id)}
+            for item in project.items.all()
+        ],
         "history": [_entry(entry) for entry in reversed(project.history.list(limit=sys.maxsize))],
         "runs": [{"id": folder.name, "folder": str(folder)} for folder in project.runs.folders()],
     }
@@ -70,6 +73,7 @@ def _item(item: Item, pairs: list[KeypointPair]) -> dict[str, Any]:
                 "modality": file.modality,
                 "width": file.width,
                 "height": file.height,
+                "spacing_mm": file.spacing_mm,
             }
             for role, file in item.files.items()
         },
@@ -82,6 +86,7 @@ def _item(item: Item, pairs: list[KeypointPair]) -> dict[str, Any]:
                 "state": pair.state.value,
                 "annotator": pair.annotator,
                 "source": pair.source,
+                "score": pair.score,
                 "revision": pair.revision,
                 "created": pair.created,
                 "changed": pair.changed,
@@ -89,6 +94,23 @@ def _item(item: Item, pairs: list[KeypointPair]) -> dict[str, Any]:
             for pair in pairs
         ],
     }
+
+
+def _label_maps(project: Project, item_id: str) -> list[dict[str, Any]]:
+    # Their files are written first: JSON names them, and other programs read NIfTI.
+    return [
+        {
+            "id": label_map.id,
+            "name": label_map.name,
+            "state": label_map.state.value,
+            "annotator": label_map.annotator,
+            "source": label_map.source,
+            "path": str(project.label_maps.write(label_map.id)),
+            "created": label_map.created,
+            "changed": label_map.changed,
+        }
+        for label_map in project.label_maps.of_item(item_id)
+    ]
 
 
 def _entry(entry: StoredCommand) -> dict[str, Any]:
