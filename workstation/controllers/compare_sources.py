@@ -117,13 +117,24 @@ class ItemSources:
         return FIXED if FIXED in keys else (keys[0] if keys else "")
 
     def preset(self) -> tuple[str, ...]:
-        """Return what two panes show at first: the last two results, filled up with what there is."""
-        results = [source.key for source in self.results[:2]]
+        """Return what two panes show at first: the last two different results, or what else there is."""
+        results = [source.key for source in _distinct(self.results)[:2]]
         if len(results) == 1:
             return (self.reference, *results)
         rest = [self.reference, UNREGISTERED, *(source.key for source in self.sources)]
         known = [key for key in rest if self.get(key) is not None]
         return tuple(dict.fromkeys([*results, *known]))[:2]
+
+
+def _distinct(results: Sequence[Source]) -> list[Source]:
+    """Return results without those that repeat a newer one: two runs of one method agree exactly."""
+    kept: list[Source] = []
+    for source in results:
+        matrix = None if source.fixed_from_file is None else source.fixed_from_file.matrix
+        others = [other.fixed_from_file.matrix for other in kept if other.fixed_from_file is not None]
+        if matrix is None or not any(other is not None and np.allclose(matrix, other) for other in others):
+            kept.append(source)
+    return kept
 
 
 def sources_of(project: Project, item: Item) -> ItemSources:
@@ -179,7 +190,7 @@ def _registration(
 ) -> Source:
     matrix = transform.homography_fixed_from_moving
     fixed_from_moving = None if matrix is None else ProjectiveTransform(matrix)
-    moment = datetime.fromtimestamp(written).strftime("%Y-%m-%d %H:%M")
+    moment = datetime.fromtimestamp(written).strftime("%Y-%m-%d %H:%M:%S")
     name = Message("model") if "model" in transform.method else Message("classical")
     title = Message("Registration, {method}, {moment}", {"method": name, "moment": moment})
     key = f"run:{folder.id}"

@@ -92,6 +92,15 @@ def test_last_two_results_fill_the_panes(
     assert len(pane(view, 0).vectors.length_px) == 6
 
 
+def test_results_that_repeat_a_newer_one_do_not_fill_the_panes(
+    controller: CompareController, bench: Workbench, qtbot
+) -> None:
+    for number in (1, 2):
+        add_run(bench.project, f"run_{number}", 3.0)
+    show(controller, bench, qtbot)
+    assert [key.split(":")[0] for key in controller.chosen] == ["run", "pairs"]
+
+
 def test_nothing_to_compare_is_an_empty_state_that_can_be_passed(
     controller: CompareController, bench: Workbench, view: MagicMock, qtbot
 ) -> None:
