@@ -20,7 +20,6 @@ from sqlalchemy.orm import Session, aliased
 
 from engines.contract.errors import PreconditionError, UnknownKeyError
 from engines.imaging.volumes.volume import Volume, VolumeGeometry
-from engines.imaging.volumes.volume_files import read_label_map, write_volume
 from engines.imaging.volumes.voxel_changes import VoxelChanges
 from workstation.project.schema import CommandRow, LabelMapRow
 from workstation.project.store import Store
@@ -161,6 +160,8 @@ class LabelMapStore:
         OSError
             If the disk refuses; everything stays as it was.
         """
+        from engines.imaging.volumes.volume_files import write_volume
+
         volume, sequence = self.read(label_map_id)
         label_map = self.get(label_map_id)
         folder = self._folder / label_map.item_id
@@ -176,6 +177,9 @@ class LabelMapStore:
         return path
 
     def _base(self, row: LabelMapRow) -> npt.NDArray[Any]:
+        # Libraries of file formats take long to import, and most projects hold no label maps.
+        from engines.imaging.volumes.volume_files import read_label_map
+
         if row.file is None:
             return np.zeros(tuple(row.shape), dtype=np.uint8)
         path = self._folder / row.file

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from engines.imaging.screen_picture import Picture
+if TYPE_CHECKING:
+    # Only named here: the window paints before imaging libraries are imported.
+    from engines.imaging.screen_picture import Picture
 
 
 class Mode(StrEnum):

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 
@@ -25,6 +24,7 @@ SAME_GRID_TOLERANCE = 0.01
 """Largest distance of two grids' voxel centres, in voxels, that still counts as the same grid."""
 LARGEST_SHEAR = 1e-3
 """Largest cosine between two axes of a grid; gantry tilt and careless registration give more."""
+_DIRECTIONS = ("LR", "PA", "IS")
 LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -91,8 +91,14 @@ class VolumeGeometry:
     @property
     def axis_codes(self) -> tuple[str, str, str]:
         """Where each array axis points to: ``("R", "A", "S")`` and so on."""
-        i, j, k = nib.orientations.aff2axcodes(self.world_from_voxel)
-        return str(i), str(j), str(k)
+        cosines = self.world_from_voxel[:3, :3] / np.linalg.norm(self.world_from_voxel[:3, :3], axis=0)
+        codes = ["", "", ""]
+        # The clearest axis first: at 45 degrees two could claim the same direction.
+        for axis in np.argsort(-np.abs(cosines).max(axis=0), kind="stable"):
+            world = int(np.argmax(np.abs(cosines[:, axis])))
+            codes[axis] = _DIRECTIONS[world][int(cosines[world, axis] > 0)]
+            cosines[world] = 0.0
+        return codes[0], codes[1], codes[2]
 
     @property
     def axial_axis(self) -> int:

@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from engines.contract.errors import GeometryError, InputError
-from engines.imaging.volumes.label_metrics import Mask
 from engines.imaging.volumes.volume import Shape
 
 Labels: TypeAlias = npt.NDArray[Any]
+Mask: TypeAlias = npt.NDArray[np.bool_]
 Runs: TypeAlias = npt.NDArray[np.int64]
 _FORMAT = "<i8"
 

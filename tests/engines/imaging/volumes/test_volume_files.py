@@ -207,6 +207,14 @@ def test_positions_go_to_the_patient_and_back(grid: np.ndarray) -> None:
     np.testing.assert_allclose(geometry.spacing_mm, np.linalg.norm(grid[:3, :3], axis=0))
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_axes_are_named_as_another_library_names_them(seed: int) -> None:
+    turned, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=(3, 3)))
+    geometry = VolumeGeometry(SHAPE, affine(turned, (0.7, 0.9, 3.0)))
+    assert geometry.axis_codes == nib.orientations.aff2axcodes(geometry.world_from_voxel)
+    assert geometry.axis_codes[geometry.axial_axis] in "SI"
+
+
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     volume = Volume(voxels(), VolumeGeometry(SHAPE, GRIDS["flipped"]))
     path = write_volume(tmp_path / "v.nii.gz", volume)
