@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -14,9 +15,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QWidget
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH_PX = 1400
+FOLDER = {
+    "001_OS_cf.jpg": "colour_fundus.jpg",
+    "001_OS_fa.png": "angiogram_like_2.png",
+    "002_OD_1.jpg": "visit_1.jpg",
+    "002_OD_2.jpg": "visit_2.jpg",
+    "003_OS_fa.png": "angiogram.png",
+    "003_OS_octa.png": "octa.png",
+    "004_OS_cf.jpg": "colour_fundus.jpg",
+    "004_OS_fa.png": "angiogram_like_3.png",
+}
+"""A folder as people have it, with one person's image under two names."""
 sys.path.insert(0, str(ROOT))
 
 
@@ -61,6 +74,7 @@ class Walk:
         if is_light:
             settings.theme = "light"
         prepare(self.application, settings)
+        self.home = home
         self.window = build(settings, sample_folder=home / "sample")
         self.window.resize(*size)
         self.out = out
@@ -90,9 +104,36 @@ class Walk:
         window.actions_.action("pairs.blend").trigger()
         self.settle(1.5)
         self.grab("registered")
+        self._compare()
+        self._import()
         self._train()
         self._evaluate()
         window.close()
+
+    def _compare(self) -> None:
+        self.window.show_screen("compare")
+        self.settle(3.0)
+        self.window.actions_.action("compare.difference").trigger()
+        self.settle(4.0)
+        self.grab("compare")
+
+    def _import(self) -> None:
+        from workstation.views.import_dialog import ImportDialog
+
+        images = self.home / "sample" / "images"
+        folder = self.home / "study"
+        folder.mkdir()
+        for name, source in FOLDER.items():
+            shutil.copyfile(images / source, folder / name)
+        self.window.accept_paths([folder])
+
+        def dialogs() -> list[ImportDialog]:
+            return [found for found in self.window.findChildren(ImportDialog) if found.isVisible()]
+
+        self.wait(lambda: bool(dialogs()))
+        self.settle(4.0)
+        self.grab("import", dialogs()[0])
+        dialogs()[0].close()
 
     def _train(self) -> None:
         window = self.window
@@ -147,11 +188,11 @@ class Walk:
         end = time.monotonic() + seconds
         self.wait(lambda: time.monotonic() > end)
 
-    def grab(self, name: str) -> None:
-        """Write a picture of the window."""
+    def grab(self, name: str, widget: QWidget | None = None) -> None:
+        """Write a picture of the window, or of a dialog."""
         self.application.processEvents()
         path = self.out / f"{name}.jpg"
-        picture = self.window.grab()
+        picture = (widget or self.window).grab()
         if picture.width() > WIDTH_PX:
             picture = picture.scaledToWidth(WIDTH_PX, Qt.TransformationMode.SmoothTransformation)
         if not picture.save(str(path), quality=88):
