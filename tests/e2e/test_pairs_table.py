@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
+from math import dist
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,11 @@ def test_choose_model_sort_walk_tick_filter_drag_and_export(
     # Nearest to the mouse.
     wanted = table.pairs.row(3)
     place = centre.pair_view.fixed.canvas_from_image(wanted.fixed_xy).toPoint()
+    seen: list[tuple[float, float]] = []
+    centre.pair_view.cursorMoved.connect(lambda side, x, y, *_alt: seen.append((x, y)))
     QTest.mouseMove(canvas, place + QPoint(3, 2))
+    # A move goes through the window system, so it may come later.
+    driver.wait(lambda: seen and dist(seen[-1], wanted.fixed_xy) < 20, "the canvas saw the mouse")
     driver.press("Q", canvas)
     assert controller.selected == wanted.id
 

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 from engines.contract.errors import InputError
 from engines.contract.kinds import Severity
-from engines.imaging.images import read_image, to_uint8
-from engines.imaging.opencv import cv2
 from workstation.views.import_protocols import FindingRow, ImportRow, LayoutRow
 from workstation.views.protocols import Image
 
@@ -108,6 +106,10 @@ def preview_of(item: ProposedItem) -> tuple[Image | None, Image | None]:
 
 
 def _small(file: ProposedFile | None) -> Image | None:
+    # Of no use before a person imports, and slow to load.
+    from engines.imaging.images import read_image, to_uint8
+    from engines.imaging.opencv import cv2
+
     if file is None:
         return None
     try:
