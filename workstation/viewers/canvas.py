@@ -17,7 +17,7 @@ from PySide6.QtGui import QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from workstation.viewers.image_layers import ImageLayers, Picture, Window
-from workstation.viewers.napari_compat import quiet_import
+from workstation.viewers.napari_compat import quiet_import, warm_up
 from workstation.viewers.point_overlay import PointOverlay
 from workstation.views.theme import current_theme, palette
 
@@ -81,6 +81,7 @@ class ImageCanvas(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        warm_up()
         self.model = ViewerModel()
         self.viewer = QtViewer(self.model, show_welcome_screen=False)
         self.native: QWidget = self.viewer.canvas.native

@@ -7,9 +7,9 @@ reaches for an underscore of napari.
 
 from __future__ import annotations
 
+import threading
 import warnings
 from contextlib import AbstractContextManager
-from functools import cache
 
 import numpy as np
 
@@ -22,13 +22,22 @@ def quiet_import() -> AbstractContextManager[None]:
     return warnings.catch_warnings(action="ignore", category=DeprecationWarning)
 
 
-@cache
+_WARMING = threading.Lock()
+_is_warm = threading.Event()
+
+
 def warm_up() -> None:
     """Make a layer, once and without Qt: the first one loads libraries for almost a second.
 
-    Called on the thread that imports the screens, so that the window does not stand still for it.
+    Called on the thread that imports the screens, so that the window does not stand still for it, and
+    again before a canvas is made. Whoever comes second waits: the unit registry behind a layer builds
+    itself on first use and is broken for good when two threads begin it together.
     """
-    with quiet_import():
-        from napari.layers import Image
+    with _WARMING:
+        if _is_warm.is_set():
+            return
+        with quiet_import():
+            from napari.layers import Image
 
-    Image(np.zeros((4, 4), np.uint8))
+        Image(np.zeros((4, 4), np.uint8))
+        _is_warm.set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -37,3 +38,18 @@ def test_installed_napari_is_of_the_series_that_was_tried() -> None:
 def test_warming_up_makes_the_first_layer_quick() -> None:
     warm_up()
     assert {"pint", "scipy.ndimage"} <= set(sys.modules)
+
+
+def test_two_threads_warming_up_together_leave_a_working_registry() -> None:
+    code = (
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "import sys\n"
+        "from workstation.viewers.napari_compat import warm_up\n"
+        "sys.setswitchinterval(1e-5)\n"
+        "with ThreadPoolExecutor(4) as pool:\n"
+        "    [job.result() for job in [pool.submit(warm_up) for _ in range(4)]]\n"
+        "import pint\n"
+        "print(pint.get_application_registry().pixel)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "pixel"
