@@ -1,7 +1,8 @@
 """The project database: opening, creating, migrating, and its two kinds of transaction.
 
-A write transaction takes the write lock at its beginning (``BEGIN IMMEDIATE``) and is on the disk when
-it returns (``synchronous=FULL``). Readers never wait for it where the file system allows WAL.
+A write transaction takes the write lock at its beginning (``BEGIN IMMEDIATE``). When it returns, the system
+has it, so that no kill of the program loses it; the disk has it soon after, see `write_ahead_log`. Readers
+never wait for it where the file system allows WAL; elsewhere it waits for the disk.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from sqlalchemy.orm import Session
 from engines.contract.errors import ProjectError
 from workstation.project import schema
 from workstation.project.schema import Base, SchemaRow
+from workstation.project.write_ahead_log import LogFlusher
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +65,7 @@ class Store:
         self._writer = self._reader.execution_options(begin="BEGIN IMMEDIATE")
         self._seen_changes = 0
         self._missed_changes = False
+        self._flusher = LogFlusher(path)
         event.listen(self._reader, "connect", _configure_connection)
         event.listen(self._reader, "begin", _begin)
 
@@ -127,7 +130,8 @@ class Store:
         return store
 
     def close(self) -> None:
-        """Close every connection."""
+        """Bring everything to the disk and close every connection."""
+        self._flusher.close()
         self._reader.dispose()
 
     @contextmanager
@@ -147,6 +151,7 @@ class Store:
                 .values(num_changes=SchemaRow.num_changes + 1)
                 .returning(SchemaRow.num_changes)
             ).one()
+        self._flusher.note_commit()
         if changes != self._seen_changes + 1:
             self._missed_changes = True
         self._seen_changes = changes
@@ -221,8 +226,16 @@ def _configure_connection(connection: Any, _record: Any) -> None:
     # The driver must not begin transactions by itself: `_begin` does, with the right kind of lock.
     connection.isolation_level = None
     connection.execute("PRAGMA foreign_keys=ON")
-    connection.execute("PRAGMA synchronous=FULL")
+    _choose_flushing(connection)
     connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_S * 1000}")
+
+
+def _choose_flushing(connection: Any) -> None:
+    """Leave the flushing of a write-ahead log to the thread for it; a rollback journal must flush itself."""
+    (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+    is_log = mode == "wal"
+    connection.execute(f"PRAGMA synchronous={'NORMAL' if is_log else 'FULL'}")
+    connection.execute(f"PRAGMA wal_autocheckpoint={0 if is_log else 1000}")
 
 
 def _begin(connection: Connection) -> None:
@@ -244,6 +257,7 @@ def _choose_journal(engine: Engine) -> None:
                     raise
                 logger.info("no WAL on this file system (%s); using a rollback journal", error)
                 cursor.execute("PRAGMA journal_mode=DELETE")
+            _choose_flushing(connection)
         finally:
             connection.close()
     except sqlite3.Error as error:
