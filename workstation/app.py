@@ -11,7 +11,7 @@ import os
 import sys
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QTimer
 from PySide6.QtGui import QFont, QFontDatabase
 from PySide6.QtWidgets import QApplication
 from threadpoolctl import threadpool_limits
@@ -29,6 +29,9 @@ _LOG = logging.getLogger(__name__)
 SWITCH_INTERVAL_S = 0.0005
 """Threads hand the interpreter back to the window this often; the default of 5 ms is felt."""
 
+FIRST_DATA_MS = 5000
+"""By when a screen that was just shown has its data."""
+
 
 def run(project_folder: Path | None = None) -> int:
     """Open the window, on a project when one is given, and return the exit code."""
@@ -42,9 +45,7 @@ def run(project_folder: Path | None = None) -> int:
     prepare(application, settings)
     window = build(settings)
     errors.caught.connect(window.workbench.post)
-    # What was imported by then stays: searching it for garbage would hold up the window for most of a
-    # second, whenever many new objects are made.
-    window.screen_shown.connect(lambda _key: gc.freeze(), Qt.ConnectionType.SingleShotConnection)
+    spare_screens_from_collection(window)
     watchdog = EventLoopWatchdog()
     window.show()
     watchdog.start()
@@ -78,6 +79,23 @@ def build(settings: Settings, sample_folder: Path | None = None) -> MainWindow:
     window = MainWindow(workbench, settings, sample_folder or default_sample_folder())
     workbench.setParent(window)
     return window
+
+
+def spare_screens_from_collection(window: MainWindow) -> None:
+    """Keep the garbage collector from searching what lives as long as the window: imports and screens.
+
+    Searching all of it holds the window up for a quarter of a second, whenever many objects were made.
+    """
+    seen: set[str] = set()
+
+    def on_shown(key: str) -> None:
+        if key not in seen:
+            seen.add(key)
+            # Once more after the first data came: layers and models are made with them.
+            for delay_ms in (0, FIRST_DATA_MS):
+                QTimer.singleShot(delay_ms, window, gc.freeze)
+
+    window.screen_shown.connect(on_shown)
 
 
 def _choose_font(application: QApplication) -> None:

@@ -30,7 +30,7 @@ from PySide6.QtWidgets import QApplication
 from engines.contract.kinds import Action
 from engines.contract.registry import load_spec
 from engines.contract.run_folder import RunFolder
-from workstation.app import build, prepare
+from workstation.app import build, prepare, spare_screens_from_collection
 from workstation.controllers.background import Background
 from workstation.controllers.live_runs import LiveRun
 from workstation.controllers.run_schedule import schedule_of
@@ -53,23 +53,23 @@ ENDLESS = {"epochs": 100_000, "max_minutes": 0}
 
 @dataclass
 class Handlers:
-    """Wall time of everything of ours that runs on the UI thread."""
+    """Wall time of everything of ours that runs on the UI thread, with the processor time in it."""
 
     durations_ms: list[float] = field(default_factory=list)
-    longest: tuple[float, str] = (0.0, "")
+    longest: tuple[float, float, str] = (0.0, 0.0, "")
 
     def timed(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         """Return a function that does the same and is measured."""
 
         @wraps(call)
         def measured(*arguments: Any, **keywords: Any) -> Any:
-            began = time.perf_counter()
+            began, worked = time.perf_counter(), time.thread_time()
             try:
                 return call(*arguments, **keywords)
             finally:
                 taken = 1000 * (time.perf_counter() - began)
                 self.durations_ms.append(taken)
-                self.longest = max(self.longest, (taken, name))
+                self.longest = max(self.longest, (taken, 1000 * (time.thread_time() - worked), name))
 
         return measured
 
@@ -265,6 +265,7 @@ def main() -> None:
         settings = Settings()
         prepare(application, settings)
         window = build(settings, sample_folder=path)
+        spare_screens_from_collection(window)
         window.resize(1600, 960)
         window.show()
         window.projects.open(path)
@@ -281,25 +282,33 @@ def measure(window: MainWindow, handlers: Handlers, seconds: float, repeats: int
     assert project is not None
     annotate(window, handlers, min(10.0, seconds))
     arms: dict[str, list[float]] = {"alone": [], "training": []}
-    longest: dict[str, tuple[float, str]] = {"alone": (0.0, ""), "training": (0.0, "")}
-    say(f"{'repeat':>6} {'arm':>9} {'median':>8} {'p99':>8} {'max':>8}   longest handler")
+    longest: dict[str, tuple[float, float, str]] = dict.fromkeys(arms, (0.0, 0.0, ""))
+    over: dict[str, list[float]] = {"alone": [], "training": []}
+    say(
+        f"{'repeat':>6} {'arm':>9} {'median':>8} {'p99':>8} {'max':>8}   longest handler (its processor time)"
+    )
     for repeat in range(repeats):
         for arm in list(arms) if repeat % 2 == 0 else list(arms)[::-1]:
             run = start_training(window, project) if arm == "training" else None
-            handlers.longest = (0.0, "")
+            handlers.longest = (0.0, 0.0, "")
+            handlers.durations_ms.clear()
             gaps = annotate(window, handlers, seconds)
             arms[arm].append(float(np.percentile(gaps, PERCENTILE)))
             longest[arm] = max(longest[arm], handlers.longest)
+            over[arm].append(np.mean(np.array(handlers.durations_ms) > LONGEST_HANDLER_MS))
             say(
                 f"{repeat + 1:6d} {arm:>9} {np.median(gaps):8.1f} {arms[arm][-1]:8.1f} {max(gaps):8.1f}"
-                f"   {handlers.longest[0]:.1f} ms ({handlers.longest[1]})"
+                f"   {handlers.longest[0]:.1f} ms ({handlers.longest[1]:.1f}), {handlers.longest[2]}"
             )
             if run is not None:
                 stop_training(window, run)
     ratio = statistics.median(arms["training"]) / statistics.median(arms["alone"])
     say(f"p99 with the run / without: {ratio:.2f} (bar {LARGEST_RATIO})")
-    slowest = max(longest.values())
-    say(f"longest handler of ours: {slowest[0]:.1f} ms, {slowest[1]} (bar {LONGEST_HANDLER_MS:.0f} ms)")
+    for arm, (taken, worked, name) in longest.items():
+        say(
+            f"longest handler of ours, {arm}: {taken:.1f} ms ({worked:.1f} of the processor), {name}; "
+            f"{100 * np.mean(over[arm]):.3f} % over the bar of {LONGEST_HANDLER_MS:.0f} ms"
+        )
 
 
 def say(line: str) -> None:

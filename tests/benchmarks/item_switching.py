@@ -39,13 +39,14 @@ class Window:
         self.started = time.monotonic()
         from PySide6.QtWidgets import QApplication
 
-        from workstation.app import build, prepare
+        from workstation.app import build, prepare, spare_screens_from_collection
         from workstation.settings import Settings
 
         self.application = QApplication(sys.argv[:1])
         settings = Settings.read()
         prepare(self.application, settings)
         self.window = build(settings, sample_folder=home / "sample")
+        spare_screens_from_collection(self.window)
         self.window.resize(1600, 960)
         self.window.show()
         self.window.actions_.action("project.sample").trigger()

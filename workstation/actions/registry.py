@@ -80,6 +80,7 @@ class ActionRegistry(QObject):
         self._actions: dict[str, QAction] = {}
         self._handlers: dict[str, Callable[[], None]] = {}
         self._reasons: dict[str, Reason] = {}
+        self._written: dict[str, tuple[str, str]] = {}
         self._screen = ""
         for spec in specs:
             self.add(spec)
@@ -121,7 +122,7 @@ class ActionRegistry(QObject):
         # A screen that is built anew for another project takes its actions over.
         self._handlers[key] = triggered
         self._reasons[key] = reason if reason is not None else _always
-        self.refresh()
+        self._refresh_one(key)
         return action
 
     def unbind_screen(self, screen: str) -> None:
@@ -189,6 +190,7 @@ class ActionRegistry(QObject):
         """Give actions other keys; tooltips and all who listen to `shortcuts_changed` follow at once."""
         for key, texts in shortcuts.items():
             self.action(key).setShortcuts([QKeySequence(text) for text in texts])
+            self._written.pop(key, None)
         self.refresh()
         self.shortcuts_changed.emit()
 
@@ -231,15 +233,23 @@ class ActionRegistry(QObject):
 
     def refresh(self) -> None:
         """Ask every bound action whether it may run now, and write the reason into its tooltip."""
-        for key, action in self._actions.items():
-            spec = self._specs[key]
-            reason = self._reason(key, spec)
-            action.setEnabled(not reason)
-            keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
-            title = f"{action.text()} ({keys})" if keys else action.text()
-            lines = [title, _translated(spec.tooltip), reason]
-            action.setToolTip("\n".join(line for line in lines if line))
-            action.setStatusTip(reason or _translated(spec.tooltip))
+        for key in self._actions:
+            self._refresh_one(key)
+
+    def _refresh_one(self, key: str) -> None:
+        spec, action = self._specs[key], self._actions[key]
+        reason = self._reason(key, spec)
+        text = action.text()
+        # Most of a hundred actions stay as they are at most edits.
+        if self._written.get(key) == (reason, text):
+            return
+        self._written[key] = (reason, text)
+        action.setEnabled(not reason)
+        keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+        title = f"{text} ({keys})" if keys else text
+        lines = [title, _translated(spec.tooltip), reason]
+        action.setToolTip("\n".join(line for line in lines if line))
+        action.setStatusTip(reason or _translated(spec.tooltip))
 
     def _reason(self, key: str, spec: ActionSpec) -> str:
         if key not in self._reasons or (spec.screen and spec.screen != self._screen):

@@ -378,9 +378,11 @@ class History:
         return _stored(row)
 
     def _title(self, query: Select[CommandRow]) -> Message | None:
+        # Not the whole row: what a stroke changed may be long.
+        words = query.with_only_columns(CommandRow.title, CommandRow.title_parameters).limit(1)
         with self._store.read() as session:
-            row = session.scalars(query.limit(1)).first()
-        return None if row is None else Message(row.title, row.title_parameters)
+            row = session.execute(words).first()
+        return None if row is None else Message(*row)
 
     def _not_saved(self, error: DatabaseError | OSError, command: Command | None) -> EditNotSavedError:
         is_kept = command is not None and self._emergency.append(command.kind, command.to_payload())
