@@ -35,6 +35,7 @@ ALLOWED = {
         "workstation.views.export_protocols",
         "workstation.views.overlay_modes",
         "workstation.views.compare_protocols",
+        "workstation.views.volume_protocols",
         "engines.imaging",
         "engines.contract",
     },

@@ -6,13 +6,16 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from engines.contract.errors import PreconditionError, UnknownKeyError
 from engines.contract.files import hash_file, relative_or_absolute
 from engines.contract.kinds import FileKind, ItemKind, Split
+from engines.imaging.volumes.volume import VolumeGeometry
 from workstation.project.schema import FileRow, ItemRow, SplitRow, SubjectRow, VisitRow
 from workstation.project.store import Store, now
 
@@ -37,6 +40,10 @@ class ItemFile:
         Distance of neighbouring pixels, where it is known.
     perceptual_hash : str or None
         Of what an image looks like, see `engines.imaging.perceptual_hash`.
+    grid : VolumeGeometry or None
+        Of a volume or a label map.
+    intensity_range : (float, float) or None
+        Smallest and largest value of a volume, in HU for CT.
     """
 
     path: Path
@@ -48,6 +55,8 @@ class ItemFile:
     height: int | None
     spacing_mm: float | None = None
     perceptual_hash: str | None = None
+    grid: VolumeGeometry | None = None
+    intensity_range: tuple[float, float] | None = None
 
     def require(self) -> Path:
         """Return the path of a file that exists.
@@ -112,6 +121,8 @@ class NewFile:
     height: int | None = None
     spacing_mm: float | None = None
     perceptual_hash: str | None = None
+    grid: VolumeGeometry | None = None
+    intensity_range: tuple[float, float] | None = None
     visit: str | None = None
     laterality: str | None = None
 
@@ -267,6 +278,10 @@ def load_items(session: Session, folder: Path, only: Iterable[str] | None = None
             height=file.height,
             spacing_mm=file.spacing_mm,
             perceptual_hash=file.perceptual_hash,
+            grid=None if file.grid is None else _geometry(file.grid),
+            intensity_range=None
+            if file.intensity_range is None
+            else (file.intensity_range[0], file.intensity_range[1]),
         )
     return [
         Item(
@@ -321,9 +336,20 @@ def insert_file(session: Session, new: NewFile, folder: Path) -> None:
             height=new.height,
             spacing_mm=new.spacing_mm,
             perceptual_hash=new.perceptual_hash,
+            grid=None if new.grid is None else _plain_grid(new.grid),
+            intensity_range=None if new.intensity_range is None else list(new.intensity_range),
         )
     )
     session.flush()
+
+
+def _geometry(grid: Mapping[str, Any]) -> VolumeGeometry:
+    i, j, k = grid["shape"]
+    return VolumeGeometry((i, j, k), np.array(grid["world_from_voxel"]))
+
+
+def _plain_grid(geometry: VolumeGeometry) -> dict[str, Any]:
+    return {"shape": list(geometry.shape), "world_from_voxel": geometry.world_from_voxel.tolist()}
 
 
 def set_item_kind(session: Session, item_id: str, kind: ItemKind) -> None:

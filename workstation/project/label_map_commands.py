@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from engines.contract.errors import GeometryError, InputError
 from engines.contract.messages import Message
+from engines.imaging.volumes.label_classes import LabelClass, classes_from, plain
 from engines.imaging.volumes.volume import Volume, VolumeGeometry
 from engines.imaging.volumes.voxel_changes import VoxelChanges
 from workstation.project.history import Command, Edit, Outcome
@@ -64,6 +65,9 @@ class AddLabelMap(LabelMapRowCommand):
     header: str = ""
     state: LabelMapState = LabelMapState.ACCEPTED
     source: str = "manual"
+    classes: tuple[LabelClass, ...] = ()
+    file: str = ""
+    """Written below the folder of label maps before; empty: nothing is drawn yet."""
     label_map_id: str = field(default_factory=new_label_map_id)
 
     @classmethod
@@ -75,27 +79,19 @@ class AddLabelMap(LabelMapRowCommand):
         *,
         state: LabelMapState = LabelMapState.ACCEPTED,
         source: str = "manual",
+        classes: tuple[LabelClass, ...] = (),
     ) -> AddLabelMap:
         """Return the edit that makes a label map on the grid of a volume."""
         rows = tuple(tuple(float(value) for value in row) for row in volume.geometry.world_from_voxel)
         header = base64.b64encode(volume.header).decode("ascii")
-        return cls(item_id, name, volume.geometry.shape, rows, header, state, source)  # type: ignore[arg-type]
+        return cls(item_id, name, volume.geometry.shape, rows, header, state, source, classes)  # type: ignore[arg-type]
 
     def apply(self, edit: Edit) -> Outcome:
         """Insert the row."""
         if edit.session.get(ItemRow, self.item_id) is None:
             raise InputError("The project has no item '{item}'.", item=self.item_id)
         VolumeGeometry(self.shape, self.world_from_voxel)  # type: ignore[arg-type]
-        query = select(LabelMapRow.name).where(
-            LabelMapRow.item_id == self.item_id, LabelMapRow.is_deleted.is_(False)
-        )
-        if self.name in set(edit.session.scalars(query)):
-            raise InputError(
-                "{item} already has a label map '{name}'.",
-                remedy="Choose another name.",
-                item=self.item_id,
-                name=self.name,
-            )
+        _refuse_taken(edit, self.item_id, self.name)
         edit.session.add(
             LabelMapRow(
                 id=self.label_map_id,
@@ -107,7 +103,8 @@ class AddLabelMap(LabelMapRowCommand):
                 shape=list(self.shape),
                 world_from_voxel=[list(row) for row in self.world_from_voxel],
                 header=base64.b64decode(self.header),
-                file=None,
+                classes=plain(classes_from(plain(self.classes))),
+                file=self.file or None,
                 base_sequence=0,
                 revision=1,
                 created=edit.at,
@@ -122,6 +119,30 @@ class AddLabelMap(LabelMapRowCommand):
             "after": {"is_deleted": False},
         }
         return Outcome(self.item_id, Message("add label map {name}", {"name": self.name}), effect)
+
+
+@dataclass(frozen=True)
+class SetLabelMapFacts(LabelMapRowCommand):
+    """Rename a label map, or change the names and colours of its classes; None leaves as it is."""
+
+    kind: ClassVar[str] = "set_label_map_facts"
+    label_map_id: str
+    name: str | None = None
+    classes: tuple[LabelClass, ...] | None = None
+
+    def apply(self, edit: Edit) -> Outcome:
+        """Set what is given."""
+        row = living(edit.session, self.label_map_id)
+        after: dict[str, Any] = {}
+        if self.name is not None:
+            if not self.name.strip():
+                raise InputError("A label map needs a name.")
+            _refuse_taken(edit, row.item_id, self.name)
+            after["name"] = self.name
+        if self.classes is not None:
+            after["classes"] = plain(classes_from(plain(self.classes)))
+        title = "rename label map {name}" if self.name is not None else "change classes of {name}"
+        return _change(edit, row, after, Message(title, {"name": row.name}))
 
 
 @dataclass(frozen=True)
@@ -209,6 +230,17 @@ class SetLabelMapState(LabelMapRowCommand):
         }
         return _change(
             edit, row, {"state": self.state.value}, Message(titles[self.state], {"name": row.name})
+        )
+
+
+def _refuse_taken(edit: Edit, item_id: str, name: str) -> None:
+    query = select(LabelMapRow.name).where(LabelMapRow.item_id == item_id, LabelMapRow.is_deleted.is_(False))
+    if name in set(edit.session.scalars(query)):
+        raise InputError(
+            "{item} already has a label map '{name}'.",
+            remedy="Choose another name.",
+            item=item_id,
+            name=name,
         )
 
 

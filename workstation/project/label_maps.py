@@ -19,6 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
 from engines.contract.errors import PreconditionError, UnknownKeyError
+from engines.imaging.volumes.label_classes import LabelClass, classes_from
 from engines.imaging.volumes.volume import Volume, VolumeGeometry
 from engines.imaging.volumes.voxel_changes import VoxelChanges
 from workstation.project.schema import CommandRow, LabelMapRow
@@ -52,6 +53,8 @@ class LabelMap:
         ``"manual"``, ``"import"``, or a run id.
     geometry : VolumeGeometry
         Its own grid, which may be finer than the image's.
+    classes : tuple of LabelClass
+        Names and colours of its labels; labels without a class are shown by their number.
     revision : int
         Grows with every change, undo and redo included.
     created, changed : str
@@ -68,6 +71,7 @@ class LabelMap:
     revision: int
     created: str
     changed: str
+    classes: tuple[LabelClass, ...] = ()
 
 
 class LabelMapStore:
@@ -176,6 +180,23 @@ class LabelMapStore:
         self._remove_old_files(folder, label_map_id, path)
         return path
 
+    def keep(self, item_id: str, label_map_id: str, volume: Volume) -> str:
+        """Write the voxels of a label map that is about to be added; for `AddLabelMap.file`.
+
+        Slow: called on a thread.
+
+        Raises
+        ------
+        OSError
+            If the disk refuses.
+        """
+        from engines.imaging.volumes.volume_files import write_volume
+
+        folder = self._folder / item_id
+        folder.mkdir(parents=True, exist_ok=True)
+        path = write_volume(folder / f"{label_map_id}.0.nii.gz", volume)
+        return path.relative_to(self._folder).as_posix()
+
     def _base(self, row: LabelMapRow) -> npt.NDArray[Any]:
         # Libraries of file formats take long to import, and most projects hold no label maps.
         from engines.imaging.volumes.volume_files import read_label_map
@@ -222,6 +243,7 @@ def as_label_map(row: LabelMapRow) -> LabelMap:
         revision=row.revision,
         created=row.created,
         changed=row.changed,
+        classes=classes_from(row.classes),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class Base(DeclarativeBase):
@@ -90,6 +90,8 @@ class FileRow(Base):
     height: Mapped[int | None]
     spacing_mm: Mapped[float | None]
     perceptual_hash: Mapped[str | None]
+    grid: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    intensity_range: Mapped[list[float] | None] = mapped_column(JSON)
 
 
 class PairRow(Base):
@@ -129,6 +131,7 @@ class LabelMapRow(Base):
     shape: Mapped[list[int]] = mapped_column(JSON)
     world_from_voxel: Mapped[list[list[float]]] = mapped_column(JSON)
     header: Mapped[bytes]
+    classes: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     file: Mapped[str | None]
     base_sequence: Mapped[int] = mapped_column(default=0)
     revision: Mapped[int]

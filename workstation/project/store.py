@@ -40,7 +40,15 @@ def _add_scores_image_facts_and_label_maps(connection: Connection) -> None:
     schema.LabelMapRow.__table__.create(connection)  # type: ignore[attr-defined]
 
 
-MIGRATIONS: dict[int, Migration] = {1: _add_scores_image_facts_and_label_maps}
+def _add_grids_and_classes(connection: Connection) -> None:
+    connection.execute(text("ALTER TABLE files ADD COLUMN grid JSON"))
+    connection.execute(text("ALTER TABLE files ADD COLUMN intensity_range JSON"))
+    # The step before this one makes the newest table, where a project comes from version 1.
+    if "classes" not in {column["name"] for column in inspect(connection).get_columns("label_maps")}:
+        connection.execute(text("ALTER TABLE label_maps ADD COLUMN classes JSON NOT NULL DEFAULT '[]'"))
+
+
+MIGRATIONS: dict[int, Migration] = {1: _add_scores_image_facts_and_label_maps, 2: _add_grids_and_classes}
 """Key n changes a database of version n into version n + 1."""
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from engines.imaging.volumes.label_classes import LabelClass
 from engines.imaging.volumes.mask_editing import Paint, stroke
 from engines.imaging.volumes.volume import Volume, VolumeGeometry
 from workstation.project.annotations import KeypointPair, PairState
@@ -29,7 +30,13 @@ from workstation.project.commands import (
 )
 from workstation.project.history import Command
 from workstation.project.item_commands import EditItem, MergeSubjects, SwapRoles
-from workstation.project.label_map_commands import AddLabelMap, DeleteLabelMap, PaintVoxels, SetLabelMapState
+from workstation.project.label_map_commands import (
+    AddLabelMap,
+    DeleteLabelMap,
+    PaintVoxels,
+    SetLabelMapFacts,
+    SetLabelMapState,
+)
 from workstation.project.label_maps import LabelMap, LabelMapState
 from workstation.project.project import Project
 from workstation.project.suggestion_commands import AcceptSuggestions, RejectSuggestions, SuggestPairs
@@ -147,6 +154,15 @@ def label_map(project: Project, rng: Random) -> LabelMap | None:
     return rng.choice(found) if found else None
 
 
+def set_label_map_facts(project: Project, rng: Random) -> Command | None:
+    chosen = label_map(project, rng)
+    if chosen is None:
+        return None
+    if rng.random() < 0.5:
+        return SetLabelMapFacts(chosen.id, name=f"renamed {rng.randrange(10**6)}")
+    return SetLabelMapFacts(chosen.id, classes=(LabelClass(rng.randrange(1, 9), "血管", "#123456"),))
+
+
 def paint_voxels(project: Project, rng: Random) -> Command | None:
     chosen = label_map(project, rng)
     if chosen is None:
@@ -183,6 +199,7 @@ GENERATORS: dict[str, Generator] = {
     "swap_roles": swap_roles,
     "add_label_map": add_label_map,
     "paint_voxels": paint_voxels,
+    "set_label_map_facts": set_label_map_facts,
     "delete_label_map": delete_label_map,
     "set_label_map_state": set_label_map_state,
 }
@@ -207,7 +224,13 @@ def state_of(project: Project) -> dict[str, Any]:
             for p in project.keypoints.pairs(item.id)
         ]
         label_maps = [
-            [found.id, found.name, found.state, zlib.crc32(np.ascontiguousarray(voxels).tobytes())]
+            [
+                found.id,
+                found.name,
+                found.state,
+                len(found.classes),
+                zlib.crc32(np.ascontiguousarray(voxels).tobytes()),
+            ]
             for found in project.label_maps.of_item(item.id)
             for voxels in [project.label_maps.read(found.id)[0].voxels.astype(np.uint16)]
         ]

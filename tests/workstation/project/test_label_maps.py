@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from engines.contract.errors import GeometryError, InputError, PreconditionError, UnknownKeyError
+from engines.imaging.volumes.label_classes import LabelClass
 from engines.imaging.volumes.mask_editing import Paint, brush, stroke
 from engines.imaging.volumes.volume import Volume, VolumeGeometry
 from engines.imaging.volumes.volume_files import read_volume, write_volume
@@ -20,6 +22,7 @@ from workstation.project.label_map_commands import (
     AddLabelMap,
     DeleteLabelMap,
     PaintVoxels,
+    SetLabelMapFacts,
     SetLabelMapState,
 )
 from workstation.project.label_maps import LabelMapState
@@ -161,6 +164,7 @@ PAINTER = """
 import json, random, sys, zlib
 from pathlib import Path
 import numpy as np
+from engines.imaging.volumes.label_classes import LabelClass
 from engines.imaging.volumes.mask_editing import Paint, brush, stroke
 from workstation.project.label_map_commands import PaintVoxels
 from workstation.project.project import Project
@@ -215,3 +219,35 @@ def test_no_acknowledged_stroke_is_lost_when_the_process_is_killed(
             change.inverse.apply(volume.voxels, is_checked=True)
         assert zlib.crc32(np.ascontiguousarray(volume.voxels).tobytes()) == checksum
         assert sequence >= acknowledged or not later
+
+
+def test_a_label_map_is_added_with_its_voxels_and_classes(project: Project) -> None:
+    volume = Volume(np.arange(24, dtype=np.uint8).reshape(2, 3, 4), VolumeGeometry((2, 3, 4), np.eye(4)))
+    base = AddLabelMap.on_grid_of(volume, "a", "参考", classes=(LabelClass(2, "aorta", "#112233"),))
+    file = project.label_maps.keep("a", base.label_map_id, volume)
+    project.history.execute(replace(base, file=file, source="import"))
+    (found,) = project.label_maps.of_item("a")
+    assert found.classes == (LabelClass(2, "aorta", "#112233"),)
+    assert np.array_equal(project.label_maps.read(found.id)[0].voxels, volume.voxels)
+    project.history.undo()
+    assert project.label_maps.of_item("a") == []
+    project.history.redo()
+    assert np.array_equal(project.label_maps.read(found.id)[0].voxels, volume.voxels)
+
+
+def test_names_and_classes_are_changed_and_undone(project: Project) -> None:
+    volume = Volume(np.zeros((2, 2, 2), np.uint8), VolumeGeometry((2, 2, 2), np.eye(4)))
+    for name in ("one", "two"):
+        project.history.execute(AddLabelMap.on_grid_of(volume, "a", name))
+    one = project.label_maps.of_item("a")[0]
+    project.history.execute(SetLabelMapFacts(one.id, name="three"))
+    project.history.execute(SetLabelMapFacts(one.id, classes=(LabelClass(1, "x", "#000000"),)))
+    changed = project.label_maps.get(one.id)
+    assert (changed.name, [found.name for found in changed.classes]) == ("three", ["x"])
+    project.history.undo()
+    project.history.undo()
+    assert (project.label_maps.get(one.id).name, project.label_maps.get(one.id).classes) == ("one", ())
+    with pytest.raises(InputError, match="already has"):
+        project.history.execute(SetLabelMapFacts(one.id, name="two"))
+    with pytest.raises(InputError, match="needs a name"):
+        project.history.execute(SetLabelMapFacts(one.id, name=" "))

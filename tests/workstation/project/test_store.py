@@ -197,6 +197,8 @@ def test_a_project_of_the_first_schema_opens_and_its_edits_can_be_undone(project
             ("keypoint_pairs", "score"),
             ("files", "spacing_mm"),
             ("files", "perceptual_hash"),
+            ("files", "grid"),
+            ("files", "intensity_range"),
         ):
             database.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
         # The journal of the first program knew no score.

@@ -17,6 +17,7 @@ from engines.contract.errors import GeometryError, InputError, TableError, Unkno
 from engines.contract.kinds import FileKind, ItemKind, Split
 from engines.contract.messages import Message
 from engines.contract.registry import all_specs
+from engines.contract.roles import VOLUME_ROLES
 from engines.contract.spec import RoleSpec
 from workstation.project.importers.inspection import FileFacts, inspect_file
 from workstation.project.importers.reading import ITEM_COLUMNS, Row, Table
@@ -132,8 +133,8 @@ class Plan:
 
 
 def known_roles() -> dict[str, RoleSpec]:
-    """Return the roles of every pipeline by name and alias; a name goes before another's alias."""
-    roles = [role for spec in all_specs() for role in spec.roles]
+    """Return the roles of every pipeline, and of volumes, by name and alias; names go before aliases."""
+    roles = [*(role for spec in all_specs() for role in spec.roles), *VOLUME_ROLES]
     found: dict[str, RoleSpec] = {}
     for role in roles:
         found.setdefault(role.name, role)
