@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,15 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import minimum_spanning_tree
 from scipy.spatial import cKDTree
 
+from engines.contract.errors import GeometryError
 from engines.contract.geometry import FloatArray
-from engines.imaging.volumes.label_metrics import CONNECTIVITY_26, Mask, Spacing, centre_line
+from engines.imaging.volumes.label_metrics import CONNECTIVITY_26, Mask, Spacing, bounding_box, centre_line
+from engines.imaging.volumes.volume import Volume, VolumeGeometry
+
+Voxel = tuple[int, int, int]
+Box = tuple[slice, slice, slice]
+LARGEST_LINE_VOXELS = 1_500_000
+"""Larger pieces are chambers, not vessels: their centre line says nothing and takes long."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +34,8 @@ class Component:
         From 1, the largest first; its value in the array of `label_components`.
     num_voxels : int
     volume_ml : float
-    length_mm : float
-        Of its centre line; see `line_length_mm`.
+    length_mm : float or None
+        Of its centre line; see `line_length_mm`. None: not measured.
     mean_intensity : float or None
         Mean of the image over it; None without an image.
     centre_ijk : (i, j, k)
@@ -39,7 +47,7 @@ class Component:
     number: int
     num_voxels: int
     volume_ml: float
-    length_mm: float
+    length_mm: float | None
     mean_intensity: float | None
     centre_ijk: tuple[int, int, int]
     box: tuple[slice, slice, slice]
@@ -93,6 +101,231 @@ def describe_components(
             )
         )
     return found
+
+
+@dataclass(frozen=True, eq=False)
+class ClassComponents:
+    """The pieces of one class of a label map, as they were at one moment.
+
+    Parameters
+    ----------
+    label : int
+    shape : (I, J, K)
+        Of the whole label map.
+    box : three slices
+        Where the class lies in it; empty when it has no voxel.
+    numbers : ndarray of int32, (i, j, k)
+        Number of the piece of each voxel of the box; 0 is none.
+    components : tuple of Component
+        The largest first; positions and boxes are those of the whole label map.
+    """
+
+    label: int
+    shape: tuple[int, int, int]
+    box: Box
+    numbers: npt.NDArray[np.int32]
+    components: tuple[Component, ...]
+
+    def of(self, number: int) -> Component:
+        """Return a piece by its number.
+
+        Raises
+        ------
+        GeometryError
+            If there is no such piece.
+        """
+        if not 1 <= number <= len(self.components):
+            raise GeometryError("There is no component {number}.", number=number)
+        return self.components[number - 1]
+
+    def mask(self, numbers: Collection[int]) -> tuple[Mask, Box]:
+        """Return the voxels of some pieces, and the box of the whole label map in which they lie."""
+        boxes = [self.of(number).box for number in numbers]
+        if not boxes:
+            nothing = slice(0, 0)
+            return np.zeros((0, 0, 0), dtype=bool), (nothing, nothing, nothing)
+        i, j, k = (
+            slice(min(box[axis].start for box in boxes), max(box[axis].stop for box in boxes))
+            for axis in range(3)
+        )
+        inner = self.numbers[_within((i, j, k), self.box)]
+        wanted = np.zeros(len(self.components) + 1, dtype=bool)
+        wanted[list(numbers)] = True
+        return np.asarray(wanted[inner]), (i, j, k)
+
+    def number_at(self, voxel: Voxel, reach: int = 0) -> int:
+        """Return the number of the piece at a voxel, or of the nearest within some voxels; 0: none."""
+        window = tuple(
+            slice(max(0, at - reach - side.start), max(0, at + reach + 1 - side.start))
+            for at, side in zip(voxel, self.box, strict=True)
+        )
+        inner = self.numbers[window]
+        found = np.argwhere(inner)
+        if not len(found):
+            return 0
+        here = np.array(voxel) - [side.start for side in self.box] - [side.start for side in window]
+        nearest = found[np.argmin(((found - here) ** 2).sum(axis=1))]
+        return int(inner[tuple(nearest)])
+
+
+def class_components(
+    label_map: npt.NDArray[Any], label: int, geometry: VolumeGeometry, image: Volume | None = None
+) -> ClassComponents:
+    """Return the pieces of a class, without their lengths: see `with_lengths`.
+
+    Parameters
+    ----------
+    label_map : ndarray of integers, (I, J, K)
+    label : int
+    geometry : VolumeGeometry
+        Of the label map.
+    image : Volume or None
+        For the mean intensity, on any grid: the nearest voxel counts.
+    """
+    i, j, k = label_map.shape
+    mask = np.asarray(label_map == label)
+    if not mask.any():
+        nothing = slice(0, 0)
+        empty = np.zeros((0, 0, 0), dtype=np.int32)
+        return ClassComponents(label, (i, j, k), (nothing, nothing, nothing), empty, ())
+    # All that is slow looks only at the box in which the class lies.
+    box = bounding_box(mask)
+    numbers, count = label_components(mask[box])
+    del mask
+    places = np.nonzero(numbers)
+    ids = numbers[places] - 1
+    sizes = np.bincount(ids, minlength=count)
+    means = None if image is None else _means(ids, places, sizes, box, geometry, image)
+    centres = _centres(ids, places, sizes, geometry.spacing_mm)
+    start = np.array([side.start for side in box])
+    components = []
+    for index, inner in enumerate(ndimage.find_objects(numbers, max_label=count)):
+        centre = [int(at) for at in centres[index] + start]
+        components.append(
+            Component(
+                number=index + 1,
+                num_voxels=int(sizes[index]),
+                volume_ml=float(sizes[index]) * geometry.voxel_volume_ml,
+                length_mm=None,
+                mean_intensity=None if means is None or np.isnan(means[index]) else float(means[index]),
+                centre_ijk=(centre[0], centre[1], centre[2]),
+                box=_moved(inner, box),
+            )
+        )
+    return ClassComponents(label, (i, j, k), box, numbers, tuple(components))
+
+
+def with_lengths(
+    pieces: ClassComponents, spacing_mm: Spacing, largest_num_voxels: int = LARGEST_LINE_VOXELS
+) -> ClassComponents:
+    """Return the pieces with the length of each that is not larger than a number of voxels. Slow."""
+    measured = []
+    for piece in pieces.components:
+        if piece.num_voxels > largest_num_voxels:
+            measured.append(piece)
+            continue
+        mask, _ = pieces.mask([piece.number])
+        length_mm = line_length_mm(centre_line(np.pad(mask, 1)), spacing_mm)
+        measured.append(replace(piece, length_mm=length_mm))
+    return replace(pieces, components=tuple(measured))
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Where two pieces are nearest.
+
+    Parameters
+    ----------
+    start, end : (i, j, k)
+        A voxel of each, in the whole label map.
+    distance_mm : float
+        Between the middles of both voxels.
+    """
+
+    start: Voxel
+    end: Voxel
+    distance_mm: float
+
+
+def gap_between(pieces: ClassComponents, first: int, second: int, spacing_mm: Spacing) -> Gap:
+    """Return where two pieces are nearest to each other.
+
+    Raises
+    ------
+    GeometryError
+        If they are one piece, or there is no such piece.
+    """
+    if first == second:
+        raise GeometryError("A bridge needs two components.", remedy="Select two of them.")
+    outer = [_surface_voxels(pieces, number) for number in (first, second)]
+    tree = cKDTree(outer[0] * spacing_mm)
+    distances, nearest = tree.query(outer[1] * spacing_mm)
+    at = int(np.argmin(distances))
+    ends = [[int(value) for value in voxel] for voxel in (outer[0][nearest[at]], outer[1][at])]
+    start, end = ((i, j, k) for i, j, k in ends)
+    return Gap(start, end, float(distances[at]))
+
+
+def _surface_voxels(pieces: ClassComponents, number: int) -> npt.NDArray[np.int64]:
+    mask, box = pieces.mask([number])
+    outer = mask & ~ndimage.binary_erosion(mask)
+    return np.argwhere(outer) + [side.start for side in box]
+
+
+def _centres(
+    ids: npt.NDArray[np.int32], places: tuple[npt.NDArray[np.intp], ...], sizes: FloatArray, spacing: Spacing
+) -> npt.NDArray[np.int64]:
+    """Return for each piece its voxel nearest to its middle, (N, 3)."""
+    squared = np.zeros(len(ids), dtype=np.float64)
+    for axis in range(3):
+        middle = np.bincount(ids, weights=places[axis], minlength=len(sizes)) / sizes
+        squared += ((places[axis] - middle[ids]) * spacing[axis]) ** 2
+    # The first voxel of each piece in the order of distances.
+    order = np.lexsort((squared, ids))
+    firsts = order[np.searchsorted(ids[order], np.arange(len(sizes)))]
+    return np.stack([places[axis][firsts] for axis in range(3)], axis=1).astype(np.int64)
+
+
+def _means(
+    ids: npt.NDArray[np.int32],
+    places: tuple[npt.NDArray[np.intp], ...],
+    sizes: FloatArray,
+    box: Box,
+    geometry: VolumeGeometry,
+    image: Volume,
+) -> FloatArray:
+    """Return the mean intensity of each piece, (N,); NaN where the image does not reach."""
+    at = tuple(place + side.start for place, side in zip(places, box, strict=True))
+    counts = sizes
+    if geometry.difference(image.geometry) is not None:
+        voxel_of = np.linalg.solve(image.geometry.world_from_voxel, geometry.world_from_voxel)
+        at = tuple(
+            np.rint(sum(voxel_of[axis, other] * at[other] for other in range(3)) + voxel_of[axis, 3]).astype(
+                np.int64
+            )
+            for axis in range(3)
+        )
+        ends = zip(at, image.voxels.shape, strict=True)
+        is_inside = np.logical_and.reduce([(place >= 0) & (place < count) for place, count in ends])
+        at, ids = tuple(place[is_inside] for place in at), ids[is_inside]
+        counts = np.bincount(ids, minlength=len(sizes))
+    sums = np.bincount(ids, weights=image.voxels[at], minlength=len(sizes))
+    return np.divide(sums, counts, out=np.full(len(sizes), np.nan), where=counts > 0)
+
+
+def _moved(inner: Box, outer: Box) -> Box:
+    i, j, k = (
+        slice(one.start + other.start, one.stop + other.start)
+        for one, other in zip(inner, outer, strict=True)
+    )
+    return i, j, k
+
+
+def _within(box: Box, outer: Box) -> Box:
+    i, j, k = (
+        slice(one.start - other.start, one.stop - other.start) for one, other in zip(box, outer, strict=True)
+    )
+    return i, j, k
 
 
 def line_length_mm(line: Mask, spacing_mm: Spacing) -> float:
