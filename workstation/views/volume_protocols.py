@@ -303,6 +303,29 @@ class ComponentRow:
     """``""``, ``"accepted"``, ``"rejected"``, ``"added"`` or ``"removed"``."""
 
 
+@dataclass(frozen=True, slots=True)
+class WindowRow:
+    """The grey-value window of the base image.
+
+    Parameters
+    ----------
+    low, high : float
+        Shown black and white.
+    unit : str
+        Empty for values without one.
+    title : str
+        Of the image; empty while there is none.
+    preset : str
+        Name of the preset that it is; empty for none.
+    """
+
+    low: float = 0.0
+    high: float = 1.0
+    unit: str = ""
+    title: str = ""
+    preset: str = ""
+
+
 class VolumeScreenView(Protocol):
     """The Volume screen, for its controller."""
 
@@ -311,11 +334,14 @@ class VolumeScreenView(Protocol):
     def show_layers(self, rows: Sequence[LayerRow]) -> None:
         """List the images and label maps of the case."""
 
-    def show_classes(self, rows: Sequence[ClassRow]) -> None:
-        """List the classes of the active label map."""
+    def show_classes(self, rows: Sequence[ClassRow], num_unnamed: int = 0) -> None:
+        """List the classes of the active label map; so many labels are not in its table."""
 
-    def show_problem(self, problem: Message | None) -> None:
-        """Say in place of the slices why there are none."""
+    def show_window(self, window: WindowRow) -> None:
+        """Show the grey-value window of the base image."""
+
+    def show_problem(self, problem: Message | None, *, is_elsewhere: bool = False) -> None:
+        """Say in place of the slices why there are none; elsewhere: another screen shows the item."""
 
     def show_progress(self, text: Message | None, share: float | None) -> None:
         """Say what is being loaded; None: nothing; a share of None has no known end."""
