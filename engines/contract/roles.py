@@ -20,5 +20,6 @@ VOLUME_ROLES: tuple[RoleSpec, ...] = (
         "Label map",
         aliases=("label", "labels", "seg", "segmentation", "volume_mask", "gt", "ground_truth"),
     ),
+    RoleSpec("brain_mask", FileKind.LABEL_MAP, "Brain mask", aliases=("brainmask",)),
 )
 """In the order in which they are shown."""

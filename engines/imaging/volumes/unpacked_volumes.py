@@ -15,7 +15,7 @@ import nibabel as nib
 import numpy as np
 
 from engines.contract.errors import InputError, VolumeReadError
-from engines.imaging.volumes.volume_files import volume_suffix
+from engines.imaging.volumes.volume_names import volume_suffix
 
 _CHUNK_BYTES = 1 << 22
 _SPARE_BYTES = 200_000_000

@@ -18,18 +18,15 @@ import SimpleITK as sitk
 
 from engines.contract.errors import GeometryError, InputError, VolumeReadError
 from engines.imaging.volumes.volume import LPS_FROM_RAS, Volume, VolumeGeometry, VoxelArray
+from engines.imaging.volumes.volume_names import (
+    ITK_SUFFIXES,
+    NIFTI_SUFFIXES,
+    split_hdf5,
+    volume_suffix,
+)
 
-NIFTI_SUFFIXES = (".nii", ".nii.gz")
-ITK_SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd")
-VOLUME_SUFFIXES = NIFTI_SUFFIXES + ITK_SUFFIXES
 SMALLEST_NUM_SLICES = 2
 _LARGEST_LABEL = np.iinfo(np.uint16).max
-
-
-def volume_suffix(path: str | os.PathLike[str]) -> str:
-    """Return the suffix by which a volume file is known, or an empty text."""
-    name = Path(path).name.lower()
-    return next((suffix for suffix in sorted(VOLUME_SUFFIXES, key=len)[::-1] if name.endswith(suffix)), "")
 
 
 def read_volume(path: str | os.PathLike[str]) -> Volume:
@@ -38,8 +35,8 @@ def read_volume(path: str | os.PathLike[str]) -> Volume:
     Parameters
     ----------
     path : path
-        `VOLUME_SUFFIXES`. An uncompressed ``.nii`` without intensity scaling stays on the disk: its voxels
-        are a read-only map of the file.
+        `volume_names.VOLUME_SUFFIXES`, or a dataset of an HDF5 file: ``case.h5/image``. An uncompressed
+        ``.nii`` without intensity scaling stays on the disk: its voxels are a read-only map of the file.
 
     Returns
     -------
@@ -53,16 +50,25 @@ def read_volume(path: str | os.PathLike[str]) -> Volume:
     GeometryError
         If its grid cannot be used.
     """
-    file = _existing(path)
-    volume = _read_nifti(file) if volume_suffix(file) in NIFTI_SUFFIXES else _read_itk(file)
+    volume = _read(Path(path))
     if min(volume.geometry.shape) < SMALLEST_NUM_SLICES:
         raise VolumeReadError(
             "{path} has only one slice ({shape} voxels).",
             remedy="Import it as an image, or give the whole series.",
-            path=file,
+            path=path,
             shape=" x ".join(map(str, volume.geometry.shape)),
         )
     return volume
+
+
+def _read(path: Path) -> Volume:
+    if split_hdf5(path) is not None:
+        # Few people have such files, and the library takes its time to load.
+        from engines.imaging.volumes.hdf5_volumes import read_hdf5
+
+        return read_hdf5(path)
+    file = _existing(path)
+    return _read_nifti(file) if volume_suffix(file) in NIFTI_SUFFIXES else _read_itk(file)
 
 
 def read_geometry(path: str | os.PathLike[str]) -> VolumeGeometry:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from engines.contract.errors import InputError
@@ -56,7 +57,18 @@ def import_proposal(
         )
     tables = [_file_table(item, file) for item in items for file in item.files]
     tables += [_point_table(item) for item in items if item.points]
-    return import_tables(project, tables, facts=inspection.facts, progress=progress, should_stop=should_stop)
+    facts = {path.resolve(): found for path, found in inspection.facts.items()}
+    sources = {}
+    for file in (file for item in items for file in item.files):
+        path = file.path.resolve()
+        if file.source is not None:
+            sources[path] = file.source
+        known = facts.get(path)
+        if file.classes and known is not None and known.volume is not None:
+            facts[path] = replace(known, volume=replace(known.volume, classes=file.classes))
+    return import_tables(
+        project, tables, facts=facts, sources=sources, progress=progress, should_stop=should_stop
+    )
 
 
 def _file_table(item: ProposedItem, file: ProposedFile) -> Table:
@@ -69,6 +81,7 @@ def _file_table(item: ProposedItem, file: ProposedFile) -> Table:
         "modality": file.modality or "",
         "visit": item.visit or "",
         "laterality": item.laterality or "",
+        "own_grid": "yes" if file.is_on_own_grid else "",
         "split": item.split.value if item.split is not None else "",
     }
     return Table(file.path, False, (Row(0, cells, 0),), ())

@@ -15,8 +15,15 @@ from engines.imaging.images import content_hash
 from engines.imaging.modality import guess_modality
 from engines.imaging.perceptual_hash import perceptual_hash, similar_pairs
 from engines.imaging.pyramid import image_for_looks
+from engines.imaging.volumes.volume_facts import VolumeFacts
 from workstation.project.importers.folder_tree import ScanCancelled
 from workstation.project.importers.proposal import MASK_ROLES, ImportProposal
+from workstation.project.importers.volume_reading import (
+    VolumeSource,
+    is_volume_path,
+    modality_of,
+    read_volume_facts,
+)
 from workstation.project.items import Item
 
 _MASK_KINDS = (FileKind.MASK, FileKind.LABEL_MAP)
@@ -25,7 +32,7 @@ _MOST_THREADS = 4
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """What reading a file told."""
+    """What reading a file told; `width` and `height` of a volume are those of its array."""
 
     sha256: str
     size_bytes: int
@@ -33,6 +40,7 @@ class FileFacts:
     height: int
     modality: str | None = None
     perceptual_hash: str | None = None
+    volume: VolumeFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +86,35 @@ class Inspection:
     likenesses: tuple[Likeness, ...] = ()
 
 
-def inspect_file(path: Path, *, is_mask: bool = False, wants_modality: bool = True) -> FileFacts:
-    """Read a file.
+def inspect_file(
+    path: Path,
+    *,
+    is_mask: bool = False,
+    wants_modality: bool = True,
+    source: VolumeSource | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> FileFacts:
+    """Read a file: a volume or a label map by its name, else an image.
+
+    Parameters
+    ----------
+    path : Path
+    is_mask : bool
+        Whether its role is one of masks or label maps.
+    wants_modality : bool
+        Whether to guess the modality.
+    source : VolumeSource or None
+        What a volume is made of that is not one file: a DICOM series, masks of one class each.
+    should_stop : callable
+        Asked now and then.
 
     Raises
     ------
-    ImageReadError, ImageSizeError
-        If it is no image that can be used.
+    ImageReadError, ImageSizeError, VolumeReadError, GeometryError
+        If it is nothing that can be used.
     """
+    if source is not None or is_volume_path(path):
+        return _inspect_volume(path, source, is_mask=is_mask, should_stop=should_stop)
     sha256 = content_hash(path)
     image, (width, height) = image_for_looks(path, sha256)
     return FileFacts(
@@ -96,6 +125,14 @@ def inspect_file(path: Path, *, is_mask: bool = False, wants_modality: bool = Tr
         modality=guess_modality(image, path.name) if wants_modality and not is_mask else None,
         perceptual_hash=None if is_mask else perceptual_hash(image),
     )
+
+
+def _inspect_volume(
+    path: Path, source: VolumeSource | None, *, is_mask: bool, should_stop: Callable[[], bool]
+) -> FileFacts:
+    sha256, size_bytes, found = read_volume_facts(path, source, is_label_map=is_mask, should_stop=should_stop)
+    width, height, _ = found.grid.shape
+    return FileFacts(sha256, size_bytes, width, height, modality_of(found), None, found)
 
 
 def known_images(items: Iterable[Item]) -> tuple[KnownImage, ...]:
@@ -134,21 +171,25 @@ def inspect(
         If it was asked to stop.
     """
     is_mask: dict[Path, bool] = {}
+    sources: dict[Path, VolumeSource] = {}
     for proposal in proposals:
         for item in proposal.items:
             for file in item.files:
                 is_mask[file.path] = is_mask.get(file.path, True) and file.role in MASK_ROLES
+                if file.source is not None:
+                    sources[file.path] = file.source
         for path in proposal.unused:
             is_mask.setdefault(path, False)
     facts: dict[Path, FileFacts] = {}
     errors: dict[Path, InputError] = {}
-    with _reading(is_mask) as jobs:
+    stop = should_stop or (lambda: False)
+    with _reading(is_mask, sources, stop) as jobs:
         for done, (path, job) in enumerate(jobs.items(), start=1):
             try:
                 facts[path] = job.result()
             except InputError as error:
                 errors[path] = error
-            if should_stop is not None and should_stop():
+            if stop():
                 raise ScanCancelled
             if progress is not None:
                 progress(done, len(jobs))
@@ -156,11 +197,18 @@ def inspect(
 
 
 @contextmanager
-def _reading(is_mask: Mapping[Path, bool]) -> Iterator[dict[Path, Future[FileFacts]]]:
+def _reading(
+    is_mask: Mapping[Path, bool], sources: Mapping[Path, VolumeSource], should_stop: Callable[[], bool]
+) -> Iterator[dict[Path, Future[FileFacts]]]:
     """Read on several threads; what has not begun is dropped at the end."""
     pool = ThreadPoolExecutor(max_workers=max(1, min(_MOST_THREADS, (os.cpu_count() or 2) - 1)))
     try:
-        yield {path: pool.submit(inspect_file, path, is_mask=mask) for path, mask in is_mask.items()}
+        yield {
+            path: pool.submit(
+                inspect_file, path, is_mask=mask, source=sources.get(path), should_stop=should_stop
+            )
+            for path, mask in is_mask.items()
+        }
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

@@ -9,139 +9,34 @@ import difflib
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from engines.contract.errors import GeometryError, InputError, TableError, UnknownKeyError
 from engines.contract.kinds import FileKind, ItemKind, Split
 from engines.contract.messages import Message
-from engines.contract.registry import all_specs
-from engines.contract.roles import VOLUME_ROLES
 from engines.contract.spec import RoleSpec
 from workstation.project.importers.inspection import FileFacts, inspect_file
+from workstation.project.importers.plan import MASK_KINDS, Draft, Plan, image_of_mask, known_roles
 from workstation.project.importers.reading import ITEM_COLUMNS, Row, Table
 from workstation.project.importers.report import ImportReport
-from workstation.project.items import Item, NewFile
+from workstation.project.importers.volume_reading import ROLE_MODALITIES, VolumeSource, is_converted
+from workstation.project.importers.volume_rows import (
+    VolumeKeeper,
+    check_file_kind,
+    check_label_grid,
+    description,
+    remarks,
+    series_at,
+    with_classes,
+)
+from workstation.project.items import NewFile
 
 _LATERALITIES = {"od": "OD", "r": "OD", "right": "OD", "os": "OS", "l": "OS", "left": "OS", "ou": "OU"}
 _NOT_IN_FILE_NAMES = re.compile(r'[\x00-\x1f/\\:*?"<>|]')
 _RESERVED_NAMES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 _LONGEST_NAME = 80
 Choice = TypeVar("Choice", ItemKind, Split)
-_MASK_KINDS = (FileKind.MASK, FileKind.LABEL_MAP)
-
-
-class Cancelled(Exception):
-    """The person stopped the import."""
-
-
-@dataclass(slots=True)
-class Draft:
-    """An item as it will be after the import."""
-
-    subject: str
-    files: dict[str, NewFile] = field(default_factory=dict)
-    kind: ItemKind | None = None
-    visit: str | None = None
-    laterality: str | None = None
-    is_touched: bool = False
-
-
-class SubjectGroups:
-    """Subjects joined by shared images; a group has one split or none yet."""
-
-    def __init__(self) -> None:
-        self._parent: dict[str, str] = {}
-        self._split: dict[str, Split] = {}
-
-    def split(self, subject: str) -> Split | None:
-        """Return the split of a subject's group."""
-        return self._split.get(self._root(subject))
-
-    def join(self, first: str, second: str) -> None:
-        """Put two groups together; at most one of them may have a split."""
-        keep, drop = self._root(first), self._root(second)
-        if keep != drop:
-            split = self._split.pop(drop, None)
-            self._parent[drop] = keep
-            if split is not None:
-                self._split[keep] = split
-
-    def give(self, subject: str, split: Split) -> None:
-        """Set the split of a subject's group."""
-        self._split[self._root(subject)] = split
-
-    def all(self) -> dict[str, Split]:
-        """Return the split of every subject that has one."""
-        return {
-            subject: split for subject in list(self._parent) if (split := self.split(subject)) is not None
-        }
-
-    def _root(self, subject: str) -> str:
-        parent = self._parent.setdefault(subject, subject)
-        return subject if parent == subject else self._root(parent)
-
-
-class Plan:
-    """What an import will write, starting from what the project holds.
-
-    Parameters
-    ----------
-    items : iterable of Item
-        Items of the project.
-    """
-
-    def __init__(self, items: Iterable[Item]) -> None:
-        self.drafts: dict[str, Draft] = {}
-        self.new_files: list[NewFile] = []
-        self.groups = SubjectGroups()
-        self._item_of_content: dict[str, str] = {}
-        for item in items:
-            draft = Draft(item.subject, visit=item.visit, laterality=item.laterality)
-            self.drafts[item.id] = draft
-            if item.split is not None:
-                self.groups.give(item.subject, item.split)
-            for role, file in item.files.items():
-                draft.files[role] = NewFile(
-                    item_id=item.id,
-                    subject=item.subject,
-                    role=role,
-                    file_kind=file.kind,
-                    path=file.path,
-                    sha256=file.sha256,
-                    size_bytes=file.size_bytes,
-                    modality=file.modality,
-                    width=file.width,
-                    height=file.height,
-                    spacing_mm=file.spacing_mm,
-                    perceptual_hash=file.perceptual_hash,
-                )
-                if file.kind not in _MASK_KINDS:
-                    self.claim_content(file.sha256, item.id)
-            # A kind that does not follow from the roles was chosen, and stays.
-            draft.kind = None if item.kind is infer_kind(draft) else item.kind
-
-    def owner_of_content(self, sha256: str) -> str | None:
-        """Return the first item that holds an image."""
-        return self._item_of_content.get(sha256)
-
-    def claim_content(self, sha256: str, item_id: str) -> None:
-        """Record that an item holds an image, and join its subject with others that hold it."""
-        owner = self._item_of_content.setdefault(sha256, item_id)
-        self.groups.join(self.drafts[owner].subject, self.drafts[item_id].subject)
-
-
-def known_roles() -> dict[str, RoleSpec]:
-    """Return the roles of every pipeline, and of volumes, by name and alias; names go before aliases."""
-    roles = [*(role for spec in all_specs() for role in spec.roles), *VOLUME_ROLES]
-    found: dict[str, RoleSpec] = {}
-    for role in roles:
-        found.setdefault(role.name, role)
-    for role in roles:
-        for alias in role.aliases:
-            found.setdefault(alias, role)
-    return found
 
 
 def plan_tables(
@@ -150,7 +45,9 @@ def plan_tables(
     report: ImportReport,
     kind: ItemKind | None,
     tick: Callable[[], None],
+    keeper: VolumeKeeper,
     facts: Mapping[Path, FileFacts] | None = None,
+    sources: Mapping[Path, VolumeSource] | None = None,
 ) -> None:
     """Add the good rows of tables to a plan and the others to the report.
 
@@ -163,12 +60,16 @@ def plan_tables(
         Kind of every item; None: the `kind` column, else by the roles.
     tick : callable
         Called before each row; raises `Cancelled`.
+    keeper : VolumeKeeper
+        Writes volumes that are no file of their own.
     facts : mapping of Path to FileFacts, optional
         Files that were read already.
+    sources : mapping of Path to VolumeSource, optional
+        What volumes are made of that are no file of their own.
     """
     rows = []
     for table in tables:
-        importer = _TableImporter(table, plan, report, kind, facts or {})
+        importer = _TableImporter(table, plan, report, kind, keeper, facts or {}, sources or {})
         rows += [(importer.is_mask(row), importer, row) for row in table.rows]
         for name in table.unknown_columns:
             report.warn_of(table.path, 1, Message("The column '{name}' is not used.", {"name": name}))
@@ -189,19 +90,23 @@ class _TableImporter:
         plan: Plan,
         report: ImportReport,
         kind: ItemKind | None,
+        keeper: VolumeKeeper,
         read_already: Mapping[Path, FileFacts],
+        sources: Mapping[Path, VolumeSource],
     ) -> None:
         self.table = table
         self._plan = plan
         self._report = report
         self._kind = kind
         self._roles = known_roles()
+        self._keeper = keeper
         self._read_already = read_already
+        self._sources = sources
         self._facts: dict[tuple[Path, bool, bool], FileFacts] = {}
 
     def is_mask(self, row: Row) -> bool:
         role = self._roles.get(_role_name(row["role"]))
-        return role is not None and role.kind in _MASK_KINDS
+        return role is not None and role.kind in MASK_KINDS
 
     def plan_row(self, row: Row) -> None:
         self._check_cells(row)
@@ -213,15 +118,23 @@ class _TableImporter:
         draft = self._plan.drafts.get(item_id) or Draft(subject)
         self._check_item(item_id, subject, draft)
         path = self._path(row["path"])
-        is_mask = role.kind in _MASK_KINDS
-        facts = self._read(path, is_mask=is_mask, wants_modality=not row["modality"])
+        is_mask = role.kind in MASK_KINDS
+        source = self._source(path, role)
+        facts = self._read(path, source, is_mask=is_mask, wants_modality=not row["modality"])
+        facts = with_classes(facts, row["classes"])
+        is_on_volume = any(file.file_kind is FileKind.VOLUME for file in draft.files.values())
+        check_file_kind(role, path, facts, is_on_volume=is_on_volume)
+        name = path.name
+        if is_converted(path, source):
+            path, facts = self._keeper.keep(path, source, item_id, role.name, facts)
         if self._is_known(row, draft, role, facts):
             return
         if is_mask:
-            _check_mask_size(draft, role, facts, item_id)
+            _check_mask_size(draft, role, facts, item_id, row["own_grid"])
         self._check_split(row, subject, split)
         if not is_mask:
             self._check_content(row, draft, subject, split, facts)
+        volume = facts.volume
         new = NewFile(
             item_id=item_id,
             subject=subject,
@@ -230,15 +143,24 @@ class _TableImporter:
             path=path,
             sha256=facts.sha256,
             size_bytes=facts.size_bytes,
-            modality=row["modality"].upper() or facts.modality,
-            width=facts.width,
-            height=facts.height,
+            modality=row["modality"].upper() or ROLE_MODALITIES.get(role.name) or facts.modality,
+            width=None if volume else facts.width,
+            height=None if volume else facts.height,
             spacing_mm=_spacing(row["spacing_mm"]),
             perceptual_hash=facts.perceptual_hash,
+            grid=volume.grid if volume else None,
+            intensity_range=(volume.low, volume.high) if volume else None,
             visit=self._agreed(row, "visit", draft.visit, row["visit"]),
             laterality=self._agreed(row, "laterality", draft.laterality, laterality),
         )
         self._accept(new, draft, kind, split, is_mask)
+        if volume is not None:
+            self._plan.volumes[(item_id, role.name)] = volume
+            self._report.volumes.append(description(item_id, role.name, volume, new.modality))
+            # Of files that were looked at before the import these were told then.
+            if not self._read_already:
+                for message in remarks(name, volume):
+                    self._warn(row, message)
 
     def _accept(
         self, new: NewFile, draft: Draft, kind: ItemKind | None, split: Split | None, is_mask: bool
@@ -318,12 +240,21 @@ class _TableImporter:
             path = folder / written.replace("\\", "/")
         return path.resolve()
 
-    def _read(self, path: Path, *, is_mask: bool, wants_modality: bool) -> FileFacts:
+    def _source(self, path: Path, role: RoleSpec) -> VolumeSource | None:
+        if path in self._sources or role.kind is not FileKind.VOLUME:
+            return self._sources.get(path)
+        return series_at(path)
+
+    def _read(
+        self, path: Path, source: VolumeSource | None, *, is_mask: bool, wants_modality: bool
+    ) -> FileFacts:
         if path in self._read_already:
             return self._read_already[path]
         key = (path, is_mask, wants_modality)
         if key not in self._facts:
-            self._facts[key] = inspect_file(path, is_mask=is_mask, wants_modality=wants_modality)
+            self._facts[key] = inspect_file(
+                path, is_mask=is_mask, wants_modality=wants_modality, source=source
+            )
         return self._facts[key]
 
     def _is_known(self, row: Row, draft: Draft, role: RoleSpec, facts: FileFacts) -> bool:
@@ -399,18 +330,8 @@ class _TableImporter:
         self._report.warn_of(self.table.path, row.line, message)
 
 
-def infer_kind(draft: Draft) -> ItemKind:
-    """Return what an item is by its roles: the usual kind of a pipeline whose required roles it has."""
-    best, most = ItemKind.IMAGE_SET, 0
-    for spec in all_specs():
-        required = [role.name for role in spec.roles if role.required]
-        if len(required) > most and all(role in draft.files for role in required):
-            best, most = spec.item_kinds[0], len(required)
-    return best
-
-
-def _check_mask_size(draft: Draft, role: RoleSpec, facts: FileFacts, item_id: str) -> None:
-    image = _image_of_mask(draft, role)
+def _check_mask_size(draft: Draft, role: RoleSpec, facts: FileFacts, item_id: str, own_grid: str) -> None:
+    image = image_of_mask(draft, role)
     if image is None:
         raise TableError(
             "Item '{item}' has no image for '{role}'.",
@@ -418,6 +339,9 @@ def _check_mask_size(draft: Draft, role: RoleSpec, facts: FileFacts, item_id: st
             item=item_id,
             role=role.name,
         )
+    if facts.volume is not None:
+        check_label_grid(image, role.name, facts.volume, own_grid)
+        return
     if (image.width, image.height) != (facts.width, facts.height):
         raise GeometryError(
             "'{role}' of {item} is {width} x {height} pixels, but '{image}' is "
@@ -431,15 +355,6 @@ def _check_mask_size(draft: Draft, role: RoleSpec, facts: FileFacts, item_id: st
             image_width=image.width,
             image_height=image.height,
         )
-
-
-def _image_of_mask(draft: Draft, role: RoleSpec) -> NewFile | None:
-    """Return the image that a mask lies on: the one it is named after, else the first of the item."""
-    images = [file for file in draft.files.values() if file.file_kind not in _MASK_KINDS]
-    named = [file for file in images if role.name.startswith(f"{file.role}_")]
-    order = list(known_roles())
-    first = sorted(images, key=lambda file: order.index(file.role) if file.role in order else len(order))
-    return next(iter([*named, *first]), None)
 
 
 def _choice(value: str, kind: type[Choice], title: str) -> Choice | None:

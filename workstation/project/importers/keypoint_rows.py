@@ -11,7 +11,7 @@ from engines.contract.manifest import KEYPOINT_COLUMNS
 from engines.contract.messages import Message
 from workstation.project.annotations import KeypointPair, Point, is_inside
 from workstation.project.commands import ImportedPair
-from workstation.project.importers.item_rows import Draft
+from workstation.project.importers.plan import Draft
 from workstation.project.importers.reading import Row, Table
 from workstation.project.importers.report import ImportReport
 

@@ -12,10 +12,14 @@ from pathlib import Path
 
 from engines.contract.kinds import Split
 from engines.contract.messages import Message
+from engines.imaging.volumes.label_classes import LabelClass
 from workstation.project.annotations import Point
+from workstation.project.importers.volume_reading import VolumeSource
 
 PAIR_ROLES = ("fixed", "moving")
-MASK_ROLES = ("vessel_mask", "moving_vessel_mask", "field_of_view")
+LABEL_ROLES = ("label_map", "brain_mask")
+"""Label maps that lie on volumes."""
+MASK_ROLES = ("vessel_mask", "moving_vessel_mask", "field_of_view", *LABEL_ROLES)
 SWAPPED_ROLES = {
     "fixed": "moving",
     "moving": "fixed",
@@ -30,11 +34,29 @@ FIXED_FIRST = ("FA", "ICGA", "FAF", "RF", "IR", "OCTA", "OCT", "CF")
 
 @dataclass(frozen=True, slots=True)
 class ProposedFile:
-    """One file of a proposed item; `modality` is None until a name, the look or a person says it."""
+    """One file of a proposed item.
+
+    Parameters
+    ----------
+    role : str
+    path : Path
+        Of a volume that is made of several files: one of them, or a name for all; see `source`.
+    modality : str or None
+        None until a name, the look or a person says it.
+    source : VolumeSource or None
+        What a volume is made of that is not one file.
+    classes : tuple of LabelClass
+        Names of the labels that came with a label map.
+    is_on_own_grid : bool
+        Whether a person took a label map on another grid than its image's.
+    """
 
     role: str
     path: Path
     modality: str | None = None
+    source: VolumeSource | None = None
+    classes: tuple[LabelClass, ...] = ()
+    is_on_own_grid: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,16 @@ from engines.contract.manifest import KEYPOINT_COLUMNS
 from engines.contract.messages import Message
 
 ITEM_COLUMNS = ("subject", "item", "role", "path")
-OPTIONAL_ITEM_COLUMNS = ("modality", "visit", "laterality", "kind", "split", "spacing_mm")
+OPTIONAL_ITEM_COLUMNS = (
+    "modality",
+    "visit",
+    "laterality",
+    "kind",
+    "split",
+    "spacing_mm",
+    "classes",
+    "own_grid",
+)
 _DELIMITERS = (",", "\t", ";")
 _LARGEST_TABLE_BYTES = 50_000_000
 

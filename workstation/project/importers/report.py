@@ -59,6 +59,8 @@ class ImportReport:
     items : list of str
         Ids of the items that are new or got a file or keypoints.
     findings : list of Finding
+    volumes : list of Message
+        A line for every imported volume and label map: size, spacing, range or labels.
     is_cancelled : bool
         Whether the import was stopped; nothing was imported then.
     """
@@ -68,6 +70,7 @@ class ImportReport:
     num_pairs: int = 0
     items: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    volumes: list[Message] = field(default_factory=list)
     is_cancelled: bool = False
 
     @classmethod
@@ -80,6 +83,7 @@ class ImportReport:
             num_pairs=sum(part.num_pairs for part in parts),
             items=list(dict.fromkeys(item for part in parts for item in part.items)),
             findings=[finding for part in parts for finding in part.findings],
+            volumes=[line for part in parts for line in part.volumes],
             is_cancelled=any(part.is_cancelled for part in parts),
         )
 

@@ -13,11 +13,15 @@ from engines.contract.kinds import ItemKind
 from workstation.project.annotations import KeypointPair
 from workstation.project.commands import ImportedPair, ImportPairs
 from workstation.project.importers.inspection import FileFacts
-from workstation.project.importers.item_rows import Cancelled, Plan, infer_kind, plan_tables
+from workstation.project.importers.item_rows import plan_tables
 from workstation.project.importers.keypoint_rows import plan_keypoints
+from workstation.project.importers.plan import Cancelled, Plan, infer_kind
 from workstation.project.importers.reading import Table, read_table
 from workstation.project.importers.report import ImportReport
+from workstation.project.importers.volume_reading import VolumeSource
+from workstation.project.importers.volume_rows import VolumeKeeper, keep_label_map
 from workstation.project.items import insert_file, set_item_kind
+from workstation.project.label_map_commands import AddLabelMap
 from workstation.project.project import Project
 from workstation.project.schema import FileRow
 from workstation.project.splits import write_split
@@ -74,12 +78,16 @@ def import_tables(
     tables: Sequence[Table],
     *,
     facts: Mapping[Path, FileFacts] | None = None,
+    sources: Mapping[Path, VolumeSource] | None = None,
     kind: ItemKind | None = None,
     one_based: bool = False,
     progress: Callable[[int, int], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> ImportReport:
-    """Import tables that were read; see `import_paths`. `facts` are those of files that were read, too."""
+    """Import tables that were read; see `import_paths`.
+
+    `facts` are those of files that were read, too; `sources` what volumes are made of that are not one file.
+    """
     report = ImportReport()
     total = sum(len(table.rows) for table in tables)
     done = 0
@@ -93,6 +101,7 @@ def import_tables(
         done += 1
 
     plan = Plan(project.items.all())
+    keeper = VolumeKeeper(project.folder)
     known_ids = set(plan.drafts)
     pairs: dict[str, list[ImportedPair]] = {}
 
@@ -100,34 +109,82 @@ def import_tables(
         return project.keypoints.pairs(item_id) if item_id in known_ids else []
 
     try:
-        plan_tables([table for table in tables if not table.is_keypoints], plan, report, kind, tick, facts)
+        files = [table for table in tables if not table.is_keypoints]
+        plan_tables(files, plan, report, kind, tick, keeper, facts, sources)
         for table in tables:
             if table.is_keypoints:
                 plan_keypoints(table, plan.drafts, present, pairs, report, one_based=one_based, tick=tick)
+        label_maps = _keep_label_maps(project, plan, should_stop)
     except Cancelled:
+        keeper.remove_unused(())
         return ImportReport(is_cancelled=True)
+    except OSError as error:
+        keeper.remove_unused(())
+        raise _not_saved(project, error) from error
     if progress is not None:
         progress(total, total)
     report.findings.sort(key=lambda finding: (str(finding.table), finding.line))
     if report.num_imported:
         try:
             with project.store.write() as session:
-                _write(session, project, plan, pairs)
+                _write(session, project, plan, pairs, label_maps)
         except (DatabaseError, OSError) as error:
-            raise ProjectError(
-                "The import was not saved in {folder}: {reason}.",
-                remedy="Free some space or reconnect the disk, then import again.",
-                kept="The project is as it was before the import.",
-                folder=project.folder,
-                reason=reason_of(error),
-            ) from error
+            keeper.remove_unused(())
+            _remove(project, label_maps)
+            raise _not_saved(project, error) from error
+    keeper.remove_unused(new.path for new in plan.new_files)
+    if report.num_imported:
         touched = [item_id for item_id, draft in plan.drafts.items() if draft.is_touched]
         report.items = list(dict.fromkeys([*touched, *pairs]))
         project.announce(list(pairs))
     return report
 
 
-def _write(session: Session, project: Project, plan: Plan, pairs: dict[str, list[ImportedPair]]) -> None:
+def _keep_label_maps(
+    project: Project, plan: Plan, should_stop: Callable[[], bool] | None
+) -> list[AddLabelMap]:
+    """Write the voxels of new label maps; return the edits that add them."""
+    taken: dict[str, set[str]] = {}
+    made: list[AddLabelMap] = []
+    try:
+        for new in plan.new_files:
+            facts = plan.volumes.get((new.item_id, new.role))
+            if facts is None or not facts.is_label_map:
+                continue
+            if should_stop is not None and should_stop():
+                raise Cancelled
+            if new.item_id not in taken:
+                taken[new.item_id] = {known.name for known in project.label_maps.of_item(new.item_id)}
+            made.append(keep_label_map(project, new, facts, taken[new.item_id]))
+            taken[new.item_id].add(made[-1].name)
+    except (Cancelled, OSError):
+        _remove(project, made)
+        raise
+    return made
+
+
+def _remove(project: Project, label_maps: Iterable[AddLabelMap]) -> None:
+    for command in label_maps:
+        (project.folder / "label_maps" / command.file).unlink(missing_ok=True)
+
+
+def _not_saved(project: Project, error: DatabaseError | OSError) -> ProjectError:
+    return ProjectError(
+        "The import was not saved in {folder}: {reason}.",
+        remedy="Free some space or reconnect the disk, then import again.",
+        kept="The project is as it was before the import.",
+        folder=project.folder,
+        reason=reason_of(error),
+    )
+
+
+def _write(
+    session: Session,
+    project: Project,
+    plan: Plan,
+    pairs: dict[str, list[ImportedPair]],
+    label_maps: Iterable[AddLabelMap],
+) -> None:
     for new in plan.new_files:
         if session.get(FileRow, (new.item_id, new.role)) is not None:
             raise ProjectError(
@@ -144,5 +201,7 @@ def _write(session: Session, project: Project, plan: Plan, pairs: dict[str, list
     for subject, split in plan.groups.all().items():
         if known.get(subject) is not split:
             write_split(session, subject, split, origin="table")
+    for command in label_maps:
+        project.history.execute_within(session, command)
     for item_id, added in pairs.items():
         project.history.execute_within(session, ImportPairs(item_id, tuple(added)))
