@@ -158,6 +158,8 @@ class PaintVoxels(Command):
         What was done, an English template for the history: ``"paint {name}"``.
     revision : int or None
         Of the label map when the change was made; None skips the check.
+    sources : tuple of (label map id, revision)
+        Label maps that the change was computed from, a proposal for example.
     """
 
     kind: ClassVar[str] = PAINT
@@ -165,15 +167,16 @@ class PaintVoxels(Command):
     changes: str
     title: str = "paint {name}"
     revision: int | None = None
+    sources: tuple[tuple[str, int], ...] = ()
 
     def apply(self, edit: Edit) -> Outcome:
-        """Record the change; readers replay it."""
+        """Record the change; readers replay it from the payload, which is stored once."""
         row = living(edit.session, self.label_map_id)
-        changes = VoxelChanges.from_text(self.changes)
-        if changes.shape != tuple(row.shape):
+        shape = VoxelChanges.shape_of_text(self.changes)
+        if shape != tuple(row.shape):
             raise GeometryError(
                 "A change of {found} voxels does not fit the label map '{name}' of {expected}.",
-                found=shape_text(changes.shape),
+                found=shape_text(shape),
                 name=row.name,
                 expected=shape_text(row.shape),
             )
@@ -184,8 +187,7 @@ class PaintVoxels(Command):
                 name=row.name,
             )
         _count(edit, row)
-        effect = {"label_map": row.id, "changes": self.changes}
-        return Outcome(row.item_id, Message(self.title, {"name": row.name}), effect)
+        return Outcome(row.item_id, Message(self.title, {"name": row.name}), {"label_map": row.id})
 
     @classmethod
     def revert(cls, edit: Edit, effect: dict[str, Any]) -> None:

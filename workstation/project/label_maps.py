@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, aliased
 
 from engines.contract.errors import PreconditionError, UnknownKeyError
@@ -146,6 +146,14 @@ class LabelMapStore:
             changes = _changes(session, living(session, label_map_id), sequence)
         return [change for _, change in changes], changes[-1][0] if changes else sequence
 
+    def has_changes_between(self, label_map_id: str, after: int, before: int) -> bool:
+        """Tell whether anything was drawn, undone or redone between two journal entries, both left out."""
+        with self._store.read() as session:
+            query, target = _entries(living(session, label_map_id), after)
+            effects = query.with_only_columns(CommandRow.effect, target.effect)
+            rows = session.execute(effects.where(CommandRow.sequence < before)).all()
+            return any((row[0] or row[1])["label_map"] == label_map_id for row in rows)
+
     def path(self, label_map_id: str) -> Path | None:
         """Return the file that was written last, or None before the first."""
         with self._store.read() as session:
@@ -263,9 +271,22 @@ def living(session: Session, label_map_id: str) -> LabelMapRow:
 
 def _changes(session: Session, row: LabelMapRow, after: int) -> Sequence[tuple[int, VoxelChanges]]:
     """Return journal number and change of every stroke, undo and redo of a label map, in order."""
+    query, target = _entries(row, after)
+    columns = (CommandRow.sequence, CommandRow.action, CommandRow.payload, target.payload)
+    found = []
+    for sequence, action, own, others in session.execute(query.with_only_columns(*columns)):
+        payload = own if action == "do" else others
+        if payload["label_map_id"] == row.id:
+            change = VoxelChanges.from_text(payload["changes"])
+            found.append((sequence, change.inverse if action == "undo" else change))
+    return found
+
+
+def _entries(row: LabelMapRow, after: int) -> tuple[Select[CommandRow], type[CommandRow]]:
+    """Return the entries of an item's strokes in order, joined with what was undone or redone by them."""
     target = aliased(CommandRow)
     query = (
-        select(CommandRow.sequence, CommandRow.action, CommandRow.effect, target.effect)
+        select(CommandRow)
         .outerjoin(target, CommandRow.target == target.sequence)
         .where(
             CommandRow.item_id == row.item_id,
@@ -274,13 +295,7 @@ def _changes(session: Session, row: LabelMapRow, after: int) -> Sequence[tuple[i
         )
         .order_by(CommandRow.sequence)
     )
-    found = []
-    for sequence, action, own, others in session.execute(query):
-        effect = own if action == "do" else others
-        if effect["label_map"] == row.id:
-            change = VoxelChanges.from_text(effect["changes"])
-            found.append((sequence, change.inverse if action == "undo" else change))
-    return found
+    return query, target
 
 
 def shape_text(shape: Sequence[int]) -> str:

@@ -91,9 +91,7 @@ def painted(label_map: Labels, mask: Mask, paint: Paint, offset: Voxel = (0, 0, 
         wanted &= before == paint.only
     for label in paint.locked:
         wanted &= before != label
-    # In a wide type: a label beyond the type of the map must not wrap around.
-    after = np.where(wanted, np.int64(paint.label), before.astype(np.int64))
-    return VoxelChanges.between(before, after, _shape(label_map), offset)
+    return VoxelChanges.setting(before, wanted, paint.label, _shape(label_map), offset)
 
 
 def brush(spacing_mm: Spacing, radius_mm: float, plane: int | None) -> Mask:

@@ -62,12 +62,27 @@ class VoxelChanges:
         if before.shape != after.shape or not is_inside:
             raise GeometryError("The changed box does not lie in the label map.")
         places = np.nonzero(before != after)
-        at = np.ravel_multi_index(
-            tuple(place + start for place, start in zip(places, offset, strict=True)), shape
-        ).astype(np.int64)
-        order = np.argsort(at, kind="stable")
-        old, new = before[places][order].astype(np.int64), after[places][order].astype(np.int64)
-        return cls(shape, _runs(at[order], old, new))
+        old, new = before[places].astype(np.int64), after[places].astype(np.int64)
+        return cls(shape, _runs(_numbers(places, shape, offset), old, new))
+
+    @classmethod
+    def setting(cls, before: Labels, mask: Mask, label: int, shape: Shape, offset: Shape) -> VoxelChanges:
+        """Return the change that gives the voxels of a mask one label; quicker than `between`.
+
+        Parameters
+        ----------
+        before : ndarray of integers, (i, j, k)
+            The box.
+        mask : ndarray of bool, (i, j, k)
+        label : int
+        shape : (I, J, K)
+            Of the whole label map.
+        offset : (i, j, k)
+            Where the box begins.
+        """
+        places = np.nonzero(mask & (before != label))
+        old = before[places].astype(np.int64)
+        return cls(shape, _runs(_numbers(places, shape, offset), old, np.full_like(old, label)))
 
     @property
     def num_voxels(self) -> int:
@@ -147,11 +162,25 @@ class VoxelChanges:
         return found
 
     def to_text(self) -> str:
-        """Return the change as text for a database: compressed, base 85."""
-        content = np.concatenate(
-            [np.asarray(self.shape, dtype=np.int64), _differences(self.runs).reshape(-1)]
-        )
-        return base64.b85encode(zlib.compress(content.astype(_FORMAT).tobytes(), 6)).decode("ascii")
+        """Return the change as text for a database: the shape, then the runs, compressed, base 64."""
+        # Column after column: the columns of labels are long repetitions.
+        content = zlib.compress(np.ascontiguousarray(_differences(self.runs).T, dtype=_FORMAT).tobytes(), 3)
+        return f"{_times(self.shape)}:{base64.b64encode(content).decode('ascii')}"
+
+    @staticmethod
+    def shape_of_text(text: str) -> Shape:
+        """Return the size of the label map that a stored change belongs to, without reading the change.
+
+        Raises
+        ------
+        InputError
+            If it is no such text.
+        """
+        head, _, _ = text.partition(":")
+        sides = head.split("x")
+        if len(sides) != 3 or not all(side.isdecimal() for side in sides):
+            raise _damaged()
+        return int(sides[0]), int(sides[1]), int(sides[2])
 
     @classmethod
     def from_text(cls, text: str) -> VoxelChanges:
@@ -162,16 +191,14 @@ class VoxelChanges:
         InputError
             If it is something else.
         """
+        shape = cls.shape_of_text(text)
         try:
-            numbers = np.frombuffer(zlib.decompress(base64.b85decode(text)), dtype=_FORMAT).astype(np.int64)
-            shape, runs = numbers[:3], numbers[3:].reshape(-1, 4)
+            content = zlib.decompress(base64.b64decode(text.partition(":")[2], validate=True))
+            runs = np.frombuffer(content, dtype=_FORMAT).astype(np.int64).reshape(4, -1).T.copy()
         except (ValueError, zlib.error, binascii.Error) as error:
-            raise InputError(
-                "A stored edit of a label map is damaged.", remedy="Restore the project from a copy."
-            ) from error
-        runs = runs.copy()
+            raise _damaged() from error
         runs[:, 0] = np.cumsum(runs[:, 0])
-        return cls((int(shape[0]), int(shape[1]), int(shape[2])), runs)
+        return cls(shape, runs)
 
     def _positions(self) -> Runs:
         starts, counts = self.runs[:, 0], self.runs[:, 1]
@@ -200,6 +227,20 @@ def merge(changes: list[VoxelChanges]) -> VoxelChanges:
     at, old, new = at[is_first], old[is_first], new[is_last]
     is_changed = old != new
     return VoxelChanges(changes[0].shape, _runs(at[is_changed], old[is_changed], new[is_changed]))
+
+
+def _damaged() -> InputError:
+    return InputError("A stored edit of a label map is damaged.", remedy="Restore the project from a copy.")
+
+
+def _times(shape: Shape) -> str:
+    return "x".join(map(str, shape))
+
+
+def _numbers(places: tuple[npt.NDArray[np.intp], ...], shape: Shape, offset: Shape) -> Runs:
+    """Return the numbers of voxels of a box, ascending when the places are in memory order of C."""
+    i, j, k = (place + start for place, start in zip(places, offset, strict=True))
+    return np.asarray((i * shape[1] + j) * shape[2] + k, dtype=np.int64)
 
 
 def _runs(at: Runs, old: Runs, new: Runs) -> Runs:
