@@ -21,6 +21,7 @@ from sqlalchemy import select
 
 # Importing a file of commands makes their kinds known: undo after a restart needs every one of them.
 import workstation.project.commands
+import workstation.project.component_commands
 import workstation.project.item_commands
 import workstation.project.label_map_commands
 import workstation.project.suggestion_commands  # noqa: F401

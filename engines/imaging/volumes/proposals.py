@@ -17,7 +17,7 @@ from scipy import ndimage
 
 from engines.contract.errors import GeometryError
 from engines.imaging.volumes.label_metrics import CONNECTIVITY_26, Mask, bounding_box
-from engines.imaging.volumes.volume import Shape, VolumeGeometry
+from engines.imaging.volumes.volume import Shape
 from engines.imaging.volumes.voxel_changes import Labels, VoxelChanges
 
 Voxel = tuple[int, int, int]
@@ -147,22 +147,6 @@ def added_piece(found: Difference, voxel: Voxel, reach: int = 2) -> Mask | None:
     seed = near[np.argmin(((near - here) ** 2).sum(axis=1))]
     numbers, _ = ndimage.label(added, structure=CONNECTIVITY_26)
     return np.asarray(numbers == numbers[tuple(seed)])
-
-
-def resampled(labels: Labels, geometry: VolumeGeometry, grid: VolumeGeometry) -> Labels:
-    """Return a label map on another grid: each voxel takes the label of the nearest one; outside is 0."""
-    own_from_grid = np.linalg.solve(geometry.world_from_voxel, grid.world_from_voxel)
-    return np.asarray(
-        ndimage.affine_transform(
-            labels,
-            own_from_grid[:3, :3],
-            own_from_grid[:3, 3],
-            output_shape=grid.shape,
-            output=np.empty(grid.shape, dtype=labels.dtype, order="F"),
-            order=0,
-            mode="constant",
-        )
-    )
 
 
 def _taken_over(

@@ -28,6 +28,8 @@ from workstation.project.commands import (
     PlacePoint,
     SetPairState,
 )
+from workstation.project.component_commands import JudgeComponents
+from workstation.project.component_review import accepted_voxels
 from workstation.project.history import Command
 from workstation.project.item_commands import EditItem, MergeSubjects, SwapRoles
 from workstation.project.label_map_commands import (
@@ -173,6 +175,14 @@ def paint_voxels(project: Project, rng: Random) -> Command | None:
     return PaintVoxels(chosen.id, change.to_text())
 
 
+def judge_components(project: Project, rng: Random) -> Command | None:
+    chosen = label_map(project, rng)
+    if chosen is None:
+        return None
+    voxels = tuple((rng.randrange(5), rng.randrange(4), rng.randrange(3)) for _ in range(rng.randint(1, 3)))
+    return JudgeComponents(chosen.id, 1, voxels, is_accepted=rng.random() < 0.7)
+
+
 def delete_label_map(project: Project, rng: Random) -> Command | None:
     chosen = label_map(project, rng)
     return DeleteLabelMap(chosen.id) if chosen is not None else None
@@ -200,6 +210,7 @@ GENERATORS: dict[str, Generator] = {
     "add_label_map": add_label_map,
     "paint_voxels": paint_voxels,
     "set_label_map_facts": set_label_map_facts,
+    "judge_components": judge_components,
     "delete_label_map": delete_label_map,
     "set_label_map_state": set_label_map_state,
 }
@@ -229,6 +240,7 @@ def state_of(project: Project) -> dict[str, Any]:
                 found.name,
                 found.state,
                 len(found.classes),
+                sorted(accepted_voxels(project.store, found.id, 1)),
                 zlib.crc32(np.ascontiguousarray(voxels).tobytes()),
             ]
             for found in project.label_maps.of_item(item.id)
