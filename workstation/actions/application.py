@@ -9,12 +9,22 @@ from workstation.actions.registry import ActionSpec
 PROJECT_MENU = QT_TRANSLATE_NOOP("actions", "&Project")
 EDIT_MENU = QT_TRANSLATE_NOOP("actions", "&Edit")
 PAIRS_MENU = QT_TRANSLATE_NOOP("actions", "P&airs")
+VOLUME_MENU = QT_TRANSLATE_NOOP("actions", "V&olume")
 COMPARE_MENU = QT_TRANSLATE_NOOP("actions", "&Compare")
 RUNS_MENU = QT_TRANSLATE_NOOP("actions", "&Runs")
 VIEW_MENU = QT_TRANSLATE_NOOP("actions", "&View")
 HELP_MENU = QT_TRANSLATE_NOOP("actions", "&Help")
 
-MENUS: tuple[str, ...] = (PROJECT_MENU, EDIT_MENU, PAIRS_MENU, COMPARE_MENU, RUNS_MENU, VIEW_MENU, HELP_MENU)
+MENUS: tuple[str, ...] = (
+    PROJECT_MENU,
+    EDIT_MENU,
+    PAIRS_MENU,
+    VOLUME_MENU,
+    COMPARE_MENU,
+    RUNS_MENU,
+    VIEW_MENU,
+    HELP_MENU,
+)
 
 APPLICATION_ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec(
@@ -110,6 +120,13 @@ APPLICATION_ACTIONS: tuple[ActionSpec, ...] = (
         QT_TRANSLATE_NOOP("actions", "Pairs"),
         QT_TRANSLATE_NOOP("actions", "Place keypoint pairs and register."),
         ("F2",),
+        VIEW_MENU,
+    ),
+    ActionSpec(
+        "screen.volume",
+        QT_TRANSLATE_NOOP("actions", "Volume"),
+        QT_TRANSLATE_NOOP("actions", "Look at volumes in three planes, and draw label maps."),
+        ("F3",),
         VIEW_MENU,
     ),
     ActionSpec(

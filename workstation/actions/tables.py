@@ -10,6 +10,7 @@ from workstation.actions.help import HELP_ACTIONS
 from workstation.actions.pairs import PAIRS_ACTIONS
 from workstation.actions.registry import ActionSpec
 from workstation.actions.training import RUNS_ACTIONS, TRAIN_ACTIONS
+from workstation.actions.volume import VOLUME_ACTIONS
 
 ALL_ACTIONS: tuple[ActionSpec, ...] = (
     *HELP_ACTIONS,
@@ -17,6 +18,7 @@ ALL_ACTIONS: tuple[ActionSpec, ...] = (
     *DATA_ACTIONS,
     *PAIRS_ACTIONS,
     *DISPLAY_ACTIONS,
+    *VOLUME_ACTIONS,
     *COMPARE_ACTIONS,
     *TRAIN_ACTIONS,
     *RUNS_ACTIONS,

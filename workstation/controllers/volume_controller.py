@@ -352,7 +352,7 @@ class VolumeController(QObject):
 
     def _begin(self, item: Item | None) -> None:
         if item is None:
-            self._screen.show_problem(_CHOOSE)
+            self._screen.show_message(_CHOOSE)
             return
         if item.kind not in VOLUME_KINDS:
             self._screen.show_problem(Message(_NO_VOLUME.text, {"item": item.id}), is_elsewhere=True)
@@ -361,7 +361,7 @@ class VolumeController(QObject):
         if not files:
             self._screen.show_problem(Message(_NO_VOLUME.text, {"item": item.id}))
             return
-        self._screen.show_problem(Message("Reading {item}…", {"item": item.id}))
+        self._screen.show_message(Message("Reading {item}…", {"item": item.id}))
         self.read_maps()
         self._reader.read(files)
 

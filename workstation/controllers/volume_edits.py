@@ -80,9 +80,9 @@ class VolumeEdits(QObject):
         self._set_active(command.label_map_id)
         return command.label_map_id
 
-    def rename(self, name: str) -> None:
-        """Rename the active label map."""
-        label_map = self._layers.active
+    def rename(self, label_map_id: str, name: str) -> None:
+        """Rename a label map."""
+        label_map = self._layers.map_of(label_map_id)
         if label_map is not None and name.strip() and name.strip() != label_map.name:
             execute(self._bench, SetLabelMapFacts(label_map.id, name=name.strip()))
             self._read_maps()
@@ -91,6 +91,16 @@ class VolumeEdits(QObject):
         """Delete the active label map; undo brings it back."""
         if self._layers.active_id and execute(self._bench, DeleteLabelMap(self._layers.active_id)):
             self._read_maps()
+
+    def can_refine(self, grid: VolumeGeometry) -> bool:
+        """Tell whether a grid twice as fine can be worked with."""
+        return 8 * grid.shape[0] * grid.shape[1] * grid.shape[2] <= LARGEST_NUM_VOXELS
+
+    def refine(self, name: str) -> None:
+        """Make a new label map of the active one with voxels of half the size."""
+        source = self._layers.active
+        if source is not None and self.can_refine(source.geometry):
+            self.resample(halved(source.geometry), name, is_smooth=True)
 
     def resample(self, onto: VolumeGeometry, name: str, *, is_smooth: bool) -> None:
         """Make a new label map of the active one on another grid, on a thread.
@@ -139,3 +149,11 @@ class VolumeEdits(QObject):
     def _end(self) -> None:
         self._is_resampling = False
         self._screen.show_progress(None, None)
+
+
+def halved(geometry: VolumeGeometry) -> VolumeGeometry:
+    """Return the grid of voxels of half the size over the same box."""
+    # SciPy, which resamples, is not loaded with the screen.
+    from engines.imaging.volumes.resampling import finer
+
+    return finer(geometry, 2)

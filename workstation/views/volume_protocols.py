@@ -343,5 +343,8 @@ class VolumeScreenView(Protocol):
     def show_problem(self, problem: Message | None, *, is_elsewhere: bool = False) -> None:
         """Say in place of the slices why there are none; elsewhere: another screen shows the item."""
 
+    def show_message(self, message: Message) -> None:
+        """Say in place of the slices what is going on, where nothing is wrong."""
+
     def show_progress(self, text: Message | None, share: float | None) -> None:
         """Say what is being loaded; None: nothing; a share of None has no known end."""

@@ -1,0 +1,66 @@
+"""Right column of the Volume screen: the tools of masks, then layers, classes and window."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel, QScrollArea, QVBoxLayout, QWidget
+
+from workstation.actions.registry import ActionRegistry
+from workstation.views.class_list import ClassList
+from workstation.views.empty_state import action_button
+from workstation.views.layer_list import LayerList
+from workstation.views.window_box import WindowBox
+
+
+class VolumePanel(QScrollArea):
+    """The panel.
+
+    Parameters
+    ----------
+    actions : ActionRegistry
+    presets : mapping of name to (low, high)
+        Grey-value windows in HU.
+
+    Attributes
+    ----------
+    tool_sections : QVBoxLayout
+        Takes the widgets of tools; above everything else.
+    """
+
+    def __init__(
+        self,
+        actions: ActionRegistry,
+        presets: Mapping[str, tuple[float, float]],
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        inner = QWidget()
+        column = QVBoxLayout(inner)
+        column.setContentsMargins(14, 12, 14, 12)
+        column.setSpacing(7)
+        self.tool_sections = QVBoxLayout()
+        self.tool_sections.setSpacing(7)
+        column.addLayout(self.tool_sections)
+        column.addWidget(_section(self.tr("LAYERS")))
+        self.layers = LayerList()
+        column.addWidget(self.layers)
+        self.new_map = action_button(actions.action("volume.new_map"))
+        column.addWidget(self.new_map)
+        column.addWidget(_section(self.tr("CLASSES")))
+        self.classes = ClassList(actions)
+        column.addWidget(self.classes)
+        column.addWidget(_section(self.tr("WINDOW")))
+        self.window_box = WindowBox(actions, presets)
+        column.addWidget(self.window_box)
+        column.addStretch(1)
+        self.setWidget(inner)
+
+
+def _section(title: str) -> QLabel:
+    label = QLabel(title)
+    label.setProperty("role", "section")
+    return label
