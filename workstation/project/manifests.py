@@ -1,11 +1,12 @@
-"""What a run is given: its items, frozen, with the splits checked and the keypoint pairs copied.
+"""What a run is given: its items, frozen, with the splits checked and the annotations copied.
 
 A run never reads the project: everything it needs of it goes through here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from engines.contract.errors import InputError, PreconditionError, UnknownKeyError
@@ -16,16 +17,39 @@ from engines.contract.run_folder import RunFolder
 from engines.contract.spec import Needs, PipelineSpec
 from workstation.project.annotations import KeypointStore, write_pairs
 from workstation.project.items import Item, ItemStore
+from workstation.project.label_maps import LabelMap, LabelMapState, LabelMapStore
 from workstation.project.splits import SplitStore, check_no_leak
 
 LEARNING_SPLITS = (Split.TRAIN, Split.VAL)
 ALL_SPLITS = "all"
 
 
+@dataclass(frozen=True)
+class _Annotations:
+    """What has been annotated.
+
+    Parameters
+    ----------
+    num_pairs : mapping of item id to number of keypoint pairs
+    label_maps : mapping of item id to LabelMap
+        The accepted one that was changed last.
+    """
+
+    num_pairs: Mapping[str, int]
+    label_maps: Mapping[str, LabelMap]
+
+    def has(self, kind: AnnotationKind | None, item_id: str) -> bool:
+        """Tell whether an item has an annotation of a kind; of none, every item has."""
+        if kind is AnnotationKind.KEYPOINT_PAIRS:
+            return item_id in self.num_pairs
+        return kind is not AnnotationKind.LABEL_MAP or item_id in self.label_maps
+
+
 def build_manifest(
     items: ItemStore,
     keypoints: KeypointStore,
     splits: SplitStore,
+    label_maps: LabelMapStore,
     spec: PipelineSpec,
     *,
     action: Action,
@@ -38,19 +62,19 @@ def build_manifest(
     """Choose the items of a run and freeze them; see `Project.manifest_for`."""
     everything = items.all()
     check_no_leak(everything)
-    counts = keypoints.counts()
+    annotations = _Annotations(keypoints.counts(), _accepted(everything, label_maps, spec))
     needs = spec.phase(phase).needs if action is Action.TRAIN else _needs_of(spec)
     if chosen is None:
-        selected = [item for item in everything if _is_usable(item, spec, needs, counts)]
+        selected = [item for item in everything if _is_usable(item, spec, needs, annotations)]
     else:
         selected = [_named(everything, item_id) for item_id in dict.fromkeys(chosen)]
-        _require_usable(selected, spec, needs, counts)
+        _require_usable(selected, spec, needs, annotations)
     if action is Action.TRAIN:
         selected = _for_training(selected, chosen, items, splits, seed)
     selected = _of_split(selected, split)
     if len(selected) < max(1, needs.min_items):
         raise _too_few(spec, needs, action, split, len(selected))
-    records = tuple(_freeze(item, spec, keypoints, counts, run_folder) for item in selected)
+    records = tuple(_freeze(item, spec, keypoints, label_maps, annotations, run_folder) for item in selected)
     rows = ((item.subject, item.split.value) for item in selected if item.split is not None)
     return Manifest(items=records, split_hash=hash_of_split(rows))
 
@@ -59,10 +83,23 @@ def _needs_of(spec: PipelineSpec) -> Needs:
     return Needs(roles=tuple(role.name for role in spec.roles if role.required))
 
 
-def _is_usable(item: Item, spec: PipelineSpec, needs: Needs, counts: dict[str, int]) -> bool:
+def _accepted(
+    everything: Sequence[Item], label_maps: LabelMapStore, spec: PipelineSpec
+) -> dict[str, LabelMap]:
+    if AnnotationKind.LABEL_MAP not in spec.annotation_kinds:
+        return {}
+    accepted: dict[str, LabelMap] = {}
+    for item in everything:
+        found = [one for one in label_maps.of_item(item.id) if one.state is LabelMapState.ACCEPTED]
+        if found:
+            accepted[item.id] = max(found, key=lambda one: one.changed)
+    return accepted
+
+
+def _is_usable(item: Item, spec: PipelineSpec, needs: Needs, annotations: _Annotations) -> bool:
     if item.kind not in spec.item_kinds or not item.has(*needs.roles):
         return False
-    return needs.annotation is not AnnotationKind.KEYPOINT_PAIRS or item.id in counts
+    return annotations.has(needs.annotation, item.id)
 
 
 def _named(everything: Sequence[Item], item_id: str) -> Item:
@@ -77,10 +114,10 @@ def _named(everything: Sequence[Item], item_id: str) -> Item:
 
 
 def _require_usable(
-    selected: Sequence[Item], spec: PipelineSpec, needs: Needs, counts: dict[str, int]
+    selected: Sequence[Item], spec: PipelineSpec, needs: Needs, annotations: _Annotations
 ) -> None:
     for item in selected:
-        if not _is_usable(item, spec, needs, counts):
+        if not _is_usable(item, spec, needs, annotations):
             raise PreconditionError(
                 "Item '{item}' ({kind}: {roles}) cannot be used here: {pipeline} needs {needed}.",
                 remedy="Choose other items, or import what is missing.",
@@ -152,20 +189,28 @@ def _too_few(
 
 
 def _freeze(
-    item: Item, spec: PipelineSpec, keypoints: KeypointStore, counts: dict[str, int], run_folder: RunFolder
+    item: Item,
+    spec: PipelineSpec,
+    keypoints: KeypointStore,
+    label_maps: LabelMapStore,
+    annotations: _Annotations,
+    run_folder: RunFolder,
 ) -> ItemRecord:
-    annotations = {}
+    frozen = {}
     kind = AnnotationKind.KEYPOINT_PAIRS
-    if kind in spec.annotation_kinds and item.id in counts:
+    if kind in spec.annotation_kinds and annotations.has(kind, item.id):
         revision = keypoints.revision(item.id)
         pairs = [pair for pair in keypoints.pairs(item.id) if pair.is_used]
         path = run_folder.annotations_dir / f"{item.id}.{kind.value}.csv"
         write_pairs(path, item.id, pairs)
-        annotations[kind] = AnnotationRecord(
+        frozen[kind] = AnnotationRecord(
             path=path.relative_to(run_folder.path).as_posix(),
             revision=revision,
             annotator=", ".join(sorted({pair.annotator for pair in pairs})),
         )
+    kind = AnnotationKind.LABEL_MAP
+    if kind in spec.annotation_kinds and annotations.has(kind, item.id):
+        frozen[kind] = _frozen_label_map(annotations.label_maps[item.id], label_maps, run_folder)
     return ItemRecord(
         id=item.id,
         subject=item.subject,
@@ -179,9 +224,24 @@ def _freeze(
             )
             for role, file in item.files.items()
         },
-        annotations=annotations,
+        annotations=frozen,
         laterality=item.laterality,
         visit=item.visit,
+    )
+
+
+def _frozen_label_map(found: LabelMap, label_maps: LabelMapStore, run_folder: RunFolder) -> AnnotationRecord:
+    # Reading volumes takes a second to import, and most runs have none.
+    from engines.imaging.volumes.volume_files import write_volume
+
+    volume, _ = label_maps.read(found.id)
+    path = run_folder.annotations_dir / f"{found.item_id}.{AnnotationKind.LABEL_MAP.value}.nii.gz"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_volume(path, volume)
+    return AnnotationRecord(
+        path=path.relative_to(run_folder.path).as_posix(),
+        revision=f"{found.id} {found.revision}",
+        annotator=found.annotator,
     )
 
 

@@ -209,7 +209,7 @@ class Project:
         split: Split | str | None = None,
         seed: int = 0,
     ) -> Manifest:
-        """Choose and freeze the items of a run; copy their keypoint pairs into its folder.
+        """Choose and freeze the items of a run; copy their annotations into its folder.
 
         Parameters
         ----------
@@ -218,7 +218,8 @@ class Project:
         phase : str
             For training.
         run_folder : RunFolder
-            Its `annotations_dir` receives the pairs that are complete and not excluded.
+            Its `annotations_dir` receives the pairs that are complete and not excluded, and the accepted
+            label maps.
         items : sequence of str or None
             Item ids; None: every item the action can use.
         split : Split, "all" or None
@@ -240,6 +241,7 @@ class Project:
             self.items,
             self.keypoints,
             self.splits,
+            self.label_maps,
             spec,
             action=action,
             phase=phase,

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from engines.contract.errors import InputError, PreconditionError, SplitError, UnknownKeyError
@@ -9,9 +11,13 @@ from engines.contract.kinds import Action, AnnotationKind, FileKind, ItemKind, S
 from engines.contract.manifest import read_keypoint_pairs
 from engines.contract.run_folder import RunFolder
 from engines.contract.spec import Needs, PhaseSpec, PipelineSpec, RoleSpec
+from engines.imaging.volumes.volume_files import read_label_map
+from engines.imaging.volumes.voxel_changes import VoxelChanges
 from workstation.project.annotations import PairState
 from workstation.project.commands import AddPair, MovePoint
 from workstation.project.items import NewFile, insert_file, set_item_kind
+from workstation.project.label_map_commands import AddLabelMap, PaintVoxels
+from workstation.project.label_maps import LabelMapState
 from workstation.project.project import Project
 from workstation.project.splits import write_split
 
@@ -41,6 +47,15 @@ SPEC = PipelineSpec(
     evaluate="",
     diagnose="",
     source="",
+)
+
+
+VOLUMES = replace(
+    SPEC,
+    item_kinds=(ItemKind.VOLUME,),
+    roles=(RoleSpec("ct", FileKind.VOLUME, "CT"),),
+    annotation_kinds=(AnnotationKind.LABEL_MAP,),
+    phases=(PhaseSpec("fit", "", "", Needs(annotation=AnnotationKind.LABEL_MAP), (), ""),),
 )
 
 
@@ -181,3 +196,53 @@ def test_too_few_items_unknown_items_and_moved_files_are_refused(
     project.items.get("a").files["moving"].path.unlink()
     with pytest.raises(PreconditionError, match="no longer there"):
         project.manifest_for(SPEC, action=Action.PREDICT, run_folder=run_folder)
+
+
+def add_volume(project: Project, item: str) -> None:
+    with project.store.write() as session:
+        path = project.folder.parent / f"{item}.nii"
+        path.write_bytes(b"")
+        new = NewFile(item, f"subject of {item}", "ct", FileKind.VOLUME, path, item, 0, "CT", 0, 0)
+        insert_file(session, new, project.folder)
+        set_item_kind(session, item, ItemKind.VOLUME)
+
+
+def label_map_of(item: str, name: str, label: int, state: LabelMapState) -> AddLabelMap:
+    affine = ((0.5, 0.0, 0.0, -3.0), (0.0, 0.5, 0.0, 2.0), (0.0, 0.0, 0.7, 1.0), (0.0, 0.0, 0.0, 1.0))
+    return AddLabelMap(item, name, (4, 5, 6), affine, state=state, label_map_id=f"{item}_{name}_{label}")
+
+
+def test_the_accepted_label_map_is_frozen_as_it_is_now(project: Project, run_folder: RunFolder) -> None:
+    for item in ("drawn", "second", "proposed", "bare"):
+        add_volume(project, item)
+    for add in (
+        label_map_of("second", "vessels", 1, LabelMapState.ACCEPTED),
+        label_map_of("drawn", "vessels", 9, LabelMapState.ACCEPTED),
+        label_map_of("drawn", "refined", 8, LabelMapState.PROPOSAL),
+        label_map_of("proposed", "refined", 8, LabelMapState.PROPOSAL),
+    ):
+        assert project.history.execute(add)
+    old = np.zeros((4, 5, 6), dtype=np.uint8)
+    new = old.copy()
+    new[1:3, 2, 3] = 9
+    changes = VoxelChanges.between(old, new, old.shape)
+    assert project.history.execute(PaintVoxels("drawn_vessels_9", changes.to_text()))
+
+    manifest = project.manifest_for(VOLUMES, action=Action.TRAIN, phase="fit", run_folder=run_folder)
+
+    assert ids(manifest.items) == ["drawn", "second"]
+    record = manifest.items[0]
+    frozen = record.annotations[AnnotationKind.LABEL_MAP]
+    assert frozen.path == "annotations/drawn.label_map.nii.gz"
+    assert frozen.revision == f"drawn_vessels_9 {project.label_maps.get('drawn_vessels_9').revision}"
+    written = read_label_map(run_folder.path / frozen.path)
+    np.testing.assert_array_equal(written.voxels, new)
+    assert written.geometry.spacing_mm == pytest.approx((0.5, 0.5, 0.7))
+
+
+def test_an_item_without_an_accepted_label_map_cannot_be_trained_on(
+    project: Project, run_folder: RunFolder
+) -> None:
+    add_volume(project, "bare")
+    with pytest.raises(PreconditionError, match="label_map"):
+        project.manifest_for(VOLUMES, action=Action.TRAIN, phase="fit", run_folder=run_folder, items=["bare"])
