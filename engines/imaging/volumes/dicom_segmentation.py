@@ -245,3 +245,14 @@ def _version() -> str:
         return version("annotation-training-workstation")
     except PackageNotFoundError:
         return "unknown"
+
+
+def matching_series(folder: Path, geometry: VolumeGeometry) -> tuple[Path, ...]:
+    """Return the files of the DICOM series below a folder that lies on a grid; none if there is none."""
+    from engines.imaging.volumes.dicom_series import find_series, series_geometry
+
+    for series in find_series([folder]):
+        is_candidate = series.problem is None and series.shape == geometry.shape
+        if is_candidate and geometry.difference(series_geometry(series)) is None:
+            return series.files
+    return ()

@@ -1,13 +1,14 @@
 """DICOM series: found in a folder, sorted by where the slices lie, read in Hounsfield units.
 
-Nothing about the person is kept: a series is described by what the scanner did.
+A series is described by what the scanner did. Who the person is stays in `DicomSeries.person`, for a list of
+aliases that lies outside of projects; nothing else may use it, and no text shows it.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ _DIRECTION_DIGITS = 3
 _TAGS = (
     "SeriesInstanceUID", "SeriesNumber", "SeriesDescription", "Modality", "ImagePositionPatient",
     "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns", "NumberOfFrames", "ConvolutionKernel",
-    "ContrastBolusAgent", "StudyInstanceUID",
+    "ContrastBolusAgent", "StudyInstanceUID", "PatientID", "BurnedInAnnotation",
 )  # fmt: skip
 
 
@@ -49,6 +50,12 @@ class DicomSeries:
     spacing_mm : (x, y, between slices)
     problem : Message or None
         Why the series cannot be read as a volume.
+    person : str
+        Number of the patient; of files without one the examination, else the folder.
+    study : str
+        UID of the examination; may be empty.
+    has_burned_in_text : bool
+        Whether the file says that texts, such as a name, are part of the picture.
     """
 
     uid: str
@@ -61,6 +68,9 @@ class DicomSeries:
     shape: tuple[int, int, int]
     spacing_mm: tuple[float, float, float]
     problem: Message | None
+    person: str = field(default="", repr=False)
+    study: str = field(default="", repr=False)
+    has_burned_in_text: bool = False
 
 
 @dataclass(frozen=True)
@@ -199,6 +209,9 @@ def _series(slices: Sequence[_Slice]) -> DicomSeries:
             between,
         ),
         problem=problem,
+        person=first.text("PatientID") or first.text("StudyInstanceUID") or str(first.path.parent),
+        study=first.text("StudyInstanceUID"),
+        has_burned_in_text=any(s.text("BurnedInAnnotation").upper() == "YES" for s in slices),
     )
 
 
@@ -257,6 +270,12 @@ def _read_slice(file: Path) -> np.ndarray[Any, Any]:
     if is_whole and limits.min <= values.min() and values.max() <= limits.max:
         return values.astype(np.int16).T
     return values.astype(np.float32).T
+
+
+def series_geometry(series: DicomSeries) -> VolumeGeometry:
+    """Return the grid of a series from the headers of its ends; as `read_series` gives it."""
+    first, last = (pydicom.dcmread(series.files[end], stop_before_pixels=True) for end in (0, -1))
+    return VolumeGeometry(series.shape, _affine(first, last, len(series.files)))
 
 
 def _affine(first: pydicom.Dataset, last: pydicom.Dataset, num_slices: int) -> FloatArray:

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from workstation.project.exporters.export import FORMATS, export
-from workstation.project.exporters.export_format import ExportFormat, ExportResult
+from workstation.project.exporters.export_format import ExportFormat, ExportOptions, ExportResult
 
-__all__ = ["FORMATS", "ExportFormat", "ExportResult", "export"]
+__all__ = ["FORMATS", "ExportFormat", "ExportOptions", "ExportResult", "export"]

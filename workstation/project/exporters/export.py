@@ -10,19 +10,25 @@ from engines.contract.errors import PreconditionError, ProjectError, UnknownKeyE
 from engines.contract.files import write_text_atomically
 from engines.contract.messages import Message
 from workstation.project.exporters.everything_json import everything_as_json
-from workstation.project.exporters.export_format import ExportFormat, ExportResult, refuse_existing
+from workstation.project.exporters.export_format import (
+    ExportFormat,
+    ExportOptions,
+    ExportResult,
+    refuse_existing,
+)
 from workstation.project.exporters.keypoint_exports import keypoint_exports
 from workstation.project.exporters.keypoints_csv import keypoints_as_csv
+from workstation.project.exporters.label_map_exports import label_map_exports
 from workstation.project.exporters.transform_exports import transform_exports
 from workstation.project.items import Item
 from workstation.project.project import Project
 
 
-def _everything(project: Project, _items: Sequence[Item], out: Path) -> ExportResult:
+def _everything(project: Project, _items: Sequence[Item], out: Path, _options: ExportOptions) -> ExportResult:
     return _text(out, lambda: everything_as_json(project))
 
 
-def _keypoints(project: Project, items: Sequence[Item], out: Path) -> ExportResult:
+def _keypoints(project: Project, items: Sequence[Item], out: Path, _options: ExportOptions) -> ExportResult:
     return _text(out, lambda: keypoints_as_csv(project, items))
 
 
@@ -54,13 +60,18 @@ FORMATS: dict[str, ExportFormat] = {
         ),
         *keypoint_exports(),
         *transform_exports(),
+        *label_map_exports(),
     )
 }
 """In the order in which dialogs list them."""
 
 
 def export(
-    project: Project, format_name: str, out: Path, item_ids: Iterable[str] | None = None
+    project: Project,
+    format_name: str,
+    out: Path,
+    item_ids: Iterable[str] | None = None,
+    options: ExportOptions | None = None,
 ) -> ExportResult:
     """Write an export.
 
@@ -74,6 +85,8 @@ def export(
         existing file is never replaced.
     item_ids : iterable of str or None
         Items that are written; None: all.
+    options : ExportOptions or None
+        Which label maps, progress, and a way to stop; None: the defaults.
 
     Raises
     ------
@@ -83,6 +96,8 @@ def export(
         If there is nothing to write.
     ProjectError
         If a file exists or cannot be written.
+    ExportCancelled
+        If `options` said so.
     """
     if format_name not in FORMATS:
         near = difflib.get_close_matches(format_name, FORMATS, n=1)
@@ -103,7 +118,7 @@ def export(
     items = project.items.all() if item_ids is None else [project.items.get(name) for name in item_ids]
     out = Path(out).expanduser().absolute()
     try:
-        return known.write(project, items, out)
+        return known.write(project, items, out, options or ExportOptions())
     except OSError as error:
         raise ProjectError(
             "{path} cannot be written: {reason}.",

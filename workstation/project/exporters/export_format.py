@@ -3,13 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from engines.contract.errors import ProjectError
 from engines.contract.messages import Message
 from workstation.project.items import Item
 from workstation.project.project import Project
+
+
+def _never() -> bool:
+    return False
+
+
+class ExportCancelled(Exception):
+    """The person stopped an export; nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """What more can be said about an export.
+
+    Parameters
+    ----------
+    label_maps : tuple of str
+        Names of the label maps that are written; empty: all accepted ones.
+    with_proposals : bool
+        Whether label maps that nobody accepted are written, too.
+    dicom_folder : Path or None
+        Where the DICOM series of the images are, for what must refer to them.
+    progress : callable or None
+        Given how many parts are done, and of how many.
+    should_stop : callable
+        Asked between two parts; true ends the export, and nothing is left of it.
+    """
+
+    label_maps: tuple[str, ...] = ()
+    with_proposals: bool = False
+    dicom_folder: Path | None = None
+    progress: Callable[[int, int], None] | None = None
+    should_stop: Callable[[], bool] = field(default=_never)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +65,7 @@ class ExportResult:
     notes: tuple[Message, ...] = ()
 
 
-Exporter = Callable[[Project, Sequence[Item], Path], ExportResult]
+Exporter = Callable[[Project, Sequence[Item], Path, ExportOptions], ExportResult]
 """Writes the items of a project below or into a place, and replaces nothing."""
 
 
@@ -50,6 +83,8 @@ class ExportFormat:
     write : Exporter
     is_whole : bool
         Whether the whole project is written always.
+    has_label_maps : bool
+        Whether it writes label maps, of which the person may choose.
     """
 
     key: str
@@ -59,6 +94,7 @@ class ExportFormat:
     suffix: str
     write: Exporter
     is_whole: bool = False
+    has_label_maps: bool = False
 
     @property
     def is_folder(self) -> bool:

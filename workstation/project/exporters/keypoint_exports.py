@@ -8,7 +8,11 @@ from pathlib import Path
 from engines.contract.errors import PreconditionError
 from engines.contract.messages import Message
 from workstation.project.annotations import SIDES, PairState
-from workstation.project.exporters.export_format import ExportFormat, ExportResult
+from workstation.project.exporters.export_format import (
+    ExportFormat,
+    ExportOptions,
+    ExportResult,
+)
 from workstation.project.items import Item, ItemFile
 from workstation.project.keypoint_formats import FORMATS, KeypointFormat
 from workstation.project.keypoint_formats.format import ImageFacts, ItemPairs, PointPair
@@ -21,7 +25,7 @@ def keypoint_exports() -> list[ExportFormat]:
 
 
 def _export_of(known: KeypointFormat) -> ExportFormat:
-    def write(project: Project, items: Sequence[Item], out: Path) -> ExportResult:
+    def write(project: Project, items: Sequence[Item], out: Path, _options: ExportOptions) -> ExportResult:
         return export_keypoints(project, known, items, out)
 
     suffix = "" if known.files_per_item else known.suffixes[0]

@@ -17,7 +17,12 @@ from engines.imaging.transforms.formats import (
     write_transform,
 )
 from engines.imaging.transforms.point_transform import ProjectiveTransform
-from workstation.project.exporters.export_format import ExportFormat, ExportResult, refuse_existing
+from workstation.project.exporters.export_format import (
+    ExportFormat,
+    ExportOptions,
+    ExportResult,
+    refuse_existing,
+)
 from workstation.project.imported_transforms import newest_imported
 from workstation.project.items import Item
 from workstation.project.project import Project
@@ -32,7 +37,7 @@ def transform_exports() -> list[ExportFormat]:
 
 
 def _export_of(known: TransformFormat) -> ExportFormat:
-    def write(project: Project, items: Sequence[Item], out: Path) -> ExportResult:
+    def write(project: Project, items: Sequence[Item], out: Path, _options: ExportOptions) -> ExportResult:
         return export_registrations(project, known.suffix, items, out)
 
     return ExportFormat(_KEYS[known.suffix], known.title, known.explanation, _LOSS, "", write)

@@ -11,7 +11,7 @@ import SimpleITK as sitk
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from engines.contract.errors import GeometryError, InputError
-from engines.imaging.volumes.dicom_segmentation import write_dicom_segmentation
+from engines.imaging.volumes.dicom_segmentation import matching_series, write_dicom_segmentation
 from engines.imaging.volumes.label_classes import LabelClass
 from engines.imaging.volumes.slicer_segmentation import write_slicer_segmentation
 from engines.imaging.volumes.volume import LPS_FROM_RAS, Volume, VolumeGeometry
@@ -82,6 +82,7 @@ def source_series(folder: Path, grid: VolumeGeometry) -> list[Path]:
     """A small series of a scanner that is named by one word."""
     study, series, frame = generate_uid(), generate_uid(), generate_uid()
     lps = LPS_FROM_RAS @ grid.world_from_voxel
+    folder.mkdir(exist_ok=True)
     files = []
     for k in range(grid.shape[2]):
         image = pydicom.Dataset()
@@ -141,6 +142,16 @@ def test_a_segmentation_of_a_series_is_filed_with_it(tmp_path: Path) -> None:
     assert referred <= {pydicom.dcmread(file).SOPInstanceUID for file in files}
     assert len(referred) == SHAPE[2]
     assert {segment.SegmentAlgorithmType for segment in dataset.SegmentSequence} == {"SEMIAUTOMATIC"}
+
+
+def test_the_series_of_a_grid_is_found(tmp_path: Path) -> None:
+    grid = GRIDS["straight"]
+    others = source_series(tmp_path / "others", GRIDS["oblique"])
+    files = source_series(tmp_path / "own", grid)
+
+    assert matching_series(tmp_path, grid) == tuple(files)
+    assert sorted(matching_series(tmp_path / "others", GRIDS["oblique"])) == others
+    assert matching_series(tmp_path / "others", grid) == ()
 
 
 def test_what_a_dicom_segmentation_cannot_be_made_of_is_refused(tmp_path: Path) -> None:
