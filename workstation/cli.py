@@ -155,6 +155,9 @@ def build_parser() -> tuple[argparse.ArgumentParser, tuple[str, ...]]:
     export.add_argument("format", metavar="FORMAT", help=", ".join(EXPORT_FORMATS))
     export.add_argument("out", metavar="OUT", type=Path, help="a file, or a folder for a file of each item")
     export.add_argument("--items", metavar="ITEM", nargs="+", help="item ids; all by default")
+    export.add_argument("--label-maps", metavar="NAME", nargs="+", help="by name; all accepted by default")
+    export.add_argument("--proposals", action="store_true", help="label maps that nobody accepted, too")
+    export.add_argument("--dicom", metavar="FOLDER", type=Path, help="DICOM files that dicom_seg refers to")
 
     runs = command("runs", project_commands.runs, "List runs, their states and best metrics.")
     _add_project(runs)

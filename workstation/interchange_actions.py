@@ -48,6 +48,9 @@ class InterchangeActions(QObject):
             return
         dialog = ExportDialog(choices, self._bench.item_id, project.items.count(), self._window)
         dialog.exportRequested.connect(self.exports.export)
+        dialog.cancelRequested.connect(self.exports.cancel)
+        self.exports.progressed.connect(dialog.show_progress)
+        self.exports.ended.connect(dialog.finish)
         dialog.show()
 
     def _import_keypoints(self) -> None:

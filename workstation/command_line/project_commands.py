@@ -110,6 +110,8 @@ def import_files(options: argparse.Namespace) -> int:
                 )
             )
     report = ImportReport.merged(reports)
+    for line in report.volumes:
+        say(str(line))
     for finding in report.refused:
         remark(f"refused: {finding}")
     for finding in report.warnings:
@@ -195,10 +197,17 @@ def _item_json(item: Item, num_pairs: dict[str, int]) -> dict[str, Any]:
 
 def export(options: argparse.Namespace) -> int:
     """Write a project in a format that others read."""
+    from workstation.project.exporters import ExportOptions
     from workstation.project.exporters import export as export_project
 
-    with Project.open(options.project) as project:
-        result = export_project(project, options.format, options.out, options.items)
+    with Project.open(options.project) as project, ProgressBar("Exporting", "label map") as bar:
+        wishes = ExportOptions(
+            label_maps=tuple(options.label_maps or ()),
+            with_proposals=options.proposals,
+            dicom_folder=options.dicom,
+            progress=bar.show,
+        )
+        result = export_project(project, options.format, options.out, options.items, wishes)
     for file in result.files:
         say(str(file))
     for note in result.notes:

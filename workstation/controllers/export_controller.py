@@ -7,9 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import QObject, Signal
+
 from engines.contract.errors import WorkstationError
 from engines.contract.kinds import Severity
 from engines.contract.messages import Message
+from workstation.controllers.background import CancelToken
 from workstation.controllers.project_controller import import_card
 from workstation.controllers.workbench import Workbench
 from workstation.views.export_protocols import ExportChoice, ExportRequest, KeypointRequest
@@ -23,7 +26,7 @@ _LOG = logging.getLogger(__name__)
 _NUM_NAMED = 12
 
 
-class ExportController:
+class ExportController(QObject):
     """Behind the export dialog and the import of keypoint files.
 
     Parameters
@@ -31,19 +34,38 @@ class ExportController:
     workbench : Workbench
     show_folder : callable
         Shows a folder in the file manager of the system.
+
+    Signals
+    -------
+    progressed : Path, int, int
+        The place of an export, how many of its parts are done, and of how many.
+    ended : Path
+        The export to this place is written, refused or cancelled.
     """
 
+    progressed = Signal(object, int, int)
+    ended = Signal(object)
+
     def __init__(self, workbench: Workbench, show_folder: Callable[[Path], None]) -> None:
+        super().__init__(workbench)
         self._bench = workbench
         self._show_folder = show_folder
+        self._running: dict[Path, CancelToken] = {}
 
     def load_choices(self, done: Callable[[list[ExportChoice]], None]) -> None:
         """Hand over the formats, with a free place below the project for each; nothing without a project."""
         project = self._bench.project
         if project is not None:
             root = project.folder / "exports"
+
+            def work() -> list[ExportChoice]:
+                maps = (
+                    known for item in project.items.all() for known in project.label_maps.of_item(item.id)
+                )
+                return export_choices(root, tuple(dict.fromkeys(known.name for known in maps)))
+
             # On a thread: what the formats need takes a moment to load.
-            self._bench.background.submit("export.choices", lambda: export_choices(root), done)
+            self._bench.background.submit("export.choices", work, done)
 
     def export(self, request: ExportRequest) -> None:
         """Write an export."""
@@ -51,15 +73,43 @@ class ExportController:
         if project is None:
             return
         items = [request.item_id] if request.item_id else None
+        place, cancel = request.place, CancelToken()
+        self._running[place] = cancel
 
-        def work() -> ExportResult:
-            from workstation.project.exporters import export
+        def work() -> ExportResult | None:
+            from workstation.project.exporters import ExportOptions, export
+            from workstation.project.exporters.export_format import ExportCancelled
 
-            return export(project, request.key, request.place, items)
+            options = ExportOptions(
+                label_maps=(request.label_map,) if request.label_map else (),
+                with_proposals=request.with_proposals,
+                dicom_folder=request.dicom_folder,
+                progress=lambda done, total: self.progressed.emit(place, done, total),
+                should_stop=cancel.is_cancelled,
+            )
+            try:
+                return export(project, request.key, place, items, options)
+            except ExportCancelled:
+                return None
+
+        def done(result: ExportResult | None) -> None:
+            self._end(place)
+            if result is None:
+                self._bench.note("The export was cancelled; nothing was written.")
+            else:
+                self._on_exported(result, place)
+
+        def failed(error: BaseException) -> None:
+            self._end(place)
+            self._on_failed(error)
 
         # Two exports at a time are two jobs: neither answer makes the other worthless.
-        channel = f"export.{request.place}"
-        self._bench.background.submit(channel, work, self._on_exported, self._on_failed)
+        self._bench.background.submit(f"export.{place}", work, done, failed)
+
+    def cancel(self, place: Path) -> None:
+        """Stop the export to a place."""
+        if place in self._running:
+            self._running[place].cancel()
 
     def import_keypoints(self, request: KeypointRequest) -> None:
         """Import a keypoint file into an item."""
@@ -76,8 +126,12 @@ class ExportController:
 
         self._bench.background.submit("import.keypoints", work, self._on_imported, self._on_failed)
 
-    def _on_exported(self, result: ExportResult) -> None:
-        folder = result.files[0].parent
+    def _end(self, place: Path) -> None:
+        self._running.pop(place, None)
+        self.ended.emit(place)
+
+    def _on_exported(self, result: ExportResult, place: Path) -> None:
+        folder = place if place.is_dir() else result.files[0].parent
         if len(result.files) == 1:
             what = Message("{file} was written.", {"file": result.files[0].name})
         else:
@@ -113,8 +167,8 @@ class ExportController:
             self._bench.post(Card.of_error(error))
 
 
-def export_choices(root: Path) -> list[ExportChoice]:
-    """Return every format, with a free place below a folder."""
+def export_choices(root: Path, label_maps: tuple[str, ...] = ()) -> list[ExportChoice]:
+    """Return every format, with a free place below a folder and the names of label maps to choose from."""
     from workstation.project.exporters import FORMATS
 
     return [
@@ -126,6 +180,9 @@ def export_choices(root: Path) -> list[ExportChoice]:
             known.suffix,
             known.is_whole,
             free_place(root / f"{known.key}{known.suffix}"),
+            known.has_label_maps,
+            label_maps if known.has_label_maps else (),
+            known.refers_to_dicom,
         )
         for known in FORMATS.values()
     ]

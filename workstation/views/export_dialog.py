@@ -1,4 +1,4 @@
-"""The export dialog: format, items, place; it says what is lost, and asks nothing else."""
+"""The export dialog: format, items, label maps, place; it says what is lost, and asks nothing else."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
+    QProgressBar,
     QPushButton,
     QRadioButton,
     QVBoxLayout,
@@ -25,6 +26,7 @@ from workstation.translation import translate_message
 from workstation.views.export_protocols import ExportChoice, ExportRequest
 
 _WIDTH_PX = 560
+_ACCEPTED, _WITH_PROPOSALS, _BY_NAME = range(3)
 
 
 class ExportDialog(QDialog):
@@ -40,9 +42,12 @@ class ExportDialog(QDialog):
     Signals
     -------
     exportRequested : ExportRequest
+    cancelRequested : Path
+        Stop the export to this place.
     """
 
     exportRequested = Signal(object)
+    cancelRequested = Signal(object)
 
     def __init__(
         self, choices: Sequence[ExportChoice], item_id: str, num_items: int, parent: QWidget | None = None
@@ -54,6 +59,7 @@ class ExportDialog(QDialog):
         self._choices = tuple(choices)
         self._item_id = item_id
         self._is_place_own = False
+        self._running: Path | None = None
         self.format_box = QComboBox(self)
         for choice in self._choices:
             self.format_box.addItem(translate_message(choice.title), choice.key)
@@ -67,6 +73,13 @@ class ExportDialog(QDialog):
         self._scope.addButton(self.item_button)
         self._scope.addButton(self.all_button)
         self.all_button.setChecked(True)
+        self.label_map_box = QComboBox(self)
+        self.label_map_box.setAccessibleName(self.tr("Which label maps are written"))
+        self._fill_label_maps()
+        self.dicom_folder = QLineEdit(self)
+        self.dicom_folder.setAccessibleName(self.tr("Folder of the DICOM images"))
+        self.dicom_folder.setPlaceholderText(self.tr("None: the segmentation stands alone"))
+        self.dicom_button = QPushButton(self.tr("Choose…"), self)
         self.place = QLineEdit(self)
         self.place.setAccessibleName(self.tr("Where the files are written"))
         self.browse_button = QPushButton(self.tr("Choose…"), self)
@@ -77,12 +90,17 @@ class ExportDialog(QDialog):
         self.export_button.setProperty("role", "primary")
         self.export_button.setDefault(True)
         self.cancel_button = QPushButton(self.tr("Cancel"), self)
-        for button in (self.browse_button, self.cancel_button):
+        self.progress = QProgressBar(self)
+        self.progress.setTextVisible(False)
+        self.progress.hide()
+        for button in (self.browse_button, self.dicom_button, self.cancel_button):
             button.setAutoDefault(False)
         self._lay_out()
         self.format_box.currentIndexChanged.connect(self._on_format)
         self.place.textEdited.connect(self._on_place_edited)
         self.browse_button.clicked.connect(self._browse)
+        self.dicom_button.clicked.connect(self._browse_dicom)
+        self.dicom_folder.textChanged.connect(lambda _text: self._check_place())
         self.export_button.clicked.connect(self._export)
         self.cancel_button.clicked.connect(self.close)
         self._on_format()
@@ -99,7 +117,38 @@ class ExportDialog(QDialog):
     def request(self) -> ExportRequest:
         """Return what the dialog says now."""
         is_one = self.item_button.isChecked() and not self.choice.is_whole
-        return ExportRequest(self.choice.key, self._path(), self._item_id if is_one else "")
+        item_id = self._item_id if is_one else ""
+        if not self.choice.has_label_maps:
+            return ExportRequest(self.choice.key, self._path(), item_id)
+        which = self.label_map_box.currentData()
+        return ExportRequest(
+            self.choice.key,
+            self._path(),
+            item_id,
+            self.label_map_box.currentText() if which == _BY_NAME else "",
+            which == _WITH_PROPOSALS,
+            self._dicom_path() if self.choice.refers_to_dicom else None,
+        )
+
+    def show_progress(self, place: Path, done: int, total: int) -> None:
+        """Show how far an export is; of another dialog's, nothing."""
+        if place == self._running:
+            self.progress.setRange(0, total)
+            self.progress.setValue(done)
+
+    def finish(self, place: Path) -> None:
+        """Close when the export to this place is over."""
+        if place == self._running:
+            self._running = None
+            self.close()
+
+    def reject(self) -> None:
+        """Close; an export that is going on is stopped first, and the dialog goes when it has stopped."""
+        if self._running is None:
+            super().reject()
+            return
+        self.cancel_button.setEnabled(False)
+        self.cancelRequested.emit(self._running)
 
     # -- building ------------------------------------------------------------------------------------
 
@@ -120,10 +169,18 @@ class ExportDialog(QDialog):
         form.addRow("", self.explanation)
         form.addRow(self.tr("Not kept"), self.loss)
         form.addRow(self.tr("Items"), scope)
+        self._form = form
+        form.addRow(self.tr("Label maps"), self.label_map_box)
+        self._dicom_row = QHBoxLayout()
+        self._dicom_row.setSpacing(8)
+        self._dicom_row.addWidget(self.dicom_folder, 1)
+        self._dicom_row.addWidget(self.dicom_button)
+        form.addRow(self.tr("DICOM images"), self._dicom_row)
         self.place_label = QLabel(self)
         form.addRow(self.place_label, place)
         form.addRow("", self.problem)
         buttons = QHBoxLayout()
+        buttons.addWidget(self.progress, 1)
         buttons.addStretch(1)
         buttons.addWidget(self.cancel_button)
         buttons.addWidget(self.export_button)
@@ -132,6 +189,15 @@ class ExportDialog(QDialog):
         layout.setSpacing(12)
         layout.addLayout(form)
         layout.addLayout(buttons)
+
+    def _fill_label_maps(self) -> None:
+        names = next((choice.label_maps for choice in self._choices if choice.has_label_maps), ())
+        self.label_map_box.addItem(self.tr("All accepted ones"), _ACCEPTED)
+        self.label_map_box.addItem(self.tr("All, proposals too"), _WITH_PROPOSALS)
+        for name in names:
+            self.label_map_box.addItem(name, _BY_NAME)
+        if names:
+            self.label_map_box.insertSeparator(_BY_NAME)
 
     def _sentence(self) -> QLabel:
         label = QLabel(self)
@@ -146,6 +212,8 @@ class ExportDialog(QDialog):
         self.loss.setText(translate_message(choice.loss))
         for button in (self.item_button, self.all_button):
             button.setEnabled(not choice.is_whole)
+        self._form.setRowVisible(self.label_map_box, choice.has_label_maps)
+        self._form.setRowVisible(self._dicom_row, choice.refers_to_dicom)
         self.place_label.setText(self.tr("File") if choice.suffix else self.tr("Folder"))
         if not self._is_place_own:
             self.place.setText(str(choice.place))
@@ -166,8 +234,29 @@ class ExportDialog(QDialog):
             problem = self.tr("This file exists and is not replaced: choose another name.")
         elif not wants_file and path.is_file():
             problem = self.tr("This is a file, and the format writes a folder of files.")
+        elif self.choice.has_label_maps:
+            problem = self._label_map_problem(path)
         self.problem.setText(problem)
         self.export_button.setEnabled(not problem)
+
+    def _label_map_problem(self, path: Path) -> str:
+        if not self.choice.label_maps:
+            return self.tr("There is no label map yet: import or draw one first.")
+        if path.is_dir() and any(path.iterdir()):
+            return self.tr("This folder is not empty, and nothing is replaced: choose another.")
+        dicom = self._dicom_path()
+        if self.choice.refers_to_dicom and dicom is not None and not dicom.is_dir():
+            return self.tr("There is no such folder of DICOM images.")
+        return ""
+
+    def _dicom_path(self) -> Path | None:
+        text = self.dicom_folder.text().strip()
+        return Path(text).expanduser() if text else None
+
+    def _browse_dicom(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, self.tr("Folder of the DICOM images"))
+        if chosen:
+            self.dicom_folder.setText(chosen)
 
     def _path(self) -> Path:
         return Path(self.place.text().strip()).expanduser()
@@ -188,5 +277,17 @@ class ExportDialog(QDialog):
             self._on_place_edited()
 
     def _export(self) -> None:
-        self.exportRequested.emit(self.request())
-        self.close()
+        request = self.request()
+        if self.choice.has_label_maps:
+            # Volumes take their time: the dialog stays, to show how far it is and to stop it.
+            self._running = request.place
+            self.progress.setRange(0, 0)
+            self.progress.show()
+            for field in (self.format_box, self.label_map_box, self.place, self.dicom_folder):
+                field.setEnabled(False)
+            for button in (self.export_button, self.browse_button, self.dicom_button):
+                button.setEnabled(False)
+            self.exportRequested.emit(request)
+        else:
+            self.exportRequested.emit(request)
+            self.close()

@@ -14,12 +14,15 @@ from engines.contract.errors import WorkstationError
 from engines.contract.kinds import Severity
 from engines.imaging.transforms.formats import read_transform
 from engines.imaging.transforms.point_transform import ProjectiveTransform
+from engines.imaging.volumes.volume import Volume, VolumeGeometry
 from workstation.controllers.export_controller import ExportController, export_choices, free_place
 from workstation.controllers.transform_files import TransformFiles
 from workstation.controllers.workbench import Workbench
 from workstation.project.imported_transforms import newest_imported
+from workstation.project.label_map_commands import AddLabelMap
+from workstation.project.label_maps import LabelMapState
 from workstation.project.project import Project
-from workstation.views.export_protocols import ExportRequest, KeypointRequest
+from workstation.views.export_protocols import ExportChoice, ExportRequest, KeypointRequest
 from workstation.views.protocols import Card, FitSummary
 
 AFFINE = ProjectiveTransform([[1.02, 0.03, 6.0], [-0.03, 1.02, -4.0], [0.0, 0.0, 1.0]])
@@ -132,3 +135,45 @@ def test_a_file_that_is_no_transform_is_a_card(
     (tmp_path / "a.tfm").write_text("no", encoding="utf-8")
     TransformFiles(bench, pairs).read(tmp_path / "a.tfm")
     assert "a.tfm cannot be read" in str(cards[0].what)
+
+
+def test_an_export_tells_how_far_it_is_and_that_it_ended(
+    bench: Workbench, cards: list[Card], tmp_path: Path
+) -> None:
+    project = bench.project
+    assert project is not None
+    grid = VolumeGeometry((4, 3, 2), np.diag([1.0, 1.0, 3.0, 1.0]))
+    empty = Volume(np.zeros(grid.shape, np.uint8), grid)
+    project.history.execute(AddLabelMap.on_grid_of(empty, "pair_a", "main"))
+    project.history.execute(AddLabelMap.on_grid_of(empty, "pair_a", "b", state=LabelMapState.PROPOSAL))
+    exports = ExportController(bench, lambda _folder: None)
+    steps: list[tuple[Path, int, int]] = []
+    ended: list[Path] = []
+    exports.progressed.connect(lambda *step: steps.append(step))
+    exports.ended.connect(ended.append)
+
+    offered: list[ExportChoice] = []
+    exports.load_choices(offered.extend)
+    assert {choice.label_maps for choice in offered if choice.has_label_maps} == {("main", "b")}
+
+    place = tmp_path / "mha"
+    exports.export(ExportRequest("mha", place, "", with_proposals=True))
+    assert (place / "pair_a" / "main.mha").is_file()
+    assert (steps[0], steps[-1]) == ((place, 0, 2), (place, 2, 2))
+    assert ended == [place]
+    assert str(place) in str(cards[0].kept)
+
+
+def test_a_cancelled_export_leaves_nothing(bench: Workbench, cards: list[Card], tmp_path: Path) -> None:
+    project = bench.project
+    assert project is not None
+    grid = VolumeGeometry((4, 3, 2), np.diag([1.0, 1.0, 3.0, 1.0]))
+    project.history.execute(
+        AddLabelMap.on_grid_of(Volume(np.zeros(grid.shape, np.uint8), grid), "pair_a", "main")
+    )
+    exports = ExportController(bench, lambda _folder: None)
+    exports.progressed.connect(lambda place, _done, _total: exports.cancel(place))
+    exports.export(ExportRequest("mha", tmp_path / "mha", ""))
+    assert "cancelled" in str(cards[0].what)
+    assert not (tmp_path / "mha").exists()
+    exports.cancel(tmp_path / "mha")

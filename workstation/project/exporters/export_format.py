@@ -85,6 +85,8 @@ class ExportFormat:
         Whether the whole project is written always.
     has_label_maps : bool
         Whether it writes label maps, of which the person may choose.
+    refers_to_dicom : bool
+        Whether it can refer to the DICOM files of the images.
     """
 
     key: str
@@ -95,6 +97,7 @@ class ExportFormat:
     write: Exporter
     is_whole: bool = False
     has_label_maps: bool = False
+    refers_to_dicom: bool = False
 
     @property
     def is_folder(self) -> bool:

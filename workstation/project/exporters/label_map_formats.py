@@ -56,6 +56,7 @@ def label_map_formats() -> list[ExportFormat]:
             "Without the folder of the DICOM images it stands alone: an archive cannot file it with the "
             "scan. Segments are numbered anew; their descriptions hold the values.",
             _write_dicom,
+            refers_to_dicom=True,
         ),
         _format(
             "stl",
@@ -88,12 +89,21 @@ def label_map_formats() -> list[ExportFormat]:
     ]
 
 
-def _format(key: str, title: str, explanation: str, loss: str, writer: Writer) -> ExportFormat:
+def _format(
+    key: str, title: str, explanation: str, loss: str, writer: Writer, *, refers_to_dicom: bool = False
+) -> ExportFormat:
     def write(project: Project, items: Sequence[Item], out: Path, options: ExportOptions) -> ExportResult:
         return export_each(key, writer, project, items, out, options)
 
     return ExportFormat(
-        key, Message(title), Message(explanation), Message(loss), "", write, has_label_maps=True
+        key,
+        Message(title),
+        Message(explanation),
+        Message(loss),
+        "",
+        write,
+        has_label_maps=True,
+        refers_to_dicom=refers_to_dicom,
     )
 
 
