@@ -1,6 +1,7 @@
 """What every pipeline promises: a spec that resolves, settings that explain themselves, a run that works.
 
-A new pipeline is covered without a change here, as long as its files are 2-D images and masks.
+A new pipeline is covered without a change here, as long as its files are 2-D images and masks, volumes and
+label maps.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ from engines.contract.run_folder import RunFolder, RunRequest
 from engines.contract.spec import PhaseSpec, PipelineSpec
 from engines.imaging.images import write_image
 from engines.imaging.opencv import cv2
+from engines.imaging.volumes.volume import Volume, VolumeGeometry
+from engines.imaging.volumes.volume_files import write_volume
 
 _SIDE = 256
 _STEPS = 6
@@ -147,6 +150,19 @@ def _scene(seed: int) -> tuple[np.ndarray, np.ndarray]:
     return np.where(field[:, :, None], image, 0).clip(0, 255).astype(np.uint8), mask
 
 
+def _volume_scene(seed: int) -> tuple[Volume, Volume]:
+    """Return a CT of a bright winding vessel, and its label map with class 9."""
+    generator = np.random.default_rng(seed)
+    shape = (26, 22, 24)
+    i, j, k = np.meshgrid(*map(np.arange, shape), indexing="ij")
+    wave = 3.0 * np.sin(i / 4.0 + seed)
+    vessel = (j - 11 - wave) ** 2 + (k - 12 + 0.5 * wave) ** 2 < 4.0
+    vessel &= (i > 3) & (i < 22)
+    image = -90.0 + 450.0 * vessel + generator.normal(0.0, 15.0, shape)
+    geometry = VolumeGeometry(shape, np.diag([1.0, 1.0, 1.0, 1.0]))
+    return Volume(image.astype(np.int16), geometry), Volume(9 * vessel.astype(np.uint8), geometry)
+
+
 @dataclass
 class Bench:
     """A folder with synthetic items that hold every image, needed mask and annotation of a pipeline."""
@@ -181,6 +197,12 @@ class Bench:
         for role in self.spec.roles:
             if role.kind is FileKind.MASK and role.name not in needed:
                 continue
+            if role.kind in (FileKind.VOLUME, FileKind.LABEL_MAP):
+                path = images / f"{number}_{role.name}.nii.gz"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_volume(path, _volume_scene(number)[role.kind is FileKind.LABEL_MAP])
+                files[role.name] = FileRecord(path=str(path))
+                continue
             assert role.kind in (FileKind.IMAGE, FileKind.MASK), "add a synthetic file of this kind here"
             path = images / f"{number}_{role.name}.png"
             if not path.exists():
@@ -193,6 +215,11 @@ class Bench:
             path = run.annotations_dir / f"{number}.csv"
             write_keypoint_pairs(path, f"item_{number}", map(str, range(8)), points, points)
             annotations[AnnotationKind.KEYPOINT_PAIRS] = AnnotationRecord(path=f"annotations/{number}.csv")
+        if AnnotationKind.LABEL_MAP in self.spec.annotation_kinds:
+            path = run.annotations_dir / f"{number}.nii.gz"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_volume(path, _volume_scene(number)[1])
+            annotations[AnnotationKind.LABEL_MAP] = AnnotationRecord(path=f"annotations/{number}.nii.gz")
         return ItemRecord(
             id=f"item_{number}",
             subject=f"subject_{number}",

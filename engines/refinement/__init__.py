@@ -1,0 +1,1 @@
+"""Refinement: implicit fields over label and image that repair vessel labels."""
