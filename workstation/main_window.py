@@ -30,7 +30,7 @@ from workstation.controllers.project_controller import ProjectController
 from workstation.controllers.run_schedule import schedule_of
 from workstation.controllers.workbench import Workbench
 from workstation.help_actions import HelpActions
-from workstation.screens import SCREENS, Screen, ScreenSpec
+from workstation.screens import SCREENS, Screen, ScreenSpec, screen_for
 from workstation.settings import Settings
 from workstation.translation import translate
 from workstation.views.cards import CardStack
@@ -155,7 +155,7 @@ class MainWindow(QMainWindow):
         bench.cursor_moved.connect(self.cursor_label.setText)
         bench.strip_changed.connect(self.strip.show_run)
         schedule_of(bench)
-        self.browser.itemChosen.connect(bench.set_item)
+        self.browser.itemChosen.connect(self._choose_item)
         self.projects.work_changed.connect(self._on_work)
         self.projects.opened.connect(self._on_opened)
         # At once: the next key may come before the screens are told.
@@ -194,7 +194,7 @@ class MainWindow(QMainWindow):
 
     def _show_first_screen(self) -> None:
         if self._is_loaded and not self._screen:
-            self.show_screen(SCREENS[0].key)
+            self.show_screen(screen_for(self.browser.kind_of(self.workbench.item_id), SCREENS[0].key))
 
     def _on_loaded(self, _answer: object) -> None:
         self._is_loaded = True
@@ -265,9 +265,17 @@ class MainWindow(QMainWindow):
         ids = self.browser.shown_ids()
         if ids and not self.workbench.item_id:
             self.browser.set_current(ids[0])
-            self.workbench.set_item(ids[0])
+            self._choose_item(ids[0])
         if bool(ids) != had_items:
             self.actions_.refresh()
+
+    def _choose_item(self, item_id: str) -> None:
+        """Make an item the current one, on a screen that can show it."""
+        self.workbench.set_item(item_id)
+        if self._screen:
+            wanted = screen_for(self.browser.kind_of(item_id), self._screen)
+            if wanted != self._screen:
+                self.show_screen(wanted)
 
     def _on_item_changed(self, item_id: str) -> None:
         self.browser.set_current(item_id)

@@ -14,6 +14,7 @@ from PySide6.QtCore import QObject, Signal
 
 from engines.contract.errors import WorkstationError
 from engines.contract.geometry import Size
+from engines.contract.kinds import FileKind
 from engines.contract.messages import Message
 from engines.imaging.transforms.point_transform import PointTransform, TransformModel
 from workstation.controllers.model_comparison import ModelComparison
@@ -182,6 +183,11 @@ class PairsController(QObject):
         self._reader.drop()
         if self._item is None:
             self._view.show_message(Message("Choose an item on the left."))
+            self.refresh()
+            return
+        if not any(file.kind is FileKind.IMAGE for file in self._item.files.values()):
+            text = "{item} holds volumes: keypoints are placed in images."
+            self._view.show_elsewhere(Message(text, {"item": self._item.id}))
             self.refresh()
             return
         files = files_of(self._item)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, aliased
 
 from engines.contract.errors import PreconditionError, UnknownKeyError
@@ -98,6 +98,16 @@ class LabelMapStore:
         with self._store.read() as session:
             return [as_label_map(row) for row in session.scalars(query)]
 
+    def counts(self) -> dict[str, int]:
+        """Return the number of label maps of every item that has any."""
+        query = (
+            select(LabelMapRow.item_id, func.count())
+            .where(LabelMapRow.is_deleted.is_(False))
+            .group_by(LabelMapRow.item_id)
+        )
+        with self._store.read() as session:
+            return {str(row[0]): int(row[1]) for row in session.execute(query)}
+
     def get(self, label_map_id: str) -> LabelMap:
         """Return one label map.
 
@@ -134,7 +144,9 @@ class LabelMapStore:
             (int(change.runs[:, 3].max()) for _, change in changes if not change.is_empty), default=0
         )
         dtype = np.uint16 if largest > np.iinfo(np.uint8).max or base.dtype == np.uint16 else np.uint8
-        voxels = np.array(base, dtype=dtype, order="F")
+        # What was never drawn in is empty already, and page by page only what is drawn takes memory.
+        is_new = row.file is None and base.dtype == dtype
+        voxels = base if is_new else np.array(base, dtype=dtype, order="F")
         for _, change in changes:
             change.apply(voxels)
         sequence = changes[-1][0] if changes else row.base_sequence
@@ -210,7 +222,7 @@ class LabelMapStore:
         from engines.imaging.volumes.volume_files import read_label_map
 
         if row.file is None:
-            return np.zeros(tuple(row.shape), dtype=np.uint8)
+            return np.zeros(tuple(row.shape), dtype=np.uint8, order="F")
         path = self._folder / row.file
         if not path.is_file():
             raise PreconditionError(

@@ -15,6 +15,7 @@ from types import ModuleType
 from PySide6.QtCore import QT_TRANSLATE_NOOP
 from PySide6.QtWidgets import QWidget
 
+from engines.contract.kinds import ItemKind
 from workstation.actions.registry import ActionRegistry
 from workstation.controllers.workbench import Workbench
 
@@ -61,11 +62,18 @@ class ScreenSpec:
         English, translated in the context ``screens``.
     shows_items : bool
         Whether the data browser stands beside it.
+    kinds : tuple of ItemKind
+        Items that it can show; empty for any, or for none in particular.
     """
 
     key: str
     title: str
     shows_items: bool = True
+    kinds: tuple[ItemKind, ...] = ()
+
+    def can_show(self, kind: ItemKind) -> bool:
+        """Tell whether the screen can show an item."""
+        return not self.kinds or kind in self.kinds
 
     def load(self) -> ModuleType:
         """Import the module, and let it prepare what needs no window; a thread may do it."""
@@ -80,9 +88,18 @@ class ScreenSpec:
         return screen
 
 
+_OF_IMAGES = (ItemKind.IMAGE_PAIR, ItemKind.IMAGE_SET)
+_OF_VOLUMES = (ItemKind.VOLUME, ItemKind.VOLUME_SET, ItemKind.VOLUME_PAIR)
+
 SCREENS: tuple[ScreenSpec, ...] = (
-    ScreenSpec("pairs", QT_TRANSLATE_NOOP("screens", "Pairs")),
+    ScreenSpec("pairs", QT_TRANSLATE_NOOP("screens", "Pairs"), kinds=_OF_IMAGES),
     ScreenSpec("compare", QT_TRANSLATE_NOOP("screens", "Compare")),
     ScreenSpec("train", QT_TRANSLATE_NOOP("screens", "Train"), shows_items=False),
     ScreenSpec("runs", QT_TRANSLATE_NOOP("screens", "Runs"), shows_items=False),
 )
+
+
+def screen_for(kind: ItemKind, current: str) -> str:
+    """Return the screen for an item: the current one where it can show it, else the first that can."""
+    able = [spec.key for spec in SCREENS if spec.can_show(kind)]
+    return current if current in able else able[0]

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from engines.contract.kinds import ItemKind
 from workstation.translation import translate_message
 from workstation.views.protocols import BrowserRow
 from workstation.views.theme import current_theme, palette
@@ -97,6 +98,11 @@ class DataBrowser(QWidget):
         """Return the ids of the items that pass the filter, from top to bottom."""
         return [str(node.data(0, _ITEM_ID)) for node in self._nodes()]
 
+    def kind_of(self, item_id: str) -> ItemKind:
+        """Return what an item is; that of a pair for one that is not listed."""
+        kinds = (row.kind for row in self._rows if row.item_id == item_id)
+        return next(kinds, ItemKind.IMAGE_PAIR)
+
     def step(self, offset: int) -> None:
         """Choose the item so many rows below the current one; it stops at the ends."""
         ids = self.shown_ids()
@@ -134,7 +140,7 @@ class DataBrowser(QWidget):
             node.setData(0, _ITEM_ID, row.item_id)
             node.setData(0, _STATE, state_of(row))
             state = self._state_text(row)
-            parts = [row.modalities, state]
+            parts = [row.modalities, row.size, state]
             node.setData(0, _SPLIT, row.split)
             node.setData(0, _SECOND_LINE, "  ·  ".join(part for part in parts if part))
             split = row.split or self.tr("no split")
@@ -156,6 +162,10 @@ class DataBrowser(QWidget):
     def _state_text(self, row: BrowserRow) -> str:
         if row.problem.text:
             return translate_message(row.problem)
+        if row.is_volume:
+            many = self.tr("{n} label maps").format(n=row.num_label_maps)
+            words = {0: self.tr("no label map"), 1: self.tr("1 label map")}
+            return words.get(row.num_label_maps, many)
         if row.num_pairs:
             return self.tr("1 pair") if row.num_pairs == 1 else self.tr("{n} pairs").format(n=row.num_pairs)
         return self.tr("no pairs")
@@ -169,7 +179,8 @@ class DataBrowser(QWidget):
 
 def state_of(row: BrowserRow) -> str:
     """Return the status of an item by name: warning, done or stale."""
-    return "warning" if row.problem.text else "done" if row.num_pairs else "stale"
+    is_done = row.num_label_maps if row.is_volume else row.num_pairs
+    return "warning" if row.problem.text else "done" if is_done else "stale"
 
 
 class _ItemDelegate(QStyledItemDelegate):

@@ -23,6 +23,7 @@ from workstation.viewers.image_overlay import ImageOverlay
 from workstation.viewers.pair_view import SIDES, PairView, Tool
 from workstation.views.action_bar import ActionBar
 from workstation.views.edit_protocols import SourceRow, SuggestionSummary
+from workstation.views.empty_state import EmptyState
 from workstation.views.keypoint_panel import KeypointPanel
 from workstation.views.mode_words import mode_note
 from workstation.views.overlay_modes import Mode, Overlay
@@ -69,6 +70,8 @@ class PairsScreen(QWidget):
         self._images = QStackedLayout(images)
         self._images.addWidget(self.pair_view)
         self._images.addWidget(self.message)
+        self.elsewhere = EmptyState("", "", actions.action("screen.volume"), [actions.action("item.next")])
+        self._images.addWidget(self.elsewhere)
         splitter = QSplitter(Qt.Orientation.Vertical)
         splitter.setChildrenCollapsible(False)
         splitter.setHandleWidth(3)
@@ -180,6 +183,11 @@ class PairsScreen(QWidget):
         text = translate_message(message)
         self.message.setText(text)
         self._images.setCurrentWidget(self.message if text else self.pair_view)
+
+    def show_elsewhere(self, message: Message) -> None:
+        """Say in place of the images that another screen shows the item."""
+        self.elsewhere.sentence.setText(translate_message(message))
+        self._images.setCurrentWidget(self.elsewhere)
 
     def _title(self, side: str) -> str:
         names = {"fixed": self.tr("Fixed"), "moving": self.tr("Moving")}

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from engines.contract.errors import WorkstationError
 from engines.contract.geometry import Size
-from engines.contract.kinds import Severity
+from engines.contract.kinds import ItemKind, Severity
 from engines.contract.messages import Message
 from engines.contract.spec import MetricSpec
 from engines.imaging.transforms.point_transform import PointTransform
@@ -228,6 +228,11 @@ class BrowserRow:
         Complete keypoint pairs.
     problem : Message
         What is wrong with it; empty when nothing is.
+    kind : ItemKind
+    size : str
+        Voxels of a volume; empty for images.
+    num_label_maps : int
+        Of a volume.
     """
 
     item_id: str
@@ -236,6 +241,14 @@ class BrowserRow:
     split: str
     num_pairs: int
     problem: Message = NOTHING
+    kind: ItemKind = ItemKind.IMAGE_PAIR
+    size: str = ""
+    num_label_maps: int = 0
+
+    @property
+    def is_volume(self) -> bool:
+        """Whether label maps are drawn in it, and no keypoints placed."""
+        return self.kind in (ItemKind.VOLUME, ItemKind.VOLUME_SET, ItemKind.VOLUME_PAIR)
 
 
 class PairsView(PairEditView, Protocol):
@@ -279,6 +292,9 @@ class PairsView(PairEditView, Protocol):
 
     def show_message(self, message: Message) -> None:
         """Say in place of the images why there are none; an empty message ends it."""
+
+    def show_elsewhere(self, message: Message) -> None:
+        """Say in place of the images that another screen shows the item."""
 
 
 @dataclass(frozen=True, slots=True)
