@@ -7,6 +7,7 @@ from pathlib import Path
 
 from engines.contract.errors import InputError
 from engines.contract.kinds import Severity
+from engines.contract.roles import VOLUME_ROLES
 from workstation.command_line.output import remark, say, say_table
 from workstation.project.importers import ImportReport
 from workstation.project.importers.checks import check, ready
@@ -17,7 +18,7 @@ from workstation.project.importers.layouts import LAYOUTS, layout, recognise
 from workstation.project.importers.proposal import ImportProposal
 from workstation.project.project import Project
 
-_SHOWN_FILES = ("fixed", "moving", "image")
+_SHOWN_FILES = ("fixed", "moving", "image", *(role.name for role in VOLUME_ROLES))
 
 
 def import_folders(
@@ -34,7 +35,9 @@ def import_folders(
     InputError
         If no layout fits, or no item is complete.
     """
-    proposal = _choose(recognise(scan(places)), places, layout_key)
+    fitting = recognise(scan(places))
+    proposal = _choose(fitting, places, layout_key)
+    _say_others(proposal, fitting)
     inspection = inspect([proposal], known_images(project.items.all()), progress=progress)
     guesses = {path: facts.modality for path, facts in inspection.facts.items()}
     proposal = proposal.with_modalities(guesses)
@@ -63,12 +66,24 @@ def _choose(
     return fitting[0]
 
 
+def _say_others(chosen: ImportProposal, fitting: Sequence[ImportProposal]) -> None:
+    """Name the layouts of files that the chosen one does not know: a folder may hold volumes and pictures."""
+    seen = {*chosen.paths(), *chosen.unused}
+    for other in fitting:
+        if seen.isdisjoint(other.paths()) and other.num_complete:
+            remark(
+                f"note: the layout '{other.layout}' fits other files here ({other.num_complete} items): "
+                f"import them with --layout {other.layout}"
+            )
+            seen.update(other.paths())
+
+
 def _say_proposal(proposal: ImportProposal, inspection: Inspection) -> None:
     say(f"Layout: {layout(proposal.layout).title}")
     rows = []
     for item in ready(proposal, inspection):
         shown = {
-            file.role: f"{file.path.name} ({file.modality or '?'})"
+            file.role: f"{file.path.name} ({file.modality})" if file.modality else file.path.name
             for file in item.files
             if file.role in _SHOWN_FILES
         }
@@ -76,5 +91,5 @@ def _say_proposal(proposal: ImportProposal, inspection: Inspection) -> None:
         rows.append((item.item, item.subject, split, ", ".join(shown.values()), len(item.points)))
     say_table(("item", "subject", "split", "images", "points"), rows)
     for finding in check(proposal, inspection):
-        if finding.severity is not Severity.NOTE:
+        if finding.severity is not Severity.NOTE or finding.key == "aliases":
             remark(f"{finding.severity.value}: {finding.message}")

@@ -15,7 +15,7 @@ from engines.imaging.volumes.volume import Volume
 
 @dataclass(frozen=True, slots=True)
 class MergedMasks:
-    """Files of one class each, in the order in which they are laid: later ones do not cover earlier ones.
+    """Files of one class each. Where several overlap the smallest is kept: it says more.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def read_merged(
     labels : Volume
         On the grid of the first mask.
     overlaps : dict of str to int
-        Voxels of a class, by its name, that an earlier class had taken already.
+        Voxels of a class, by its name, that a smaller class took.
 
     Raises
     ------
@@ -58,6 +58,7 @@ def read_merged(
 
     merged: Volume | None = None
     overlaps: dict[str, int] = {}
+    num_voxels = np.zeros(len(masks.paths) + 1, dtype=np.int64)
     dtype = np.uint8 if len(masks.paths) <= np.iinfo(np.uint8).max else np.uint16
     for path, label_class in zip(masks.paths, masks.classes, strict=True):
         if should_stop():
@@ -67,10 +68,15 @@ def read_merged(
             merged = Volume(np.zeros(mask.geometry.shape, dtype, order="F"), mask.geometry, mask.header)
         check_same_grid(merged.geometry, mask.geometry, path.name)
         is_inside = mask.voxels > 0
-        is_taken = merged.voxels > 0
-        num_taken = int(np.count_nonzero(is_inside & is_taken))
-        if num_taken:
-            overlaps[label_class.name] = num_taken
-        merged.voxels[is_inside & ~is_taken] = label_class.value
+        own = int(np.count_nonzero(is_inside))
+        num_voxels[label_class.value] = own
+        below = merged.voxels[is_inside]
+        is_kept = (below > 0) & (num_voxels[below] <= own)
+        for value, count in zip(*np.unique(below[(below > 0) & ~is_kept], return_counts=True), strict=True):
+            name = masks.classes[int(value) - 1].name
+            overlaps[name] = overlaps.get(name, 0) + int(count)
+        if is_kept.any():
+            overlaps[label_class.name] = overlaps.get(label_class.name, 0) + int(is_kept.sum())
+        merged.voxels[is_inside] = np.where(is_kept, below, label_class.value)
     assert merged is not None, "no masks"
     return merged, overlaps

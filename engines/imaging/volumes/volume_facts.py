@@ -39,7 +39,7 @@ class VolumeFacts:
     is_spacing_known : bool
         False: the file did not say how large its voxels are, and they count as 1 mm cubes.
     overlaps : tuple of (class name, voxels)
-        Of merged masks: what an earlier class had taken already.
+        Of merged masks: what a smaller class took.
     preview : ndarray of uint8, (H, W)
         The middle axial slice: a grey picture of an image, or labels. Seen from the feet, front up.
     """

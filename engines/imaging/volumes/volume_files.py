@@ -26,6 +26,7 @@ from engines.imaging.volumes.volume_names import (
 )
 
 SMALLEST_NUM_SLICES = 2
+_WHOLE_TOLERANCE = 1e-4
 _LARGEST_LABEL = np.iinfo(np.uint16).max
 
 
@@ -116,12 +117,15 @@ def as_labels(voxels: VoxelArray, path: Path) -> VoxelArray:
                 remedy="Give the mask, or import this file as an image.",
                 path=path,
             )
-        if not np.array_equal(voxels, np.rint(voxels)):
+        whole = np.rint(voxels)
+        # A scaled header turns 1 into 0.99999997.
+        if not np.allclose(voxels, whole, rtol=0.0, atol=_WHOLE_TOLERANCE):
             raise VolumeReadError(
                 "{path} holds fractions, so it is no label map: is it a probability map or an image?",
                 remedy="Threshold it first, or import it as an image.",
                 path=path,
             )
+        voxels = whole
     low, high = (int(voxels.min()), int(voxels.max())) if voxels.size else (0, 0)
     if low < 0 or high > _LARGEST_LABEL:
         raise VolumeReadError(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from engines.contract.kinds import Severity, Split
 from engines.contract.messages import Message
+from engines.imaging.volumes.volume_names import stem_of
 from workstation.project.annotations import is_inside
 from workstation.project.importers.findings import (
     Change,
@@ -34,6 +35,8 @@ from workstation.project.importers.proposal import (
     ProposedPoint,
 )
 from workstation.project.importers.same_images import same_image_findings
+from workstation.project.importers.volume_checks import volume_findings
+from workstation.project.importers.volume_reading import is_volume_path
 
 
 def check(proposal: ImportProposal, inspection: Inspection) -> tuple[ProposalFinding, ...]:
@@ -46,6 +49,7 @@ def check(proposal: ImportProposal, inspection: Inspection) -> tuple[ProposalFin
             _names,
             _splits,
             _sizes,
+            volume_findings,
             _points,
             same_image_findings,
             _defects,
@@ -196,7 +200,7 @@ def _sizes(proposal: ImportProposal, inspection: Inspection) -> Iterator[Proposa
         sizes = {
             file.role: (facts.width, facts.height)
             for file in item.files
-            if (facts := inspection.facts.get(file.path)) is not None
+            if (facts := inspection.facts.get(file.path)) is not None and facts.volume is None
         }
         for file in item.files:
             image = _image_below(file, sizes)
@@ -311,7 +315,9 @@ def _rest(proposal: ImportProposal, inspection: Inspection) -> Iterator[Proposal
         yield ProposalFinding(
             "unused",
             Severity.NOTE,
-            Message("Images that belong to no pair: {count} ({names}).", facts),
+            Message("Images that belong to no pair: {count} ({names}).", facts)
+            if not any(is_volume_path(path) for path in unused)
+            else Message("Volumes and label maps that no item uses: {count} ({names}).", facts),
             (),
             (
                 Fix(Message("Import as single images"), _use_singly),
@@ -324,7 +330,8 @@ def _use_singly(proposal: ImportProposal) -> ImportProposal:
     taken = {item.item.casefold() for item in proposal.items}
     added = []
     for path in proposal.unused:
-        name = _free_name(clean_name(path.stem) or "image", taken)
+        name = _free_name(clean_name(stem_of(path)) or "image", taken)
         taken.add(name.casefold())
-        added.append(ProposedItem(f"single {path}", name, name, (ProposedFile("image", path),)))
+        role = "volume" if is_volume_path(path) else "image"
+        added.append(ProposedItem(f"single {path}", name, name, (ProposedFile(role, path),)))
     return replace(proposal, items=(*proposal.items, *added), unused=())

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from engines.contract.errors import InputError
+from engines.imaging.volumes.volume_names import DICOM_SUFFIXES, HDF5_SUFFIXES, stem_of, volume_suffix
 
 IMAGE_SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".jpe", ".tif", ".tiff", ".bmp", ".gif"))
 MAX_FILES = 200_000
@@ -29,12 +30,23 @@ class FoundFile:
     @property
     def stem(self) -> str:
         """Name without its suffix."""
-        return self.path.stem
+        return stem_of(self.path)
 
     @property
     def is_image(self) -> bool:
         """Whether the suffix is one of an image."""
         return self.path.suffix.lower() in IMAGE_SUFFIXES
+
+    @property
+    def is_volume(self) -> bool:
+        """Whether the suffix is one of a volume, HDF5 included."""
+        return bool(volume_suffix(self.path)) or self.path.suffix.lower() in HDF5_SUFFIXES
+
+    @property
+    def may_be_dicom(self) -> bool:
+        """Whether it may be a slice of a DICOM series: archives often write files without any suffix."""
+        suffix = self.path.suffix.lower()
+        return suffix in DICOM_SUFFIXES or not suffix or suffix[1:].isdigit()
 
 
 @dataclass(frozen=True)
@@ -46,15 +58,23 @@ class FolderTree:
     roots : tuple of Path
         What was dropped.
     files : tuple of FoundFile
+    should_stop : callable
+        Asked by layouts that have to look into files.
     """
 
     roots: tuple[Path, ...]
     files: tuple[FoundFile, ...]
+    should_stop: Callable[[], bool] = field(default=lambda: False, compare=False, repr=False)
 
     @property
     def images(self) -> tuple[FoundFile, ...]:
         """Files that are images by name."""
         return tuple(file for file in self.files if file.is_image)
+
+    @property
+    def volumes(self) -> tuple[FoundFile, ...]:
+        """Files that are volumes by name."""
+        return tuple(file for file in self.files if file.is_volume)
 
     def named(self, name: str) -> FoundFile | None:
         """Return the first file of a name, in whatever case."""
@@ -102,7 +122,7 @@ def scan(paths: Iterable[Path], should_stop: Callable[[], bool] | None = None) -
         found.values(),
         key=lambda file: ([natural_key(part) for part in file.parts], natural_key(file.path.name)),
     )
-    return FolderTree(roots, tuple(files))
+    return FolderTree(roots, tuple(files), should_stop or (lambda: False))
 
 
 def _below(root: Path, should_stop: Callable[[], bool] | None) -> Iterator[FoundFile]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +12,9 @@ from workstation.project.importers.inspection import Inspection
 from workstation.project.importers.proposal import ImportProposal, ProposedFile, ProposedItem
 from workstation.project.importers.reading import Row, Table
 from workstation.project.importers.report import ImportReport
+from workstation.project.importers.subject_aliases import SubjectAliases
 from workstation.project.importers.table import import_tables
+from workstation.project.importers.volume_reading import series_of
 from workstation.project.project import Project
 
 
@@ -57,6 +59,7 @@ def import_proposal(
         )
     tables = [_file_table(item, file) for item in items for file in item.files]
     tables += [_point_table(item) for item in items if item.points]
+    _record_aliases(items)
     facts = {path.resolve(): found for path, found in inspection.facts.items()}
     sources = {}
     for file in (file for item in items for file in item.files):
@@ -69,6 +72,28 @@ def import_proposal(
     return import_tables(
         project, tables, facts=facts, sources=sources, progress=progress, should_stop=should_stop
     )
+
+
+def _record_aliases(items: Iterable[ProposedItem]) -> None:
+    """Write down, outside of the project, who is who among the subjects of DICOM series."""
+    pairs = [
+        (item.subject, series.person)
+        for item in items
+        for file in item.files
+        if (series := series_of(file.source)) is not None
+    ]
+    if not pairs:
+        return
+    aliases = SubjectAliases()
+    try:
+        aliases.record(pairs)
+    except OSError as error:
+        raise InputError(
+            "The list of who is who cannot be written to {path}: {reason}. Nothing was imported.",
+            remedy="Check that you may write there, then import again.",
+            path=aliases.path,
+            reason=error.strerror,
+        ) from error
 
 
 def _file_table(item: ProposedItem, file: ProposedFile) -> Table:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engines.contract.errors import TableError
-from workstation.project.importers.folder_tree import IMAGE_SUFFIXES
+from engines.imaging.volumes.volume_names import DICOM_SUFFIXES
+from workstation.project.importers.folder_tree import FoundFile
 from workstation.project.importers.reading import read_table
 from workstation.project.keypoint_formats import recognise
 
@@ -37,9 +38,9 @@ def sort_paths(paths: Iterable[Path]) -> SortedPaths:
     """Tell what each path is; what is nothing known counts as a table, whose reader says what is wrong."""
     tables, keypoint_files, places = [], [], []
     everything = [Path(path).absolute() for path in paths]
-    has_images = any(path.suffix.lower() in IMAGE_SUFFIXES for path in everything)
+    has_images = any(_is_picture(path) for path in everything)
     for path in everything:
-        if path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:
+        if path.is_dir() or _is_picture(path):
             places.append(path)
         elif path.suffix.lower() in _TABLE_SUFFIXES and _is_table_of_ours(path):
             tables.append(path)
@@ -50,6 +51,11 @@ def sort_paths(paths: Iterable[Path]) -> SortedPaths:
         else:
             tables.append(path)
     return SortedPaths(tuple(tables), tuple(keypoint_files), tuple(places))
+
+
+def _is_picture(path: Path) -> bool:
+    file = FoundFile(path, ())
+    return file.is_image or file.is_volume or path.suffix.lower() in DICOM_SUFFIXES
 
 
 def _is_table_of_ours(path: Path) -> bool:

@@ -1,6 +1,6 @@
 """Reading what an import knows as a volume.
 
-That is a file, a dataset of an HDF5 file, a DICOM series, or masks of one class each that become one label map.
+That is a file, a dataset of an HDF5 file, a DICOM series, or masks of one class each as one label map.
 Libraries of formats are loaded with the first volume that is read.
 """
 
@@ -41,7 +41,7 @@ class ReadVolume:
     volume : Volume
     is_spacing_known : bool
     overlaps : dict of str to int
-        Of masks that were merged: voxels of a class that an earlier one had taken.
+        Of masks that were merged: voxels of a class that a smaller one took.
     """
 
     volume: Volume
@@ -57,6 +57,11 @@ def is_volume_path(path: Path) -> bool:
 def is_converted(path: Path, source: VolumeSource | None) -> bool:
     """Tell whether a volume has no file that every program can read, so that the project keeps one."""
     return source is not None or split_hdf5(path) is not None
+
+
+def series_of(source: VolumeSource | None) -> DicomSeries | None:
+    """Return a source that is a DICOM series."""
+    return None if source is None or isinstance(source, MergedMasks) else source
 
 
 def read_source(

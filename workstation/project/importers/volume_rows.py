@@ -236,7 +236,7 @@ def remarks(name: str, facts: VolumeFacts) -> Iterator[Message]:
         total = sum(count for _name, count in facts.overlaps)
         parameters = {"file": name, "count": total, "names": shown_list(one for one, _ in facts.overlaps)}
         yield Message(
-            "{count} voxels of {file} belong to several masks, and count for the first of them only; "
+            "{count} voxels of {file} belong to several masks, and count for the smallest of them only; "
             "cut were: {names}.",
             parameters,
         )
@@ -283,10 +283,14 @@ def label_text(facts: VolumeFacts) -> str:
     """Return names and volumes of the labels: ``1 aorta 12.3 mL, 2 heart 401 mL``."""
     names: dict[int, str] = {one.value: one.name for one in facts.classes}
     parts = [
-        f"{value} {names[value]} {ml:.3g} mL" if value in names else f"{value}: {ml:.3g} mL"
+        f"{value} {names[value]} {_ml(ml)} mL" if value in names else f"{value}: {_ml(ml)} mL"
         for value, ml in facts.label_ml
     ]
     return shown_list(parts)
+
+
+def _ml(volume: float) -> str:
+    return f"{volume:.3g}" if volume < 1000 else f"{volume:.0f}"
 
 
 def shown_list(parts: Iterable[str]) -> str:

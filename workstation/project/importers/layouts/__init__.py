@@ -8,17 +8,25 @@ and 2 moves, then the modality decides (`proposal.FIXED_FIRST`: colour fundus mo
 from __future__ import annotations
 
 from workstation.project.importers.folder_tree import FolderTree
+from workstation.project.importers.layouts.class_folders import LAYOUT as CLASS_FOLDERS
+from workstation.project.importers.layouts.dicom_folders import LAYOUT as DICOM
 from workstation.project.importers.layouts.fire import LAYOUT as FIRE
 from workstation.project.importers.layouts.folder_pairs import LAYOUT as FOLDER_PAIRS
 from workstation.project.importers.layouts.hajeb import LAYOUT as HAJEB
 from workstation.project.importers.layouts.landmark_pairs import LAYOUT as LANDMARK_PAIRS
 from workstation.project.importers.layouts.layout import Layout
+from workstation.project.importers.layouts.nnunet import LAYOUT as NNUNET
 from workstation.project.importers.layouts.single_images import LAYOUT as SINGLE_IMAGES
 from workstation.project.importers.layouts.triplets import LAYOUT as TRIPLETS
 from workstation.project.importers.layouts.two_text import LAYOUT as TWO_TEXT
+from workstation.project.importers.layouts.volume_cases import LAYOUT as VOLUME_CASES
 from workstation.project.importers.proposal import ImportProposal
 
 LAYOUTS: tuple[Layout, ...] = (
+    NNUNET,
+    CLASS_FOLDERS,
+    VOLUME_CASES,
+    DICOM,
     FIRE,
     LANDMARK_PAIRS,
     TWO_TEXT,

@@ -59,13 +59,18 @@ def clean_name(text: str) -> str:
 
 
 def proposal_of(
-    key: str, items: Iterable[ProposedItem], tree: FolderTree, problems: Iterable[Message] = ()
+    key: str,
+    items: Iterable[ProposedItem],
+    tree: FolderTree,
+    problems: Iterable[Message] = (),
+    unused: Iterable[Path] | None = None,
 ) -> ImportProposal:
-    """Return the proposal of some items; images that none of them uses are listed as unused."""
+    """Return the proposal of some items; `unused` is by default every image that none of them uses."""
     kept = tuple(items)
-    used = {file.path for item in kept for file in item.files}
-    unused = tuple(file.path for file in tree.images if file.path not in used)
-    return ImportProposal(key, kept, unused=unused, problems=tuple(problems))
+    if unused is None:
+        used = {file.path for item in kept for file in item.files}
+        unused = tuple(file.path for file in tree.images if file.path not in used)
+    return ImportProposal(key, kept, unused=tuple(unused), problems=tuple(problems))
 
 
 def read_numbers(path: Path) -> list[list[float]]:
