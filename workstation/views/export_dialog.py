@@ -285,7 +285,7 @@ class ExportDialog(QDialog):
             self.progress.show()
             for field in (self.format_box, self.label_map_box, self.place, self.dicom_folder):
                 field.setEnabled(False)
-            for button in (self.export_button, self.browse_button, self.dicom_button):
+            for button in (self.export_button, self.browse_button, self.dicom_button, *self._scope.buttons()):
                 button.setEnabled(False)
             self.exportRequested.emit(request)
         else:

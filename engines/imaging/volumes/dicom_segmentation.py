@@ -188,6 +188,8 @@ def _headers(source: Sequence[Path]) -> list[pydicom.Dataset]:
         for name in _MAY_BE_EMPTY:
             if name not in image:
                 setattr(image, name, "")
+        # Careless de-identification gives every slice a frame of its own; one segmentation has one.
+        image.FrameOfReferenceUID = images[0].FrameOfReferenceUID if images else image.FrameOfReferenceUID
         images.append(image)
     return images
 
