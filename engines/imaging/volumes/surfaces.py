@@ -81,7 +81,7 @@ def surface_of(
     vertices = _smoothed(geometry.world_of(voxels), faces)
     if signed_volume_ml(vertices, faces) < 0:
         faces = faces[:, ::-1]
-    solid_ml = float((filled >= level).sum()) * num_averaged * geometry.voxel_volume_ml
+    solid_ml = float(np.count_nonzero(inside)) * geometry.voxel_volume_ml
     limit_mm = _LARGEST_OFFSET_VOXELS * float((np.array(geometry.spacing_mm) * factors).min())
     vertices = _with_volume(vertices, faces, solid_ml, limit_mm)
     return vertices.astype(np.float32), np.ascontiguousarray(faces, dtype=np.int32)
