@@ -35,7 +35,7 @@ def _size(item: Item) -> str:
     """Return the voxels of the largest volume of a case."""
     grids = [file.grid for file in item.files.values() if file.kind is FileKind.VOLUME and file.grid]
     shapes = sorted((grid.shape for grid in grids), key=lambda shape: shape[0] * shape[1] * shape[2])
-    return " × ".join(map(str, shapes[-1])) if shapes else ""
+    return "×".join(map(str, shapes[-1])) if shapes else ""
 
 
 def _problem(item: Item) -> Message:

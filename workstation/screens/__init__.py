@@ -93,6 +93,7 @@ _OF_VOLUMES = (ItemKind.VOLUME, ItemKind.VOLUME_SET, ItemKind.VOLUME_PAIR)
 
 SCREENS: tuple[ScreenSpec, ...] = (
     ScreenSpec("pairs", QT_TRANSLATE_NOOP("screens", "Pairs"), kinds=_OF_IMAGES),
+    ScreenSpec("volume", QT_TRANSLATE_NOOP("screens", "Volume"), kinds=_OF_VOLUMES),
     ScreenSpec("compare", QT_TRANSLATE_NOOP("screens", "Compare")),
     ScreenSpec("train", QT_TRANSLATE_NOOP("screens", "Train"), shows_items=False),
     ScreenSpec("runs", QT_TRANSLATE_NOOP("screens", "Runs"), shows_items=False),

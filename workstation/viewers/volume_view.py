@@ -74,6 +74,7 @@ class VolumeView(QWidget):
         self._tool: SliceTool | None = None
         self._brush: tuple[float | None, bool] = (None, False)
         self._slab_mm = 0.0
+        self._has_crosshair = True
         self._crosshair: Position = (0.0, 0.0, 0.0)
         self._focused: SliceCanvas = self.panes[Plane.AXIAL]
         self._is_following = False
@@ -181,6 +182,13 @@ class VolumeView(QWidget):
         """Move the slices; centred: pan the panes to it, too."""
         self._move_to(position, is_centred=is_centred)
 
+    def show_crosshair(self, is_shown: bool) -> None:
+        """Draw where the slices cut, or leave it out."""
+        self._has_crosshair = is_shown
+        for canvas in self._canvases():
+            canvas.has_crosshair = is_shown
+            canvas.update()
+
     def step(self, plane: Plane | None, count: int) -> None:
         """Go some slices further in a pane; None: the one with the focus."""
         canvas = self._focused if plane is None else self.panes[plane]
@@ -265,6 +273,7 @@ class VolumeView(QWidget):
         canvas.set_grid(self._grid)
         canvas.set_labels(self._labels)
         canvas.set_slab(self._slab_mm)
+        canvas.has_crosshair = self._has_crosshair
         canvas.tool = self._tool
         canvas.set_brush(self._brush[0], is_ball=self._brush[1])
         canvas.set_crosshair(self._crosshair)
