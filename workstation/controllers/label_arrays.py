@@ -97,6 +97,18 @@ class LabelArrays(QObject):
             is_urgent=True,
         )
 
+    def load_now(self, label_map_id: str) -> Volume | None:
+        """Read a label map at once: for one that was just made, which is quick because it is empty."""
+        project = self._bench.project
+        if project is not None and label_map_id not in self._open:
+            try:
+                volume, sequence = project.label_maps.read(label_map_id)
+            except WorkstationError as error:
+                self._on_unread(label_map_id, error)
+            else:
+                self._on_read(label_map_id, volume, sequence)
+        return self.get(label_map_id)
+
     def get(self, label_map_id: str) -> Volume | None:
         """Return a label map that is loaded; its voxels are changed in place by every edit."""
         found = self._open.get(label_map_id)
@@ -127,7 +139,9 @@ class LabelArrays(QObject):
         for one in reversed(taken):
             self._apply(label_map_id, found, one.inverse)
 
-    def commit(self, label_map_id: str, changes: VoxelChanges, title: str, *, is_shown: bool) -> bool:
+    def commit(
+        self, label_map_id: str, changes: VoxelChanges, title: str, *, is_shown: bool, label: str = ""
+    ) -> bool:
         """Store an edit; it is on the disk when this returns.
 
         Parameters
@@ -136,9 +150,11 @@ class LabelArrays(QObject):
         changes : VoxelChanges
             All of the edit; nothing is stored when it is empty.
         title : str
-            English template for the history: ``"paint aorta in {name}"``.
+            English template for the history: ``"paint {label} in {name}"``.
         is_shown : bool
             Whether `show` brought all of it into the array before.
+        label : str
+            Name of the class, for the title.
 
         Returns
         -------
@@ -151,8 +167,9 @@ class LabelArrays(QObject):
         shown, found.shown = found.shown, []
         if changes.is_empty:
             return True
+        command = PaintVoxels(label_map_id, changes.to_text(), title, label=label)
         try:
-            stored = project.history.execute(PaintVoxels(label_map_id, changes.to_text(), title))
+            stored = project.history.execute(command)
         except WorkstationError as error:
             _LOG.warning("%s", error)
             for one in reversed(shown if is_shown and shown else [changes] if is_shown else []):
@@ -228,6 +245,8 @@ class LabelArrays(QObject):
     # -- inside --------------------------------------------------------------------------------------
 
     def _on_read(self, label_map_id: str, volume: Volume, sequence: int) -> None:
+        if label_map_id in self._open:  # read at once meanwhile
+            return
         self._open[label_map_id] = _Open(volume, sequence)
         for done in self._waiting.pop(label_map_id, []):
             done(volume)

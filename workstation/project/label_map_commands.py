@@ -155,7 +155,9 @@ class PaintVoxels(Command):
     changes : str
         `VoxelChanges.to_text`.
     title : str
-        What was done, an English template for the history: ``"paint {name}"``.
+        What was done, an English template for the history: ``"paint {label} in {name}"``.
+    label : str
+        Name of the class, for the title.
     revision : int or None
         Of the label map when the change was made; None skips the check.
     sources : tuple of (label map id, revision)
@@ -167,6 +169,7 @@ class PaintVoxels(Command):
     changes: str
     title: str = "paint {name}"
     revision: int | None = None
+    label: str = ""
     sources: tuple[tuple[str, int], ...] = ()
 
     def apply(self, edit: Edit) -> Outcome:
@@ -187,7 +190,8 @@ class PaintVoxels(Command):
                 name=row.name,
             )
         _count(edit, row)
-        return Outcome(row.item_id, Message(self.title, {"name": row.name}), {"label_map": row.id})
+        title = Message(self.title, {"name": row.name, "label": self.label})
+        return Outcome(row.item_id, title, {"label_map": row.id})
 
     @classmethod
     def revert(cls, edit: Edit, effect: dict[str, Any]) -> None:

@@ -161,6 +161,14 @@ class VoxelChanges:
         found.reshape(-1)[self._positions()] = True
         return found
 
+    def mask_in(self, box: tuple[slice, slice, slice]) -> Mask:
+        """Return the changed voxels of a box that holds all of them, see `box`, as bool, (i, j, k)."""
+        found = np.zeros([side.stop - side.start for side in box], dtype=bool)
+        if not self.is_empty:
+            places = np.unravel_index(self._positions(), self.shape)
+            found[tuple(place - side.start for place, side in zip(places, box, strict=True))] = True
+        return found
+
     def to_text(self) -> str:
         """Return the change as text for a database: the shape, then the runs, compressed, base 64."""
         # Column after column: the columns of labels are long repetitions.

@@ -55,6 +55,7 @@ def test_the_box_holds_every_change(seed: int) -> None:
     rest = after.copy()
     rest[change.box] = 0
     assert not rest.any()
+    assert np.array_equal(change.mask_in(change.box), change.mask()[change.box])
 
 
 def test_a_disc_on_a_large_volume_is_small() -> None:
