@@ -18,6 +18,7 @@ OF_THE_WINDOW = (
     "start_up",
     "keypoint_drag",
     "compare_modes",
+    "volume_view",
     "item_switching",
     "run_plots",
     "annotating_while_training",
