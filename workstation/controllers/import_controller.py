@@ -7,7 +7,7 @@ about it is worked out again on a thread.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from engines.contract.kinds import Severity, Split
 from engines.contract.messages import Message
 from workstation.controllers.background import CancelToken
 from workstation.controllers.import_rows import RowCache, finding_rows, layout_rows, preview_of
+from workstation.controllers.import_volume_rows import volume_preview
 from workstation.controllers.project_controller import ProjectController, import_card
 from workstation.controllers.workbench import Workbench
 from workstation.views.import_protocols import ImportView, LayoutRow
@@ -27,7 +28,7 @@ from workstation.views.protocols import NOTHING, Card
 if TYPE_CHECKING:
     from workstation.project.importers import ImportReport
     from workstation.project.importers.findings import ProposalFinding
-    from workstation.project.importers.inspection import Inspection
+    from workstation.project.importers.inspection import FileFacts, Inspection
     from workstation.project.importers.proposal import ImportProposal
     from workstation.project.importers.sorting import SortedPaths
 
@@ -82,6 +83,7 @@ class ImportController(QObject):
         self._layout_rows: list[LayoutRow] = []
         self._partners: tuple[Path, ...] = ()
         self._work = NOTHING
+        self._shown_key = ""
 
     # -- from paths to a proposal --------------------------------------------------------------------
 
@@ -153,7 +155,8 @@ class ImportController(QObject):
                     Severity.WARNING,
                     Message("There are no images to import in {names}.", {"names": names}),
                     remedy=Message(
-                        "Choose a folder with PNG, JPEG, TIFF, BMP or GIF images, or a table of files."
+                        "Choose a folder with images (PNG, JPEG, TIFF, BMP, GIF) or volumes (NIfTI, NRRD, "
+                        "MetaImage, HDF5, DICOM), or a table of files."
                     ),
                 )
             )
@@ -185,7 +188,8 @@ class ImportController(QObject):
             except ScanCancelled:
                 return None
             guesses = {path: facts.modality for path, facts in read.facts.items()}
-            return read, _Prepared.of(tuple(found.with_modalities(guesses) for found in proposals))
+            known_better = tuple(found.with_modalities(guesses) for found in proposals)
+            return read, _Prepared.of(known_better, read.facts)
 
         self._begin(_READING)
         self._bench.background.submit(_SCAN, work, self._on_read, self._on_failed)
@@ -197,6 +201,7 @@ class ImportController(QObject):
         # What was corrected while the files were read would be lost: the cells are locked until then.
         self._inspection, prepared = found
         self._take(prepared)
+        self.preview(self._shown_key)
         self._check()
 
     # -- corrections ---------------------------------------------------------------------------------
@@ -364,11 +369,17 @@ class ImportController(QObject):
 
     def preview(self, key: str) -> None:
         """Show the images of an item."""
+        self._shown_key = key
         proposal = self.proposal
         item = next((item for item in proposal.items if item.key == key), None) if proposal else None
         if item is None or self._view is None:
             return
-        self._bench.background.submit(_PREVIEW, lambda: preview_of(item), self._on_preview, self._ignore)
+        facts = self._inspection.facts if self._inspection is not None else {}
+
+        def work() -> tuple[Any, Any]:
+            return volume_preview(item, facts) if item.volume_roles else preview_of(item)
+
+        self._bench.background.submit(_PREVIEW, work, self._on_preview, self._ignore)
 
     def _on_preview(self, images: tuple[Any, Any]) -> None:
         if self._view is not None:
@@ -443,9 +454,11 @@ class _Prepared:
     layout_rows: list[LayoutRow]
 
     @classmethod
-    def of(cls, proposals: Sequence[ImportProposal]) -> _Prepared:
-        """Prepare proposals."""
-        rows = {proposal.layout: RowCache() for proposal in proposals}
+    def of(
+        cls, proposals: Sequence[ImportProposal], facts: Mapping[Path, FileFacts] | None = None
+    ) -> _Prepared:
+        """Prepare proposals; `facts` are what reading the files told."""
+        rows = {proposal.layout: RowCache(facts) for proposal in proposals}
         for proposal in proposals:
             rows[proposal.layout].rows(proposal, ())
         return cls({found.layout: found for found in proposals}, rows, layout_rows(proposals))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engines.contract.errors import InputError
 from engines.contract.kinds import Severity
+from workstation.controllers.import_volume_rows import volume_row
 from workstation.views.import_protocols import FindingRow, ImportRow, LayoutRow
 from workstation.views.protocols import Image
 
 if TYPE_CHECKING:
     from workstation.project.importers.findings import ProposalFinding
+    from workstation.project.importers.inspection import FileFacts
     from workstation.project.importers.proposal import ImportProposal, ProposedFile, ProposedItem
 
 PREVIEW_SIDE_PX = 320
@@ -30,9 +33,16 @@ def layout_rows(proposals: Iterable[ImportProposal]) -> list[LayoutRow]:
 
 
 class RowCache:
-    """Makes the rows of proposals; an item that did not change keeps its row, of thousands of them."""
+    """Makes the rows of proposals; an item that did not change keeps its row, of thousands of them.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    facts : mapping of Path to FileFacts
+        What reading the files told; nothing before they are read.
+    """
+
+    def __init__(self, facts: Mapping[Path, FileFacts] | None = None) -> None:
+        self._facts = facts or {}
         self._made: dict[int, tuple[ProposedItem, Severity | None, ImportRow]] = {}
 
     def rows(self, proposal: ImportProposal, findings: Sequence[ProposalFinding]) -> list[ImportRow]:
@@ -46,10 +56,13 @@ class RowCache:
             severity = worst.get(item.key)
             known = self._made.get(id(item))
             if known is None or known[0] is not item or known[1] is not severity:
-                known = (item, severity, _row(item, severity))
+                known = (item, severity, self._row(item, severity))
             made[id(item)] = known
         self._made = made
         return [row for _item, _severity, row in made.values()]
+
+    def _row(self, item: ProposedItem, severity: Severity | None) -> ImportRow:
+        return volume_row(item, severity, self._facts) if item.volume_roles else _row(item, severity)
 
 
 def _row(item: ProposedItem, severity: Severity | None) -> ImportRow:

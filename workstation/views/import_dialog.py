@@ -143,9 +143,11 @@ class ImportDialog(QDialog):
         layout = QVBoxLayout(part)
         layout.setContentsMargins(6, 0, 0, 0)
         layout.setSpacing(3)
-        self.previews = []
-        for text in (self.tr("Fixed"), self.tr("Moving")):
-            title = QLabel(text, part)
+        self.previews: list[QLabel] = []
+        self.preview_titles: list[QLabel] = []
+        for _number in range(2):
+            title = QLabel(part)
+            self.preview_titles.append(title)
             title.setProperty("role", "section")
             picture = QLabel(part)
             picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -155,7 +157,17 @@ class ImportDialog(QDialog):
             layout.addWidget(title)
             layout.addWidget(picture, 1)
         part.setMinimumWidth(PREVIEW_PX)
+        self._name_previews()
         return part
+
+    def _name_previews(self) -> None:
+        texts = (self.tr("Fixed"), self.tr("Moving"))
+        if self.table.rows.is_of_volumes:
+            texts = (self.tr("Middle slice"), self.tr("With labels"))
+        elif self.table.rows.rows and not self.table.rows.has_moving:
+            texts = (self.tr("Image"), "")
+        for title, text in zip(self.preview_titles, texts, strict=True):
+            title.setText(text)
 
     def _bottom(self) -> QHBoxLayout:
         self.progress = QProgressBar(self)
@@ -221,10 +233,21 @@ class ImportDialog(QDialog):
         num_chosen = sum(row.is_included and row.is_complete for row in rows)
         text = self.tr("{n} of {total} chosen and complete")
         self.chosen.setText(text.format(n=num_chosen, total=len(rows)))
-        has_moving = any(row.moving or not row.is_single for row in rows)
-        for column in ("moving", "moving_modality"):
-            self.table.setColumnHidden(COLUMNS.index(column), not has_moving)
+        model = self.table.rows
+        hidden = {
+            "moving": not model.has_moving,
+            "moving_modality": not model.has_moving,
+            "facts": not model.is_of_volumes,
+            "laterality": model.is_of_volumes,
+            "visit": model.is_of_volumes,
+            "num_points": model.is_of_volumes,
+        }
+        for column, is_hidden in hidden.items():
+            self.table.setColumnHidden(COLUMNS.index(column), is_hidden)
+        self.swap.setVisible(model.has_moving)
+        self._name_previews()
         if is_first and rows:
+            self.table.fit_columns()
             self.table.selectRow(0)
             self.table.setFocus()
 

@@ -10,6 +10,8 @@ from engines.contract.kinds import Severity
 from engines.contract.messages import Message
 from workstation.views.protocols import Image
 
+_NOTHING = Message("")
+
 
 @dataclass(frozen=True, slots=True)
 class LayoutRow:
@@ -42,7 +44,13 @@ class ImportRow:
     paths : str
         Every file with its folder, a line each.
     is_single : bool
-        Whether it is one image for itself.
+        Whether it is one image for itself, or a case of volumes.
+    is_volume : bool
+        Whether it is a case of volumes; the label maps stand in `masks`.
+    can_edit_modality : bool
+        False: `fixed_modality` sums several images up.
+    facts : Message
+        What reading a volume told: size, spacing, range.
     """
 
     key: str
@@ -62,6 +70,9 @@ class ImportRow:
     severity: Severity | None = None
     paths: str = ""
     is_single: bool = False
+    is_volume: bool = False
+    can_edit_modality: bool = True
+    facts: Message = _NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +118,7 @@ class ImportView(Protocol):
         """Say how many items are ready, why they cannot be imported now, and whether there is an undo."""
 
     def show_preview(self, fixed: Image | None, moving: Image | None) -> None:
-        """Show the images of a row."""
+        """Show the images of a row; of volumes their middle slice, then the slice with its labels."""
 
     def ask_partner(self, key: str, names: Sequence[str]) -> None:
         """Ask for the partner of an item; the answer comes back as an index."""

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from engines.contract.kinds import Severity, Split
+from workstation.translation import translate_message
 from workstation.views.import_protocols import ImportRow
 from workstation.views.theme import current_theme, palette
 
@@ -28,6 +29,7 @@ COLUMNS = (
     "fixed_modality",
     "moving",
     "moving_modality",
+    "facts",
     "laterality",
     "visit",
     "split",
@@ -42,10 +44,20 @@ CHOICES = {
     "split": ("", *(split.value for split in Split)),
 }
 FREE_CHOICES = ("fixed_modality", "moving_modality")
+VOLUME_MODALITIES = ("", "CT", "CTA", "T1", "T1CE", "T2", "FLAIR", "MR")
 _WIDTHS_PX = {
     "is_included": 30, "subject": 74, "item": 140, "fixed": 165, "fixed_modality": 72, "moving": 165,
-    "moving_modality": 72, "laterality": 44, "visit": 60, "split": 88, "num_points": 50, "masks": 76,
+    "moving_modality": 72, "facts": 290, "laterality": 44, "visit": 60, "split": 88, "num_points": 50,
+    "masks": 76,
 }  # fmt: skip
+_VOLUME_WIDTHS_PX = {
+    "subject": 86,
+    "item": 140,
+    "fixed_modality": 66,
+    "facts": 306,
+    "split": 58,
+    "masks": 112,
+}
 _COLOURS = {Severity.ERROR: "failed", Severity.WARNING: "warning"}
 _SYMBOLS = {Severity.ERROR: "✘ ", Severity.WARNING: "▲ "}
 
@@ -72,6 +84,8 @@ class ImportModel(QAbstractTableModel):
         self.rows: list[ImportRow] = []
         self.is_locked = False
         """While the files are read nothing can be corrected."""
+        self.is_of_volumes = False
+        self.has_moving = True
         self._titles = {
             "is_included": "",
             "subject": self.tr("Subject"),
@@ -80,6 +94,7 @@ class ImportModel(QAbstractTableModel):
             "fixed_modality": self.tr("Modality"),
             "moving": self.tr("Moving image"),
             "moving_modality": self.tr("Modality"),
+            "facts": self.tr("Voxels"),
             "laterality": self.tr("Eye"),
             "visit": self.tr("Visit"),
             "split": self.tr("Split"),
@@ -90,6 +105,8 @@ class ImportModel(QAbstractTableModel):
     def show(self, rows: Sequence[ImportRow]) -> None:
         """Show rows; when their keys are the same, selection and editors stay."""
         new = list(rows)
+        self.is_of_volumes = bool(new) and all(row.is_volume for row in new)
+        self.has_moving = any(row.moving or not row.is_single for row in new)
         if [row.key for row in new] == [row.key for row in self.rows]:
             self.rows = new
             if new:
@@ -110,8 +127,17 @@ class ImportModel(QAbstractTableModel):
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = 0) -> object:
         """Return the title of a column."""
         if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return self._titles[COLUMNS[section]]
+            return self._title(COLUMNS[section])
         return None
+
+    def _title(self, column: str) -> str:
+        if column == "fixed" and self.is_of_volumes:
+            return self.tr("Volumes")
+        if column == "fixed" and not self.has_moving:
+            return self.tr("Image")
+        if column == "masks" and self.is_of_volumes:
+            return self.tr("Label maps")
+        return self._titles[column]
 
     def flags(self, index: Index) -> Qt.ItemFlag:
         """Say what can be done with a cell."""
@@ -122,7 +148,9 @@ class ImportModel(QAbstractTableModel):
         if column == "is_included":
             return flags | Qt.ItemFlag.ItemIsUserCheckable
         is_absent = column == "moving_modality" and not row.moving
-        if column in EDITABLE and not is_absent and not (column == "fixed_modality" and not row.fixed):
+        if column == "fixed_modality" and not (row.fixed and row.can_edit_modality):
+            return flags
+        if column in EDITABLE and not is_absent:
             flags |= Qt.ItemFlag.ItemIsEditable
         return flags
 
@@ -145,6 +173,8 @@ class ImportModel(QAbstractTableModel):
     def _shown(self, row: ImportRow, column: str, value: object) -> str:
         if column == "item":
             return _SYMBOLS.get(row.severity, "") + str(value) if row.severity else str(value)
+        if column == "facts":
+            return translate_message(row.facts)
         if column == "num_points":
             return str(value) if value else ""
         if column in ("fixed", "moving") and not value:
@@ -202,12 +232,17 @@ class ImportTable(QTableView):
         self.verticalHeader().setDefaultSectionSize(26)
         header = self.horizontalHeader()
         header.setMinimumSectionSize(28)
-        for number, column in enumerate(COLUMNS):
-            self.setColumnWidth(number, _WIDTHS_PX[column])
+        self.fit_columns()
         for column in ("fixed", "moving"):
             header.setSectionResizeMode(COLUMNS.index(column), QHeaderView.ResizeMode.Stretch)
         self.setAccessibleName(self.tr("Items to import"))
         self.selectionModel().currentRowChanged.connect(self._on_current)
+
+    def fit_columns(self) -> None:
+        """Give the columns the widths that suit what is listed."""
+        widths = _WIDTHS_PX | (_VOLUME_WIDTHS_PX if self.rows.is_of_volumes else {})
+        for number, column in enumerate(COLUMNS):
+            self.setColumnWidth(number, widths[column])
 
     def selected_keys(self) -> list[str]:
         """Return the keys of the selected rows, or of the current one."""
@@ -239,7 +274,10 @@ class _CellDelegate(QStyledItemDelegate):
             return super().createEditor(parent, option, index)
         box = QComboBox(parent)
         box.setEditable(column in FREE_CHOICES)
-        box.addItems(list(CHOICES[column]))
+        model = index.model()
+        is_volume = isinstance(model, ImportModel) and model.rows[index.row()].is_volume
+        is_modality = column in FREE_CHOICES
+        box.addItems(list(VOLUME_MODALITIES if is_volume and is_modality else CHOICES[column]))
         return box
 
     def setEditorData(self, editor: QWidget, index: Index) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from engines.contract.kinds import Split
 from engines.contract.messages import Message
+from engines.contract.roles import VOLUME_ROLES
 from engines.imaging.volumes.label_classes import LabelClass
 from workstation.project.annotations import Point
 from workstation.project.importers.volume_reading import VolumeSource
@@ -115,6 +116,12 @@ class ProposedItem:
         return roles.issuperset(PAIR_ROLES) or not roles.intersection(PAIR_ROLES)
 
     @property
+    def volume_roles(self) -> tuple[str, ...]:
+        """Roles of its volumes, label maps left out."""
+        known = {role.name for role in VOLUME_ROLES}
+        return tuple(file.role for file in self.files if file.role in known and file.role not in LABEL_ROLES)
+
+    @property
     def missing_role(self) -> str:
         """`fixed` or `moving` where the other one has no partner; else empty."""
         if self.is_complete:
@@ -209,10 +216,11 @@ class ImportProposal:
         )
 
     def with_modality(self, key: str, role: str, modality: str | None) -> ImportProposal:
-        """Return the proposal with the modality of an image corrected; a single image counts as fixed."""
-        roles = ("fixed", "image") if role == "fixed" else (role,)
+        """Return the proposal with the modality of an image corrected; a single one counts as fixed."""
 
         def correct(item: ProposedItem) -> ProposedItem:
+            volumes = item.volume_roles
+            roles = ("fixed", "image", *volumes) if role == "fixed" and len(volumes) < 2 else (role,)
             files = (replace(file, modality=modality) if file.role in roles else file for file in item.files)
             return replace(item, files=tuple(files))
 

@@ -62,7 +62,7 @@ class VolumeKeeper:
         OSError
             If the disk refuses.
         """
-        from engines.imaging.volumes.volume_files import write_volume
+        from engines.imaging.volumes.volume_files import read_geometry, write_volume
 
         assert facts.volume is not None
         self._folder.mkdir(exist_ok=True)
@@ -84,7 +84,9 @@ class VolumeKeeper:
         else:
             os.replace(part, target)
             self.written.add(target)
-        kept = replace(facts, sha256=sha256, size_bytes=target.stat().st_size)
+        # The file's own grid: a header rounds numbers.
+        volume = replace(facts.volume, grid=read_geometry(target))
+        kept = replace(facts, sha256=sha256, size_bytes=target.stat().st_size, volume=volume)
         return target.resolve(), kept
 
     def remove_unused(self, used: Iterable[Path]) -> None:
