@@ -26,18 +26,9 @@ from PySide6.QtWidgets import QWidget
 
 from engines.imaging.volumes.slicing import direction_text
 from engines.imaging.volumes.volume import VolumeGeometry
-from workstation.viewers.scale_bar import Scale, paint_scale_bar
 from workstation.viewers.slice_camera import SliceCamera, whole
-from workstation.viewers.slice_marks import (
-    INK,
-    PLANE_COLOURS,
-    paint_brush,
-    paint_corner,
-    paint_crosshair,
-    paint_letters,
-    paint_polygon,
-)
 from workstation.viewers.slice_mouse import SliceMouse
+from workstation.viewers.slice_overlay import SliceOverlay, SliceWords, room_of
 from workstation.viewers.slice_painter import SlicePainter, with_window
 from workstation.views.theme import current_theme, palette
 from workstation.views.volume_protocols import (
@@ -53,8 +44,6 @@ from workstation.views.volume_protocols import (
 
 TAP_S = 0.18
 """Space held shorter than this is a tap."""
-_ALIGN = Qt.AlignmentFlag
-_CURSOR_ROOM_PX = 5
 
 
 class SliceCanvas(QWidget):
@@ -68,6 +57,8 @@ class SliceCanvas(QWidget):
     -------
     viewChanged
         Pan or zoom changed.
+    refitted
+        The slice was fitted into a pane of another size.
     sliceScrolled : int
         So many slices further.
     crosshairWanted : object
@@ -93,6 +84,7 @@ class SliceCanvas(QWidget):
     """
 
     viewChanged = Signal()
+    refitted = Signal()
     sliceScrolled = Signal(int)
     crosshairWanted = Signal(object)
     cursorMoved = Signal(object)
@@ -108,14 +100,9 @@ class SliceCanvas(QWidget):
         self.tool: SliceTool | None = None
         self.over: Callable[[QPainter, QTransform, QRectF], None] | None = None
         self.caption = ""
-        self.has_crosshair = True
         self.camera = SliceCamera()
         self.is_whole = True
-        self._crosshair: Position = (0.0, 0.0, 0.0)
-        self._brush: tuple[float, bool] | None = None
-        self._brush_at: Position | None = None
-        self._polygon: tuple[Position, ...] = ()
-        self._mouse_at: QPointF | None = None
+        self._overlay = SliceOverlay(plane)
         self._mouse = SliceMouse(self)
         self._space_since: float | None = None
         self.setMouseTracking(True)
@@ -140,7 +127,7 @@ class SliceCanvas(QWidget):
         """Show slices along the axes of a grid."""
         self._mouse.cancel()
         self.painter.set_grid(grid)
-        self._polygon, self._brush_at = (), None
+        self._overlay.set_grid(grid)
         self.update()
 
     def set_images(self, layers: Sequence[ImageLayer]) -> None:
@@ -171,7 +158,7 @@ class SliceCanvas(QWidget):
 
     def set_crosshair(self, position: Position, *, is_centred: bool = False) -> None:
         """Move the lines, and go to the slice of the position."""
-        self._crosshair = position
+        self._overlay.crosshair = position
         if self.painter.lies is None:
             return
         self.painter.set_slice(self.painter.lies.slice_index(position))
@@ -182,24 +169,24 @@ class SliceCanvas(QWidget):
     def set_brush(self, radius_mm: float | None, *, is_ball: bool) -> None:
         """Draw the edge of a brush around the mouse; a ball cuts the slices beside, too."""
         self._update_brush()
-        self._brush = None if radius_mm is None else (radius_mm, is_ball)
+        self._overlay.brush = None if radius_mm is None else (radius_mm, is_ball)
         self._update_brush()
 
     def set_brush_position(self, position: Position | None) -> None:
         """Say where the mouse is, in this pane or another."""
         self._update_brush()
-        self._brush_at = position
+        self._overlay.brush_at = position
         self._update_brush()
 
     def set_polygon(self, corners: Sequence[Position]) -> None:
         """Draw the corners of a polygon; empty: none."""
-        self._polygon = tuple(corners)
+        self._overlay.polygon = tuple(corners)
         self.update()
 
     @property
     def has_brush(self) -> bool:
         """Whether there is a brush to make larger."""
-        return self._brush is not None
+        return self._overlay.brush is not None
 
     # -- view ----------------------------------------------------------------------------------------
 
@@ -271,10 +258,8 @@ class SliceCanvas(QWidget):
 
     def hover(self, event: PaneEvent) -> None:
         """Say where the mouse is."""
-        lies = self.painter.lies
-        assert lies is not None
-        if self._polygon:
-            self._mouse_at = self.screen_of(event.position)
+        if self._overlay.polygon:
+            self._overlay.mouse_at = self.screen_of(event.position)
             self.update()
         self.cursorMoved.emit(event)
 
@@ -291,61 +276,38 @@ class SliceCanvas(QWidget):
             if self.over is not None:
                 self.over(painter, transform, changed)
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            self._paint_marks(painter, area)
+            self._overlay.paint(
+                painter,
+                area,
+                self.painter.lies,
+                self.painter.slice_index,
+                self.camera.zoom,
+                self.screen_of,
+                self._words(),
+            )
         self._paint_frame(painter, area)
         painter.end()
 
-    def _paint_marks(self, painter: QPainter, area: QRectF) -> None:
-        lies, grid = self.painter.lies, self.painter.grid
+    def _words(self) -> SliceWords:
+        lies, grid, layer = self.painter.lies, self.painter.grid, self.window_layer
         assert lies is not None
         assert grid is not None
-        if self.has_crosshair:
-            colours = {lies.axis: QColor(PLANE_COLOURS[self.plane])}
-            for plane, colour in PLANE_COLOURS.items():
-                if plane is not self.plane:
-                    colours[_axis_across(grid, plane)] = QColor(colour)
-            paint_crosshair(
-                painter,
-                area,
-                self.screen_of(self._crosshair),
-                upright=colours[lies.column_axis],
-                level=colours[lies.row_axis],
-            )
-        if self._polygon:
-            on_slice = [p for p in self._polygon if lies.slice_index(p) == self.painter.slice_index]
-            corners = [self.screen_of(position) for position in on_slice]
-            paint_polygon(painter, corners, self._mouse_at, QColor("#4da3e8"))
-        brush = self._brush_circle()
-        if brush is not None:
-            paint_brush(painter, *brush)
-        self._paint_words(painter, area)
-
-    def _paint_words(self, painter: QPainter, area: QRectF) -> None:
-        lies, grid = self.painter.lies, self.painter.grid
-        assert lies is not None
-        assert grid is not None
-        paint_letters(painter, area, lies.letters)
         caption = f"{self.plane_name}   {self.caption}" if self.caption else self.plane_name
-        ink = QColor(PLANE_COLOURS[self.plane])
-        paint_corner(painter, area, _ALIGN.AlignLeft | _ALIGN.AlignTop, caption, ink)
         number = self.painter.slice_index
+        middle = [(count - 1) / 2 for count in grid.shape]
+        middle[lies.axis] = number
         place = self.tr("{number} of {count}").format(number=number + 1, count=lies.num_slices)
-        at = [(count - 1) / 2 for count in grid.shape]
-        at[lies.axis] = number
-        place += "   " + direction_text(grid, lies, at)
+        place += "   " + direction_text(grid, lies, middle)
         if self.painter.thickness_mm > lies.slice_mm:
             slab = self.tr("maximum over {thickness:g} mm").format(thickness=self.painter.thickness_mm)
             place = f"{slab}\n{place}"
-        paint_corner(painter, area, _ALIGN.AlignRight | _ALIGN.AlignBottom, place, INK)
-        layer = self.window_layer
+        window = ""
         if layer is not None:
             low, high = layer.window
-            text = self.tr("W {width:g}  L {level:g}").format(
+            window = self.tr("W {width:g}  L {level:g}").format(
                 width=_rounded(high - low), level=_rounded((low + high) / 2)
             )
-            paint_corner(painter, area, _ALIGN.AlignRight | _ALIGN.AlignTop, text, INK)
-        # A pixel of the scale is a millimetre here.
-        paint_scale_bar(painter, area, Scale(1.0), self.camera.zoom)
+        return SliceWords(caption, place, window)
 
     def _paint_frame(self, painter: QPainter, area: QRectF) -> None:
         if not self.hasFocus():
@@ -355,25 +317,15 @@ class SliceCanvas(QWidget):
         painter.drawRect(area.adjusted(1, 1, -1, -1))
 
     def _brush_circle(self) -> tuple[QPointF, float] | None:
-        """Return where the brush is on the screen, and its radius in screen px."""
-        lies, at = self.painter.lies, self._brush_at
-        if lies is None or at is None or self._brush is None:
+        lies = self.painter.lies
+        if lies is None:
             return None
-        radius_mm, is_ball = self._brush
-        apart_mm = abs(at[lies.axis] - self.painter.slice_index) * lies.slice_mm
-        if apart_mm > 0.5 * lies.slice_mm and not is_ball:
-            return None
-        if is_ball and apart_mm > 0.5 * lies.slice_mm:
-            if apart_mm >= radius_mm:
-                return None
-            radius_mm = (radius_mm**2 - apart_mm**2) ** 0.5
-        return self.screen_of(at), radius_mm * self.camera.zoom
+        return self._overlay.brush_circle(lies, self.painter.slice_index, self.camera.zoom, self.screen_of)
 
     def _update_brush(self) -> None:
-        brush = self._brush_circle()
-        if brush is not None:
-            at, radius = brush[0], brush[1] + _CURSOR_ROOM_PX
-            self.update(QRectF(at.x() - radius, at.y() - radius, 2 * radius, 2 * radius).toAlignedRect())
+        circle = self._brush_circle()
+        if circle is not None:
+            self.update(room_of(circle).toAlignedRect())
 
     # -- events --------------------------------------------------------------------------------------
 
@@ -401,7 +353,7 @@ class SliceCanvas(QWidget):
 
     def leaveEvent(self, event: QEvent) -> None:
         """Say that the mouse left."""
-        self._mouse_at = None
+        self._overlay.mouse_at = None
         self.cursorMoved.emit(None)
         super().leaveEvent(event)
 
@@ -451,6 +403,7 @@ class SliceCanvas(QWidget):
         super().resizeEvent(event)
         if self.is_whole:
             self.show_whole()
+            self.refitted.emit()
 
     def shut(self) -> None:
         """Let go of the volumes."""
@@ -460,11 +413,6 @@ class SliceCanvas(QWidget):
 
 def _is_space(event: QKeyEvent) -> bool:
     return event.key() == Qt.Key.Key_Space and not event.modifiers()
-
-
-def _axis_across(grid: VolumeGeometry, plane: Plane) -> int:
-    letters = {Plane.AXIAL: "SI", Plane.CORONAL: "AP", Plane.SAGITTAL: "LR"}[plane]
-    return next(axis for axis, code in enumerate(grid.axis_codes) if code in letters)
 
 
 def _rounded(value: float) -> float:

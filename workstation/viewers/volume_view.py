@@ -196,13 +196,9 @@ class VolumeView(QWidget):
 
     def show_whole(self) -> None:
         """Fit the slices into their panes."""
-        shown = self._shown()
         for canvas in self._canvases():
             canvas.show_whole()
-        if self.is_zoom_linked and len(shown) > 1:
-            zoom = min(canvas.camera.zoom for canvas in shown)
-            for canvas in shown:
-                canvas.show_whole(zoom)
+        self._fit_together()
         self.surface.show_whole()
 
     # -- layout --------------------------------------------------------------------------------------
@@ -288,6 +284,7 @@ class VolumeView(QWidget):
         canvas.sliceScrolled.connect(lambda steps: self._step(canvas, steps))
         canvas.cursorMoved.connect(self._on_cursor)
         canvas.viewChanged.connect(lambda: self._on_view(canvas))
+        canvas.refitted.connect(self._fit_together)
         canvas.windowDragged.connect(self._on_window)
         canvas.radiusScrolled.connect(self.radiusScrolled)
         canvas.spaceTapped.connect(self.spaceTapped)
@@ -326,14 +323,23 @@ class VolumeView(QWidget):
             return
         self._is_following = True
         try:
-            for canvas in self._shown():
-                if canvas is source:
-                    continue
-                is_same = canvas.plane is source.plane
-                centre = source.camera.centre_xy if is_same else canvas.camera.centre_xy
-                canvas.look_at(SliceCamera(centre, source.camera.zoom))
+            for canvas in self.tiles if source in self.tiles else self.panes.values():
+                if canvas is not source:
+                    is_same = canvas.plane is source.plane
+                    centre = source.camera.centre_xy if is_same else canvas.camera.centre_xy
+                    canvas.look_at(SliceCamera(centre, source.camera.zoom))
         finally:
             self._is_following = False
+
+    def _fit_together(self) -> None:
+        """Show whole slices at the zoom at which each of them fits."""
+        shown = [canvas for canvas in self._shown() if canvas.is_whole]
+        if self.is_zoom_linked and len(shown) > 1:
+            for canvas in shown:
+                canvas.show_whole()
+            zoom = min(canvas.camera.zoom for canvas in shown)
+            for canvas in shown:
+                canvas.show_whole(zoom)
 
     def _step(self, canvas: SliceCanvas, count: int) -> None:
         lies = canvas.painter.lies

@@ -118,6 +118,21 @@ def test_millimetres_are_square_on_anisotropic_voxels(view: VolumeView) -> None:
     assert len({round(canvas.camera.zoom, 6) for canvas in view.panes.values()}) == 1
 
 
+def test_a_pane_of_another_size_keeps_slices_whole_and_millimetres_alike(view: VolumeView) -> None:
+    view.resize(900, 400)
+    QApplication.processEvents()
+    assert len({round(canvas.camera.zoom, 6) for canvas in view.panes.values()}) == 1
+    for canvas in view.panes.values():
+        for corner in ((0, 0, 0), tuple(count - 1 for count in SHAPE)):
+            assert canvas.rect().contains(canvas.screen_of(corner).toPoint())
+    axial = view.panes[Plane.AXIAL]
+    wheel(axial, 240, Held.ControlModifier)
+    camera = axial.camera
+    view.resize(640, 480)
+    QApplication.processEvents()
+    assert axial.camera == camera
+
+
 def test_a_click_moves_the_crosshair_and_the_other_slices(view: VolumeView, qtbot: object) -> None:
     axial = view.panes[Plane.AXIAL]
     target = (7.0, 5.0, float(axial.painter.slice_index))
