@@ -10,6 +10,8 @@ PROJECT_MENU = QT_TRANSLATE_NOOP("actions", "&Project")
 EDIT_MENU = QT_TRANSLATE_NOOP("actions", "&Edit")
 PAIRS_MENU = QT_TRANSLATE_NOOP("actions", "P&airs")
 VOLUME_MENU = QT_TRANSLATE_NOOP("actions", "V&olume")
+MASK_MENU = QT_TRANSLATE_NOOP("actions", "&Mask")
+REVIEW_MENU = QT_TRANSLATE_NOOP("actions", "Revie&w")
 COMPARE_MENU = QT_TRANSLATE_NOOP("actions", "&Compare")
 RUNS_MENU = QT_TRANSLATE_NOOP("actions", "&Runs")
 VIEW_MENU = QT_TRANSLATE_NOOP("actions", "&View")
@@ -20,6 +22,8 @@ MENUS: tuple[str, ...] = (
     EDIT_MENU,
     PAIRS_MENU,
     VOLUME_MENU,
+    MASK_MENU,
+    REVIEW_MENU,
     COMPARE_MENU,
     RUNS_MENU,
     VIEW_MENU,

@@ -101,6 +101,8 @@ class SurfaceUpdates(QObject):
         self._token = CancelToken()
         self._cache: _Cache = {}
         self._is_on = True
+        self._made: tuple[SurfaceMesh, ...] = ()
+        self._marks: tuple[SurfaceMesh, ...] = ()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(DELAY_MS)
@@ -113,6 +115,11 @@ class SurfaceUpdates(QObject):
             self.stop()
         elif not was_on:
             self.make()
+
+    def set_marks(self, marks: Sequence[SurfaceMesh]) -> None:
+        """Show these above the surfaces, a chosen component for example, until others are given."""
+        self._marks = tuple(marks)
+        self.made.emit((*self._made, *self._marks))
 
     def make_later(self) -> None:
         """Make them when nothing was edited for a while."""
@@ -127,7 +134,7 @@ class SurfaceUpdates(QObject):
         if not self._is_on:
             return
         if request is None or not request.colours:
-            self.made.emit(())
+            self._on_made(())
             return
         token, cache = CancelToken(), self._cache
         self._token = token
@@ -146,8 +153,10 @@ class SurfaceUpdates(QObject):
         self.stop()
         # Not emptied: a thread may still be adding to it.
         self._cache = {}
-        self.made.emit(())
+        self._marks = ()
+        self._on_made(())
 
     def _on_made(self, meshes: Sequence[SurfaceMesh] | None) -> None:
         if meshes is not None:
-            self.made.emit(meshes)
+            self._made = tuple(meshes)
+            self.made.emit((*self._made, *self._marks))

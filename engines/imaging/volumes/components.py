@@ -215,19 +215,22 @@ def class_components(
     return ClassComponents(label, (i, j, k), box, numbers, tuple(components))
 
 
-def with_lengths(
-    pieces: ClassComponents, spacing_mm: Spacing, largest_num_voxels: int = LARGEST_LINE_VOXELS
-) -> ClassComponents:
-    """Return the pieces with the length of each that is not larger than a number of voxels. Slow."""
-    measured = []
-    for piece in pieces.components:
-        if piece.num_voxels > largest_num_voxels:
-            measured.append(piece)
-            continue
-        mask, _ = pieces.mask([piece.number])
-        length_mm = line_length_mm(centre_line(np.pad(mask, 1)), spacing_mm)
-        measured.append(replace(piece, length_mm=length_mm))
+def with_lengths(pieces: ClassComponents, spacing_mm: Spacing) -> ClassComponents:
+    """Return the pieces with their lengths. Slow."""
+    measured = (
+        replace(piece, length_mm=piece_length_mm(pieces.mask([piece.number])[0], spacing_mm))
+        for piece in pieces.components
+    )
     return replace(pieces, components=tuple(measured))
+
+
+def piece_length_mm(
+    mask: Mask, spacing_mm: Spacing, largest_num_voxels: int = LARGEST_LINE_VOXELS
+) -> float | None:
+    """Return the length of a piece's centre line, or None when it has more voxels than a number. Slow."""
+    if np.count_nonzero(mask) > largest_num_voxels:
+        return None
+    return line_length_mm(centre_line(np.pad(mask, 1)), spacing_mm)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,245 @@
+"""The component table with its actions, its numbers, and what waits for an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QSizePolicy,
+    QStackedLayout,
+    QVBoxLayout,
+    QWidget,
+)
+
+from engines.contract.component_table import ComponentColumn
+from workstation.actions.registry import ActionRegistry
+from workstation.translation import translate_message
+from workstation.views.action_bar import ActionBar
+from workstation.views.component_model import STATES, table_text
+from workstation.views.component_protocols import OPEN, REJECTED, ComponentLine, ComponentSummary, Offer
+from workstation.views.component_table import ComponentTable
+from workstation.views.empty_state import action_button
+
+GROUPS = (
+    ("accept", "reject", "restore"),
+    ("previous", "next", "pick"),
+    ("accept_large", "reject_small"),
+    ("bridge", "keep_only"),
+)
+_SIDE_PX = 236
+
+
+class ComponentPanel(QWidget):
+    """A `ComponentPanelView`.
+
+    Parameters
+    ----------
+    actions : ActionRegistry
+
+    Signals
+    -------
+    linesChosen : list of str
+    numbersChanged
+        The limit or the radius is another: what is offered must be looked at again.
+    shownChanged : bool
+        The table is seen, or no longer.
+    """
+
+    linesChosen = Signal(list)
+    numbersChanged = Signal()
+    shownChanged = Signal(bool)
+
+    def __init__(self, actions: ActionRegistry, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.table = ComponentTable()
+        self.table.linesChosen.connect(self.linesChosen)
+        self.table.menu_actions = [actions.action(f"components.{verb}") for group in GROUPS for verb in group]
+        self.bar = ActionBar([[actions.action(f"components.{verb}") for verb in group] for group in GROUPS])
+        self.offer = OfferBar(actions)
+        self.empty = QLabel()
+        self.empty.setProperty("role", "muted")
+        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.empty.setWordWrap(True)
+        middle = QWidget()
+        self._pages = QStackedLayout(middle)
+        self._pages.addWidget(self.table)
+        self._pages.addWidget(self.empty)
+        row = QHBoxLayout()
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        row.addWidget(middle, 1)
+        row.addWidget(self._make_side())
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.bar)
+        column.addWidget(self.offer)
+        column.addLayout(row, 1)
+        self._lines: Sequence[ComponentLine] = ()
+        self._columns: Sequence[ComponentColumn] = ()
+        self._selected: Sequence[str] = ()
+        self._unit = ""
+        self._had_offer = False
+
+    # -- ComponentPanelView --------------------------------------------------------------------------
+
+    @property
+    def threshold_ml(self) -> float:
+        """Volume that *accept large* and *reject small* compare with."""
+        return self.limit.value()
+
+    @property
+    def radius_mm(self) -> float:
+        """Radius of a bridge."""
+        return self.radius.value()
+
+    def show_lines(
+        self, lines: Sequence[ComponentLine], columns: Sequence[ComponentColumn], selected: Sequence[str]
+    ) -> None:
+        """Show components, and select some without saying so."""
+        self._lines, self._columns, self._selected = lines, columns, selected
+        self.table.show_lines(lines, columns, selected, self._unit)
+        self._count()
+
+    def show_summary(self, summary: ComponentSummary) -> None:
+        """Say what the table is about."""
+        note = translate_message(summary.note) if summary.note.text else ""
+        if summary.is_working and not self._lines:
+            note = self.tr("Looking for components…")
+        self.empty.setText(note)
+        self._pages.setCurrentWidget(self.empty if note else self.table)
+        self.title.setText(summary.class_name)
+        self.working.setText(self.tr("measuring…") if summary.is_working and self._lines else "")
+        if summary.unit != self._unit:
+            self._unit = summary.unit
+            self.table.show_lines(self._lines, self._columns, self._selected, self._unit)
+
+    def show_offer(self, offer: Offer | None) -> None:
+        """Ask for an answer to an edit that is shown in the slices; None: no question."""
+        self.offer.show_text("" if offer is None else translate_message(offer.text))
+        if offer is not None:
+            # Return and Esc are answers here.
+            self.offer.apply.setFocus()
+        elif self._had_offer:
+            self.table.setFocus()
+        self._had_offer = offer is not None
+
+    def order(self) -> list[str]:
+        """Return the keys of the lines that are shown, from top to bottom."""
+        return self.table.order()
+
+    # -- inside --------------------------------------------------------------------------------------
+
+    def _make_side(self) -> QWidget:
+        side = QFrame()
+        side.setFixedWidth(_SIDE_PX)
+        self.title = QLabel()
+        self.title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.working = QLabel()
+        self.working.setProperty("role", "muted")
+        self.count = QLabel()
+        self.count.setProperty("role", "muted")
+        head = QHBoxLayout()
+        head.addWidget(self.title, 1)
+        head.addWidget(self.working)
+        self.limit = _spin(0.1, 3, 1000.0, 0.01, self.tr("mL"))
+        self.limit.setAccessibleName(self.tr("Limit between small and large components"))
+        self.limit.setToolTip(self.tr("Components below are small, the others large."))
+        self.radius = _spin(1.0, 2, 20.0, 0.1, self.tr("mm"))
+        self.radius.setAccessibleName(self.tr("Radius of a bridge"))
+        self.radius.setToolTip(self.tr("Of the tube that joins two components."))
+        self.smallest = _spin(0.0, 3, 1000.0, 0.01, self.tr("mL"))
+        self.smallest.setAccessibleName(self.tr("Smallest component that is shown"))
+        self.smallest.setToolTip(self.tr("The table leaves out what is smaller."))
+        self.state = QComboBox()
+        self.state.addItem(self.tr("any state"), None)
+        for key, text in STATES.items():
+            self.state.addItem(table_text(text), key)
+        self.state.setAccessibleName(self.tr("State of the components that are shown"))
+        for spin in (self.limit, self.radius):
+            spin.valueChanged.connect(self.numbersChanged)
+        self.smallest.valueChanged.connect(self._filter)
+        self.state.currentIndexChanged.connect(self._filter)
+        form = QFormLayout(side)
+        form.setContentsMargins(10, 4, 10, 6)
+        form.setVerticalSpacing(4)
+        form.addRow(head)
+        form.addRow(self.count)
+        form.addRow(self.tr("Limit"), self.limit)
+        form.addRow(self.tr("Bridge radius"), self.radius)
+        shown = QHBoxLayout()
+        shown.addWidget(self.smallest, 1)
+        shown.addWidget(self.state, 1)
+        form.addRow(self.tr("Show from"), shown)
+        return side
+
+    def _filter(self) -> None:
+        self.table.set_filter(self.smallest.value(), self.state.currentData())
+        self._count()
+
+    def _count(self) -> None:
+        there = [line for line in self._lines if line.state != REJECTED]
+        num_open = sum(line.state == OPEN for line in there)
+        text = self.tr("{n} components, {open} open, {volume} mL").format(
+            n=len(there), open=num_open, volume=f"{sum(line.volume_ml for line in there):.3f}"
+        )
+        num_hidden = len(self._lines) - self.table.shown.rowCount()
+        if num_hidden:
+            text += "\n" + self.tr("{n} not shown").format(n=num_hidden)
+        self.count.setText(text)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Say that the table is seen."""
+        super().showEvent(event)
+        self.shownChanged.emit(True)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Say that the table is seen no longer."""
+        super().hideEvent(event)
+        self.shownChanged.emit(False)
+
+
+class OfferBar(QFrame):
+    """What the hatched voxels mean, and two answers."""
+
+    def __init__(self, actions: ActionRegistry, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("pane_bar")
+        self.text = QLabel()
+        self.text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.apply = action_button(actions.action("components.apply"), "primary")
+        self.cancel = action_button(actions.action("components.cancel"))
+        row = QHBoxLayout(self)
+        row.setContentsMargins(10, 3, 10, 3)
+        row.addWidget(self.text, 1)
+        for button in (self.apply, self.cancel):
+            button.is_short = True
+            button.setAutoDefault(True)
+            row.addWidget(button)
+        self.hide()
+
+    def show_text(self, text: str) -> None:
+        """Show a question, or none for an empty text."""
+        self.text.setText(text)
+        self.text.setToolTip(text)
+        self.setVisible(bool(text))
+
+
+def _spin(value: float, decimals: int, largest: float, step: float, unit: str) -> QDoubleSpinBox:
+    spin = QDoubleSpinBox()
+    spin.setDecimals(decimals)
+    spin.setRange(0.0, largest)
+    spin.setSingleStep(step)
+    spin.setKeyboardTracking(False)
+    spin.setSuffix(f" {unit}")
+    with QSignalBlocker(spin):
+        spin.setValue(value)
+    return spin

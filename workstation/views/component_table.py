@@ -1,0 +1,138 @@
+"""The table of components: one line a piece, sorted by size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from PySide6.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, Qt, Signal
+from PySide6.QtGui import QAction, QContextMenuEvent, QKeyEvent
+from PySide6.QtWidgets import QAbstractItemView, QMenu, QTableView, QWidget
+
+from engines.contract.component_table import ComponentColumn
+from workstation.views.component_model import ComponentModel, ShownComponents
+from workstation.views.component_protocols import ComponentLine
+
+_WIDTHS_PX = (44, 96, 96, 78, 96, 96)
+_VOLUME_COLUMN = 2
+
+
+class ComponentTable(QTableView):
+    """The table.
+
+    Signals
+    -------
+    linesChosen : list of str
+        The person chose these lines; the one gone to is the last.
+    """
+
+    linesChosen = Signal(list)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.components = ComponentModel(self)
+        self.shown = ShownComponents(self)
+        self.shown.setSourceModel(self.components)
+        self.setModel(self.shown)
+        self.menu_actions: list[QAction] = []
+        self._is_showing = False
+        self._said: list[str] = []
+        self.setSortingEnabled(True)
+        self.sortByColumn(_VOLUME_COLUMN, Qt.SortOrder.DescendingOrder)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setTabKeyNavigation(False)
+        self.setAlternatingRowColors(True)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(24)
+        self.setAccessibleName(self.tr("Components"))
+        header = self.horizontalHeader()
+        header.setMinimumSectionSize(36)
+        header.setStretchLastSection(True)
+        for column, width in enumerate(_WIDTHS_PX):
+            self.setColumnWidth(column, width)
+        self.selectionModel().currentRowChanged.connect(self._on_chosen)
+        self.selectionModel().selectionChanged.connect(self._on_chosen)
+
+    def show_lines(
+        self,
+        lines: Sequence[ComponentLine],
+        columns: Sequence[ComponentColumn],
+        selected: Sequence[str],
+        unit: str = "",
+    ) -> None:
+        """Show components, and select some without saying so."""
+        with self._showing():
+            self.components.set_lines(lines, columns, unit)
+            self._select(selected)
+
+    def set_filter(self, smallest_ml: float, state: str | None) -> None:
+        """Show only some; see `ShownComponents.set_filter`."""
+        with self._showing():
+            self.shown.set_filter(smallest_ml, state)
+            self._select(self._said)
+
+    def order(self) -> list[str]:
+        """Return the keys of the lines that are shown, from top to bottom."""
+        rows = range(self.shown.rowCount())
+        return [self._key_of(self.shown.index(row, 0)) for row in rows]
+
+    def keyboardSearch(self, search: str) -> None:
+        """Search nothing: letters are tools here, as they are in the panes."""
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Leave letters to the screen, and move with the others."""
+        if event.text().isalpha():
+            event.ignore()
+        else:
+            super().keyPressEvent(event)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Offer what can be done with the chosen lines."""
+        if self.menu_actions and self.indexAt(event.pos()).isValid():
+            menu = QMenu(self)
+            menu.setToolTipsVisible(True)
+            menu.addActions(self.menu_actions)
+            menu.aboutToHide.connect(menu.deleteLater)
+            menu.popup(event.globalPos())
+
+    def _select(self, keys: Sequence[str]) -> None:
+        model, flags = self.selectionModel(), QItemSelectionModel.SelectionFlag
+        places = [place for place in map(self._place, keys) if place.isValid()]
+        chosen = QItemSelection()
+        for place in places:
+            chosen.select(place, place)
+        model.select(chosen, flags.ClearAndSelect | flags.Rows)
+        if places:
+            model.setCurrentIndex(places[-1], flags.NoUpdate)
+            if list(keys) != self._said:
+                self.scrollTo(places[-1])
+        self._said = list(keys)
+
+    def _place(self, key: str) -> QModelIndex:
+        row = self.components.row_of(key)
+        return QModelIndex() if row is None else self.shown.mapFromSource(self.components.index(row, 0))
+
+    def _key_of(self, index: QModelIndex) -> str:
+        return self.components.line(self.shown.mapToSource(index).row()).key
+
+    @contextmanager
+    def _showing(self) -> Iterator[None]:
+        self._is_showing = True
+        try:
+            yield
+        finally:
+            self._is_showing = False
+
+    def _on_chosen(self) -> None:
+        if self._is_showing:
+            return
+        keys = [self._key_of(index) for index in self.selectionModel().selectedRows()]
+        current = self._key_of(self.currentIndex()) if self.currentIndex().isValid() else ""
+        keys.sort(key=lambda key: key == current)
+        if keys and keys != self._said:
+            self._said = keys
+            self.linesChosen.emit(keys)
