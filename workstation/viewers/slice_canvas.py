@@ -166,6 +166,11 @@ class SliceCanvas(QWidget):
             self.look_at(SliceCamera(self.painter.lies.pixel_of(position), self.camera.zoom))
         self.update()
 
+    def show_crosshair(self, is_shown: bool) -> None:
+        """Draw the lines, or leave them out."""
+        self._overlay.has_crosshair = is_shown
+        self.update()
+
     def set_brush(self, radius_mm: float | None, *, is_ball: bool) -> None:
         """Draw the edge of a brush around the mouse; a ball cuts the slices beside, too."""
         self._update_brush()

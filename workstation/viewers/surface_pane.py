@@ -43,6 +43,7 @@ class SurfacePane(QWidget):
         self._meshes: tuple[SurfaceMesh, ...] = ()
         self._grid: VolumeGeometry | None = None
         self._crosshair_mm: tuple[float, float, float] | None = None
+        self._has_crosshair = True
         self._canvas: _Canvas | None = None
         self._overlay: _Overlay | None = None
         self._is_whole = True
@@ -94,6 +95,11 @@ class SurfacePane(QWidget):
     def set_crosshair(self, world_mm: FloatArray) -> None:
         """Mark where the slices cut."""
         self._crosshair_mm = (float(world_mm[0]), float(world_mm[1]), float(world_mm[2]))
+        self._update_overlay()
+
+    def show_crosshair(self, is_shown: bool) -> None:
+        """Draw the mark, or leave it out."""
+        self._has_crosshair = is_shown
         self._update_overlay()
 
     def show_whole(self) -> None:
@@ -157,7 +163,7 @@ class SurfacePane(QWidget):
         paint_letters(painter, area, self.camera.letters)
         corner = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
         paint_corner(painter, area, corner, self.tr("Surface"), INK)
-        if self._crosshair_mm is None:
+        if self._crosshair_mm is None or not self._has_crosshair:
             return
         x, y = self.camera.screen_of([self._crosshair_mm], size)[0]
         for colour, width in ((HALO, 3.4), (INK, 1.5)):

@@ -77,6 +77,7 @@ class VolumeView(QWidget):
         self._has_crosshair = True
         self._crosshair: Position = (0.0, 0.0, 0.0)
         self._focused: SliceCanvas = self.panes[Plane.AXIAL]
+        self._has_crosshair = True
         self._is_following = False
         self._splitter, self._rows = _four(
             (self.panes[Plane.AXIAL], self.panes[Plane.SAGITTAL]),
@@ -189,6 +190,13 @@ class VolumeView(QWidget):
             canvas.has_crosshair = is_shown
             canvas.update()
 
+    def show_crosshair(self, is_shown: bool) -> None:
+        """Draw the lines of the crosshair, or leave them out."""
+        self._has_crosshair = is_shown
+        for canvas in self._canvases():
+            canvas.show_crosshair(is_shown)
+        self.surface.show_crosshair(is_shown)
+
     def step(self, plane: Plane | None, count: int) -> None:
         """Go some slices further in a pane; None: the one with the focus."""
         canvas = self._focused if plane is None else self.panes[plane]
@@ -273,6 +281,7 @@ class VolumeView(QWidget):
         canvas.tool = self._tool
         canvas.set_brush(self._brush[0], is_ball=self._brush[1])
         canvas.set_crosshair(self._crosshair)
+        canvas.show_crosshair(self._has_crosshair)
         canvas.show_whole()
         self._connect(canvas)
         return canvas

@@ -233,6 +233,9 @@ class VolumeViewLike(Protocol):
     def set_crosshair(self, position: Position, *, is_centred: bool = False) -> None:
         """Move the slices; centred: pan the panes to it, too."""
 
+    def show_crosshair(self, is_shown: bool) -> None:
+        """Draw the lines of the crosshair, or leave them out."""
+
     def step(self, plane: Plane | None, count: int) -> None:
         """Go some slices further in a pane; None: the one with the focus."""
 

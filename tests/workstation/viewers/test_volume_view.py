@@ -153,6 +153,20 @@ def test_the_crosshair_follows_a_move_with_shift(view: VolumeView) -> None:
     assert view.crosshair[:2] == pytest.approx((4, 4))
 
 
+def test_the_lines_of_the_crosshair_can_be_left_out(view: VolumeView) -> None:
+    view.set_crosshair((15, 12, 6))
+    axial = view.panes[Plane.AXIAL]
+    at = axial.screen_of((15, 20, 6)).toPoint()
+
+    def colours() -> set[int]:
+        shot = axial.grab().toImage()
+        return {shot.pixelColor(at.x() + dx, at.y()).lightness() > 80 for dx in range(-2, 3)}
+
+    assert True in colours()
+    view.show_crosshair(False)
+    assert colours() == {False}
+
+
 def test_the_wheel_scrolls_and_stops_at_the_ends(view: VolumeView) -> None:
     axial = view.panes[Plane.AXIAL]
     start = axial.painter.slice_index
