@@ -51,8 +51,9 @@ def load_spec(key: str) -> PipelineSpec:
 
 
 def all_specs() -> tuple[PipelineSpec, ...]:
-    """Return every pipeline's spec."""
-    return tuple(load_spec(key) for key in pipeline_keys())
+    """Return every pipeline's spec, in the order in which they are shown."""
+    specs = (load_spec(key) for key in pipeline_keys())
+    return tuple(sorted(specs, key=lambda spec: (spec.position, spec.key)))
 
 
 def resolve(name: str) -> Any:

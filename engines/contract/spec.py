@@ -199,6 +199,8 @@ class PipelineSpec:
     source: str
     can_predict_untrained: bool = field(default=False)
     """Whether `predict` works without any model, by a method that needs no training."""
+    position: int = field(default=0)
+    """Place in lists; the first is chosen at first. Pipelines of one place are sorted by key."""
 
     def phase(self, key: str) -> PhaseSpec:
         """Return a phase by key.

@@ -125,6 +125,7 @@ def judge_components(
             gap = float(tree.query(at * np.asarray(spacing_mm))[0].min())
         muscle = None if to_muscle is None else float(to_muscle[where].mean())
         volume, mean = 1000.0 * piece.volume_ml, float(piece.mean_intensity or 0.0)
+        length = piece.length_mm or 0.0
         hits = []
         if index in roots:
             hits.append("root")
@@ -134,7 +135,7 @@ def judge_components(
             hits.append("gap")
         if volume < rules.smallest_mm3:
             hits.append("small")
-        if piece.length_mm < rules.shortest_mm:
+        if length < rules.shortest_mm:
             hits.append("short")
         if abs(mean - middle) > rules.num_deviations * max(deviation, 1.0):
             hits.append("intensity")
@@ -144,7 +145,7 @@ def judge_components(
             JudgedComponent(
                 piece.number,
                 volume,
-                piece.length_mm,
+                length,
                 mean,
                 aorta_mm[index],
                 muscle,

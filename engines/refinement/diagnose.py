@@ -146,7 +146,7 @@ RULES = (
             "band_far_share",
             lambda value: value > _LARGEST_BAND_FAR,
             Finding(
-                "Boundary points lie away from the boundary ({value:.2f} of them): axes are in the wrong order.",
+                "{value:.2f} of the boundary points lie away from it: axes are in the wrong order.",
                 remedy="Report this with the run folder: it is an error of the program.",
             ),
         ),

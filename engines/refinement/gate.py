@@ -88,7 +88,7 @@ def lost_contacts(before: Mask, after: Mask, aorta: Mask, spacing_mm: Spacing) -
     if not aorta.any():
         return 0
     near = ndimage.distance_transform_edt(~aorta, sampling=spacing_mm) <= _CONTACT_MM
-    labels, count = label_components(before)
+    labels, _ = label_components(before)
     touching = set(np.unique(labels[near])) - {0}
     kept, _ = label_components(after)
     rooted = np.isin(kept, list(set(np.unique(kept[near])) - {0}))

@@ -62,7 +62,7 @@ class WorkLattice:
         )
 
     def sample(self, voxels: VoxelArray) -> FloatGrid:
-        """Return the values of a native array at the points, float32; smoothed first where points are sparser.
+        """Return the values of a native array at the points, smoothed first where points are sparser.
 
         Beyond the array its border counts.
         """

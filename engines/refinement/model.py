@@ -155,16 +155,30 @@ class ImageEncoder(nn.Module):
                 )
             )
             before = channels
-        self.to(memory_format=torch.channels_last_3d)
+        for parameter in self.parameters():
+            if parameter.ndim == 5:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last_3d)
 
-    def forward(self, image: Tensor) -> list[Tensor]:
-        """Return the grids, fine first, each (1, C, I', J', K')."""
-        grids = []
+    def forward(self, image: Tensor, flips: Sequence[int] = ()) -> list[Tensor]:
+        """Return the grids, fine first, each (1, C, I', J', K').
+
+        Parameters
+        ----------
+        image : Tensor, (1, C, I, J, K)
+        flips : sequence of int
+            Axes along which it is mirrored for the network; the grids come back the right way round.
+        """
+        # With sides of n * stride + 1, points of every level lie on points of the image, mirrored or not.
+        stride = 2 ** (len(self.levels) - 1)
+        missing = [-(side - 1) % stride for side in image.shape[2:]]
+        image = functional.pad(image, [0, missing[2], 0, missing[1], 0, missing[0]], mode="replicate")
+        dims = [axis + 2 for axis in flips]
         # With channels last, convolutions on a processor are three times as fast.
-        image = image.contiguous(memory_format=torch.channels_last_3d)
+        image = image.flip(dims).contiguous(memory_format=torch.channels_last_3d)
+        grids = []
         for level in self.levels:
             image = level(image)
-            grids.append(image)
+            grids.append(image.flip(dims) if dims else image)
         return grids
 
 
@@ -215,6 +229,7 @@ class RefinementField(nn.Module):
         assert isinstance(last, nn.Linear)
         nn.init.constant_(last.bias, architecture.output_bias)
         frequencies = math.pi * 2.0 ** torch.arange(architecture.fourier_octaves)
+        self.frequencies: Tensor
         self.register_buffer("frequencies", frequencies, persistent=False)
 
     def mean_latent(self) -> Tensor:
@@ -222,7 +237,11 @@ class RefinementField(nn.Module):
         return torch.stack(list(self.latents)).mean(dim=0)
 
     def feature_grids(
-        self, row: int | None, image: Tensor | None, latent: Tensor | None = None
+        self,
+        row: int | None,
+        image: Tensor | None,
+        latent: Tensor | None = None,
+        flips: Sequence[int] = (),
     ) -> FeatureGrids:
         """Return all grids of a case, computed once however many points are asked.
 
@@ -234,6 +253,8 @@ class RefinementField(nn.Module):
             What `engines.refinement.data.appearance_channels` returns.
         latent : Tensor or None
             Instead of the row's.
+        flips : sequence of int
+            See `ImageEncoder.forward`.
         """
         if latent is None:
             latent = self.mean_latent() if row is None else self.latents[row]
@@ -247,7 +268,7 @@ class RefinementField(nn.Module):
         strided: list[tuple[int, Tensor]] = []
         if self.encoder is not None:
             assert image is not None
-            strided = [(2**level, grid) for level, grid in enumerate(self.encoder(image[None]))]
+            strided = [(2**level, grid) for level, grid in enumerate(self.encoder(image[None], flips))]
             strided.append((1, image[None]))
         return FeatureGrids(over_box, strided)
 
@@ -265,10 +286,15 @@ class RefinementField(nn.Module):
         return torch.as_tensor(self.head(torch.cat(features, dim=1))[:, 0]).float()
 
     def forward(
-        self, row: int | None, image: Tensor | None, points_ijk: Tensor, shape: Sequence[int]
+        self,
+        row: int | None,
+        image: Tensor | None,
+        points_ijk: Tensor,
+        shape: Sequence[int],
+        flips: Sequence[int] = (),
     ) -> Tensor:
         """Return logits, (P,), of points of a case."""
-        return self.at(self.feature_grids(row, image), points_ijk, shape)
+        return self.at(self.feature_grids(row, image, flips=flips), points_ijk, shape)
 
 
 def level_shape(shape: Sequence[int], level: int) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ _OPACITY = 0.6
 
 
 def slice_picture(image: npt.NDArray[Any], label: Mask, refined: Mask) -> Picture:
-    """Return the slice with most changes, else most label, as RGB: kept grey, added green, removed magenta."""
+    """Return the slice with most changes, as RGB: kept grey, added green, removed magenta."""
     changed = (label ^ refined).sum(axis=(0, 1))
     counts = changed if changed.any() else label.sum(axis=(0, 1))
     number = int(np.argmax(counts))

@@ -98,5 +98,6 @@ SPEC = PipelineSpec(
     predict="engines.refinement.predict:predict",
     evaluate="engines.refinement.evaluate:evaluate",
     diagnose="engines.refinement.diagnose:RULES",
+    position=1,
     source="NeAR (Yang et al., MICCAI 2022), rewritten for thin vessels; see SOURCE.md.",
 )

@@ -156,6 +156,8 @@ class FieldTask(TrainingTask):
             context = disturbed_context(channels[CONTEXT_CHANNEL].numpy(), prepared.strata, generator)
             channels[CONTEXT_CHANNEL] = torch.from_numpy(context)
             sample["channels"] = channels
+        # A mirrored vessel is a vessel, with other noise.
+        sample["flips"] = [axis for axis in range(3) if generator.random() < 0.5]
         if len(prepared.line):
             chosen = generator.integers(0, len(prepared.line), min(_SKELETON_POINTS, 4 * len(prepared.line)))
             sample["line"] = torch.from_numpy(prepared.line[chosen])
@@ -182,7 +184,7 @@ class FieldTask(TrainingTask):
         points, shape, row = sample["points"], sample["shape"], sample["row"]
         has_line = "line" in sample
         asked = torch.cat([points, sample["line"]]) if has_line else points
-        logits = network(row, sample.get("channels"), asked, shape)
+        logits = network(row, sample.get("channels"), asked, shape, sample["flips"])
         logit, target, weight = logits[: len(points)].float(), sample["target"], sample["weights"]
         probability = torch.sigmoid(logit)
         overlap = weighted_dice(probability, target, weight)
