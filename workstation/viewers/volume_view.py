@@ -77,7 +77,6 @@ class VolumeView(QWidget):
         self._has_crosshair = True
         self._crosshair: Position = (0.0, 0.0, 0.0)
         self._focused: SliceCanvas = self.panes[Plane.AXIAL]
-        self._has_crosshair = True
         self._is_following = False
         self._splitter, self._rows = _four(
             (self.panes[Plane.AXIAL], self.panes[Plane.SAGITTAL]),
@@ -184,13 +183,6 @@ class VolumeView(QWidget):
         self._move_to(position, is_centred=is_centred)
 
     def show_crosshair(self, is_shown: bool) -> None:
-        """Draw where the slices cut, or leave it out."""
-        self._has_crosshair = is_shown
-        for canvas in self._canvases():
-            canvas.has_crosshair = is_shown
-            canvas.update()
-
-    def show_crosshair(self, is_shown: bool) -> None:
         """Draw the lines of the crosshair, or leave them out."""
         self._has_crosshair = is_shown
         for canvas in self._canvases():
@@ -277,7 +269,6 @@ class VolumeView(QWidget):
         canvas.set_grid(self._grid)
         canvas.set_labels(self._labels)
         canvas.set_slab(self._slab_mm)
-        canvas.has_crosshair = self._has_crosshair
         canvas.tool = self._tool
         canvas.set_brush(self._brush[0], is_ball=self._brush[1])
         canvas.set_crosshair(self._crosshair)
