@@ -86,7 +86,7 @@ def _fill_in_looks(
 ) -> None:
     unknown: dict[str, Path] = {}
     for _item, file in _images(items):
-        if file.perceptual_hash is None and file.path.is_file():
+        if file.kind is FileKind.IMAGE and file.perceptual_hash is None and file.path.is_file():
             unknown.setdefault(file.sha256, file.path)
     found: dict[str, str] = {}
     for done, (sha256, path) in enumerate(unknown.items(), start=1):

@@ -30,6 +30,7 @@ def ask_tables(parent: QWidget, start: Path) -> list[Path]:
         _tr("All files (*)"),
         _tr("Tables (*.csv *.tsv *.txt)"),
         _tr("Images (*.png *.jpg *.jpeg *.tif *.tiff *.bmp *.gif)"),
+        _tr("Volumes (*.nii *.nii.gz *.nrrd *.nhdr *.mha *.mhd *.h5 *.hdf5 *.dcm)"),
     )
     paths, _kind = QFileDialog.getOpenFileNames(parent, _tr("Import files"), str(start), ";;".join(kinds))
     return [Path(path) for path in paths]

@@ -224,3 +224,33 @@ def test_a_volume_that_cannot_be_used_is_refused_with_a_remedy(
     assert sentence in said
     assert remedy in said
     assert project.items.all() == []
+
+
+def test_a_header_with_its_voxels_elsewhere_is_kept_in_the_project(project: Project, tmp_path: Path) -> None:
+    import SimpleITK as sitk
+
+    from engines.imaging.volumes.volume_files import itk_image
+
+    for seed in (1, 2):
+        (tmp_path / str(seed)).mkdir()
+        sitk.WriteImage(itk_image(image(seed)), str(tmp_path / str(seed) / "a.mhd"))
+    # The headers are equal: only their voxels tell them apart.
+    assert (tmp_path / "1/a.mhd").read_bytes() == (tmp_path / "2/a.mhd").read_bytes()
+    rows = (("s", "a", "ct", "1/a.mhd"), ("t", "b", "ct", "2/a.mhd"))
+    report = import_paths(project, [table(tmp_path, *rows)])
+    assert not report.warnings
+    kept = project.items.get("b").files["ct"].path
+    assert kept.name == "b_ct.nii.gz"
+    np.testing.assert_array_equal(read_volume(kept).voxels, image(2).voxels)
+
+
+def test_classes_come_with_a_segmentation_of_slicer(project: Project, tmp_path: Path) -> None:
+    from engines.imaging.volumes.label_classes import LabelClass
+    from engines.imaging.volumes.slicer_segmentation import write_slicer_segmentation
+
+    classes = (LabelClass(1, "aorta", "#E69F00"), LabelClass(4, "vein", "#56B4E9"))
+    write_volume(tmp_path / "a.nrrd", image())
+    write_slicer_segmentation(tmp_path / "a.seg.nrrd", labels(), classes)
+    import_paths(project, [table(tmp_path, ("s", "a", "ct", "a.nrrd"), ("s", "a", "seg", "a.seg.nrrd"))])
+    (label_map,) = project.label_maps.of_item("a")
+    assert label_map.classes == classes

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from engines.contract.files import hash_file
+from engines.imaging.volumes.label_names import classes_in
 from engines.imaging.volumes.merged_masks import MergedMasks, read_merged
 from engines.imaging.volumes.volume import Volume
 from engines.imaging.volumes.volume_facts import VolumeFacts, label_facts, volume_facts
@@ -30,6 +31,8 @@ ROLE_MODALITIES = {
     "ct": "CT", "ncct": "CT", "cta": "CTA", "t1": "T1", "t1ce": "T1CE", "t2": "T2", "flair": "FLAIR",
 }  # fmt: skip
 _CT_AIR_HU = -900.0
+_DETACHED_SUFFIXES = (".mhd", ".nhdr")
+"""Headers whose voxels lie in another file: neither hash nor path of the header tells of that one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ def is_volume_path(path: Path) -> bool:
 
 def is_converted(path: Path, source: VolumeSource | None) -> bool:
     """Tell whether a volume has no file that every program can read, so that the project keeps one."""
-    return source is not None or split_hdf5(path) is not None
+    return source is not None or split_hdf5(path) is not None or volume_suffix(path) in _DETACHED_SUFFIXES
 
 
 def series_of(source: VolumeSource | None) -> DicomSeries | None:
@@ -113,7 +116,7 @@ def read_volume_facts(
     """
     read = read_source(path, source, is_label_map=is_label_map, should_stop=should_stop)
     if is_label_map:
-        classes = source.classes if isinstance(source, MergedMasks) else ()
+        classes = source.classes if isinstance(source, MergedMasks) else classes_in(path)
         facts = label_facts(read.volume, classes, is_spacing_known=read.is_spacing_known)
         facts = replace(facts, overlaps=tuple(read.overlaps.items()))
     else:
