@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from workstation.actions.application import APPLICATION_ACTIONS
 from workstation.actions.compare import COMPARE_ACTIONS
+from workstation.actions.components import COMPONENT_ACTIONS
 from workstation.actions.data import DATA_ACTIONS
 from workstation.actions.display import DISPLAY_ACTIONS
 from workstation.actions.help import HELP_ACTIONS
+from workstation.actions.masks import MASK_ACTIONS
 from workstation.actions.pairs import PAIRS_ACTIONS
 from workstation.actions.registry import ActionSpec
 from workstation.actions.training import RUNS_ACTIONS, TRAIN_ACTIONS
@@ -19,6 +21,8 @@ ALL_ACTIONS: tuple[ActionSpec, ...] = (
     *PAIRS_ACTIONS,
     *DISPLAY_ACTIONS,
     *VOLUME_ACTIONS,
+    *MASK_ACTIONS,
+    *COMPONENT_ACTIONS,
     *COMPARE_ACTIONS,
     *TRAIN_ACTIONS,
     *RUNS_ACTIONS,

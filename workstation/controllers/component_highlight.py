@@ -81,5 +81,19 @@ def _meshes(
         i, j, k = mask.shape
         grid = VolumeGeometry((i, j, k), geometry.world_from_voxel @ moved)
         vertices, faces = surface_of(mask, grid, largest_num_faces=_LARGEST_NUM_FACES)
+        vertices = _grown(vertices, faces, 0.3 * min(geometry.spacing_mm))
         meshes.append(SurfaceMesh(vertices, faces, colour, key=KEY))
     return tuple(meshes)
+
+
+def _grown(
+    vertices_mm: npt.NDArray[np.float32], faces: npt.NDArray[np.int32], distance_mm: float
+) -> npt.NDArray[np.float32]:
+    """Return a surface a little outside, so that it covers the one of its class."""
+    corners = vertices_mm[faces].astype(np.float64)
+    across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    outwards = np.zeros((len(vertices_mm), 3))
+    for corner in range(3):
+        np.add.at(outwards, faces[:, corner], across)
+    outwards /= np.maximum(np.linalg.norm(outwards, axis=1, keepdims=True), 1e-12)
+    return (vertices_mm + distance_mm * outwards).astype(np.float32)

@@ -8,6 +8,8 @@ from workstation.controllers.volume_controller import VolumeController
 from workstation.controllers.volume_images import cache_folder
 from workstation.controllers.workbench import Workbench
 from workstation.screens import Screen
+from workstation.screens.component_actions import bind_components
+from workstation.screens.mask_actions import bind_masks
 from workstation.screens.volume_actions import bind_volume, reading_text
 from workstation.viewers.napari_compat import warm_up
 from workstation.viewers.volume_view import VolumeView
@@ -41,10 +43,14 @@ def build(workbench: Workbench, actions: ActionRegistry) -> Screen:
     )
     centre.stopped.connect(controller.stop_reading)
     bind_volume(actions, centre, controller)
+    editor = bind_masks(workbench, actions, centre, controller)
+    review = bind_components(workbench, actions, centre, controller)
     controller.state_changed.connect(actions.refresh)
     controller.show_item(workbench.item_id)
 
     def close() -> None:
+        editor.close()
+        review.close()
         controller.close()
         view.shut()
 

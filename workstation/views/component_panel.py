@@ -9,7 +9,6 @@ from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
-    QFormLayout,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -34,7 +33,7 @@ GROUPS = (
     ("accept_large", "reject_small"),
     ("bridge", "keep_only"),
 )
-_SIDE_PX = 236
+_SPIN_PX = 112
 
 
 class ComponentPanel(QWidget):
@@ -64,6 +63,10 @@ class ComponentPanel(QWidget):
         self.table.menu_actions = [actions.action(f"components.{verb}") for group in GROUPS for verb in group]
         self.bar = ActionBar([[actions.action(f"components.{verb}") for verb in group] for group in GROUPS])
         self.offer = OfferBar(actions)
+        self.count = QLabel()
+        self.count.setProperty("role", "muted")
+        self.count.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.count.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.empty = QLabel()
         self.empty.setProperty("role", "muted")
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -72,21 +75,30 @@ class ComponentPanel(QWidget):
         self._pages = QStackedLayout(middle)
         self._pages.addWidget(self.table)
         self._pages.addWidget(self.empty)
-        row = QHBoxLayout()
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(0)
-        row.addWidget(middle, 1)
-        row.addWidget(self._make_side())
+        # A question takes the place of the numbers: the table keeps its height.
+        head = QWidget()
+        self._heads = QStackedLayout(head)
+        self._heads.addWidget(self._make_numbers())
+        self._heads.addWidget(self.offer)
+        head.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addWidget(self.bar)
-        column.addWidget(self.offer)
-        column.addLayout(row, 1)
+        top = QFrame()
+        top.setObjectName("pane_bar")
+        line = QHBoxLayout(top)
+        line.setContentsMargins(0, 0, 10, 0)
+        line.addWidget(self.bar, 3)
+        line.addWidget(self.count, 2)
+        column.addWidget(top)
+        column.addWidget(head)
+        column.addWidget(middle, 1)
         self._lines: Sequence[ComponentLine] = ()
         self._columns: Sequence[ComponentColumn] = ()
         self._selected: Sequence[str] = ()
         self._unit = ""
+        self._class_name = ""
+        self._is_measuring = False
         self._had_offer = False
 
     # -- ComponentPanelView --------------------------------------------------------------------------
@@ -116,8 +128,9 @@ class ComponentPanel(QWidget):
             note = self.tr("Looking for components…")
         self.empty.setText(note)
         self._pages.setCurrentWidget(self.empty if note else self.table)
-        self.title.setText(summary.class_name)
-        self.working.setText(self.tr("measuring…") if summary.is_working and self._lines else "")
+        self._class_name = summary.class_name
+        self._is_measuring = summary.is_working and bool(self._lines)
+        self._count()
         if summary.unit != self._unit:
             self._unit = summary.unit
             self.table.show_lines(self._lines, self._columns, self._selected, self._unit)
@@ -125,6 +138,7 @@ class ComponentPanel(QWidget):
     def show_offer(self, offer: Offer | None) -> None:
         """Ask for an answer to an edit that is shown in the slices; None: no question."""
         self.offer.show_text("" if offer is None else translate_message(offer.text))
+        self._heads.setCurrentIndex(int(offer is not None))
         if offer is not None:
             # Return and Esc are answers here.
             self.offer.apply.setFocus()
@@ -138,22 +152,13 @@ class ComponentPanel(QWidget):
 
     # -- inside --------------------------------------------------------------------------------------
 
-    def _make_side(self) -> QWidget:
-        side = QFrame()
-        side.setFixedWidth(_SIDE_PX)
-        self.title = QLabel()
-        self.title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.working = QLabel()
-        self.working.setProperty("role", "muted")
-        self.count = QLabel()
-        self.count.setProperty("role", "muted")
-        head = QHBoxLayout()
-        head.addWidget(self.title, 1)
-        head.addWidget(self.working)
+    def _make_numbers(self) -> QWidget:
+        line = QFrame()
+        line.setObjectName("pane_bar")
         self.limit = _spin(0.1, 3, 1000.0, 0.01, self.tr("mL"))
         self.limit.setAccessibleName(self.tr("Limit between small and large components"))
         self.limit.setToolTip(self.tr("Components below are small, the others large."))
-        self.radius = _spin(1.0, 2, 20.0, 0.1, self.tr("mm"))
+        self.radius = _spin(1.0, 1, 20.0, 0.1, self.tr("mm"))
         self.radius.setAccessibleName(self.tr("Radius of a bridge"))
         self.radius.setToolTip(self.tr("Of the tube that joins two components."))
         self.smallest = _spin(0.0, 3, 1000.0, 0.01, self.tr("mL"))
@@ -168,18 +173,20 @@ class ComponentPanel(QWidget):
             spin.valueChanged.connect(self.numbersChanged)
         self.smallest.valueChanged.connect(self._filter)
         self.state.currentIndexChanged.connect(self._filter)
-        form = QFormLayout(side)
-        form.setContentsMargins(10, 4, 10, 6)
-        form.setVerticalSpacing(4)
-        form.addRow(head)
-        form.addRow(self.count)
-        form.addRow(self.tr("Limit"), self.limit)
-        form.addRow(self.tr("Bridge radius"), self.radius)
-        shown = QHBoxLayout()
-        shown.addWidget(self.smallest, 1)
-        shown.addWidget(self.state, 1)
-        form.addRow(self.tr("Show from"), shown)
-        return side
+        row = QHBoxLayout(line)
+        row.setContentsMargins(10, 2, 8, 2)
+        row.setSpacing(6)
+        for title, widget in (
+            (self.tr("Limit"), self.limit),
+            (self.tr("Bridge radius"), self.radius),
+            (self.tr("Show from"), self.smallest),
+        ):
+            row.addSpacing(4)
+            row.addWidget(QLabel(title))
+            row.addWidget(widget)
+        row.addWidget(self.state)
+        row.addStretch(1)
+        return line
 
     def _filter(self) -> None:
         self.table.set_filter(self.smallest.value(), self.state.currentData())
@@ -188,13 +195,19 @@ class ComponentPanel(QWidget):
     def _count(self) -> None:
         there = [line for line in self._lines if line.state != REJECTED]
         num_open = sum(line.state == OPEN for line in there)
-        text = self.tr("{n} components, {open} open, {volume} mL").format(
-            n=len(there), open=num_open, volume=f"{sum(line.volume_ml for line in there):.3f}"
+        text = self.tr("{name}: {n} components, {open} open, {volume} mL").format(
+            name=self._class_name,
+            n=len(there),
+            open=num_open,
+            volume=f"{sum(line.volume_ml for line in there):.3f}",
         )
         num_hidden = len(self._lines) - self.table.shown.rowCount()
         if num_hidden:
-            text += "\n" + self.tr("{n} not shown").format(n=num_hidden)
+            text += "   " + self.tr("{n} not shown").format(n=num_hidden)
+        if self._is_measuring:
+            text += "   " + self.tr("measuring…")
         self.count.setText(text)
+        self.count.setToolTip(text)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Say that the table is seen."""
@@ -218,19 +231,17 @@ class OfferBar(QFrame):
         self.apply = action_button(actions.action("components.apply"), "primary")
         self.cancel = action_button(actions.action("components.cancel"))
         row = QHBoxLayout(self)
-        row.setContentsMargins(10, 3, 10, 3)
+        row.setContentsMargins(10, 2, 8, 2)
         row.addWidget(self.text, 1)
         for button in (self.apply, self.cancel):
             button.is_short = True
             button.setAutoDefault(True)
             row.addWidget(button)
-        self.hide()
 
     def show_text(self, text: str) -> None:
         """Show a question, or none for an empty text."""
         self.text.setText(text)
         self.text.setToolTip(text)
-        self.setVisible(bool(text))
 
 
 def _spin(value: float, decimals: int, largest: float, step: float, unit: str) -> QDoubleSpinBox:
@@ -239,6 +250,7 @@ def _spin(value: float, decimals: int, largest: float, step: float, unit: str) -
     spin.setRange(0.0, largest)
     spin.setSingleStep(step)
     spin.setKeyboardTracking(False)
+    spin.setFixedWidth(_SPIN_PX)
     spin.setSuffix(f" {unit}")
     with QSignalBlocker(spin):
         spin.setValue(value)

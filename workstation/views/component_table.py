@@ -51,7 +51,6 @@ class ComponentTable(QTableView):
         self.setAccessibleName(self.tr("Components"))
         header = self.horizontalHeader()
         header.setMinimumSectionSize(36)
-        header.setStretchLastSection(True)
         for column, width in enumerate(_WIDTHS_PX):
             self.setColumnWidth(column, width)
         self.selectionModel().currentRowChanged.connect(self._on_chosen)
