@@ -7,12 +7,21 @@ from PySide6.QtCore import QT_TRANSLATE_NOOP
 from workstation.actions.application import COMPARE_MENU
 from workstation.actions.registry import ActionSpec
 
+SLICES = "compare.slices"
+"""Scope: the focus is in the panes of a volume."""
+
 
 def _compare(
-    verb: str, text: str, tooltip: str, *shortcuts: str, short: str = "", is_checkable: bool = False
+    verb: str,
+    text: str,
+    tooltip: str,
+    *shortcuts: str,
+    short: str = "",
+    scope: str = "",
+    is_checkable: bool = False,
 ) -> ActionSpec:
     return ActionSpec(
-        f"compare.{verb}", text, tooltip, shortcuts, COMPARE_MENU, "", "compare", is_checkable, short
+        f"compare.{verb}", text, tooltip, shortcuts, COMPARE_MENU, scope, "compare", is_checkable, short
     )
 
 
@@ -62,8 +71,10 @@ COMPARE_ACTIONS: tuple[ActionSpec, ...] = (
     ),
     _compare(
         "difference",
-        QT_TRANSLATE_NOOP("actions", "Vessel &difference"),
-        QT_TRANSLATE_NOOP("actions", "Vessels: added blue, removed orange, kept grey. Tap or hold."),
+        QT_TRANSLATE_NOOP("actions", "&Difference"),
+        QT_TRANSLATE_NOOP(
+            "actions", "Vessels, or label maps: added blue, removed orange, kept grey. Tap or hold."
+        ),
         "D",
         is_checkable=True,
     ),
@@ -73,6 +84,14 @@ COMPARE_ACTIONS: tuple[ActionSpec, ...] = (
         QT_TRANSLATE_NOOP("actions", "Arrows from where points land to where they belong, magnified."),
         "V",
         is_checkable=True,
+    ),
+    _compare(
+        "distance",
+        QT_TRANSLATE_NOOP("actions", "&Surface distance"),
+        QT_TRANSLATE_NOOP("actions", "How far each surface lies from the reference's, in mm. Tap or hold."),
+        "S",
+        is_checkable=True,
+        short=QT_TRANSLATE_NOOP("actions", "Distance"),
     ),
     _compare(
         "less",
@@ -147,5 +166,93 @@ COMPARE_ACTIONS: tuple[ActionSpec, ...] = (
         QT_TRANSLATE_NOOP("actions", "Compare the &unregistered images"),
         QT_TRANSLATE_NOOP("actions", "Show fixed and moving although nothing has aligned them yet."),
         "Ctrl+U",
+    ),
+    _compare(
+        "axial",
+        QT_TRANSLATE_NOOP("actions", "Axial slices"),
+        QT_TRANSLATE_NOOP("actions", "Show axial slices in every pane, seen from the feet."),
+        "Ctrl+2",
+        is_checkable=True,
+        short=QT_TRANSLATE_NOOP("actions", "Axial"),
+    ),
+    _compare(
+        "coronal",
+        QT_TRANSLATE_NOOP("actions", "Coronal slices"),
+        QT_TRANSLATE_NOOP("actions", "Show coronal slices in every pane, seen from the front."),
+        "Ctrl+3",
+        is_checkable=True,
+        short=QT_TRANSLATE_NOOP("actions", "Coronal"),
+    ),
+    _compare(
+        "sagittal",
+        QT_TRANSLATE_NOOP("actions", "Sagittal slices"),
+        QT_TRANSLATE_NOOP("actions", "Show sagittal slices in every pane, seen from the left."),
+        "Ctrl+4",
+        is_checkable=True,
+        short=QT_TRANSLATE_NOOP("actions", "Sagittal"),
+    ),
+    _compare(
+        "slice_next",
+        QT_TRANSLATE_NOOP("actions", "Next slice of every pane"),
+        QT_TRANSLATE_NOOP("actions", "Go one slice further in every pane; the wheel does so, too."),
+        "Right",
+        scope=SLICES,
+    ),
+    _compare(
+        "slice_previous",
+        QT_TRANSLATE_NOOP("actions", "Previous slice of every pane"),
+        QT_TRANSLATE_NOOP("actions", "Go one slice back in every pane; the wheel does so, too."),
+        "Left",
+        scope=SLICES,
+    ),
+    _compare(
+        "slices_next",
+        QT_TRANSLATE_NOOP("actions", "Ten slices further in every pane"),
+        QT_TRANSLATE_NOOP("actions", "Go ten slices further in every pane."),
+        "PgUp",
+        scope=SLICES,
+    ),
+    _compare(
+        "slices_previous",
+        QT_TRANSLATE_NOOP("actions", "Ten slices back in every pane"),
+        QT_TRANSLATE_NOOP("actions", "Go ten slices back in every pane."),
+        "PgDown",
+        scope=SLICES,
+    ),
+    _compare(
+        "resample",
+        QT_TRANSLATE_NOOP("actions", "Resample for viewing"),
+        QT_TRANSLATE_NOOP("actions", "Show label maps on other grids by nearest neighbours; no numbers."),
+        "Shift+N",
+        is_checkable=True,
+        short=QT_TRANSLATE_NOOP("actions", "Resample"),
+    ),
+    _compare(
+        "measure",
+        QT_TRANSLATE_NOOP("actions", "&Measure every case"),
+        QT_TRANSLATE_NOOP("actions", "Measure every case that has these three label maps, worst first."),
+        "M",
+        short=QT_TRANSLATE_NOOP("actions", "Measure"),
+    ),
+    _compare(
+        "stop_measuring",
+        QT_TRANSLATE_NOOP("actions", "Stop measuring"),
+        QT_TRANSLATE_NOOP("actions", "Stop; the cases that are done need not be measured again."),
+        "Shift+M",
+        short=QT_TRANSLATE_NOOP("actions", "Stop"),
+    ),
+    _compare(
+        "export_table",
+        QT_TRANSLATE_NOOP("actions", "Export the &table of cases"),
+        QT_TRANSLATE_NOOP("actions", "Write the numbers of every case as CSV."),
+        "Ctrl+Shift+E",
+        short=QT_TRANSLATE_NOOP("actions", "CSV"),
+    ),
+    _compare(
+        "export_surface",
+        QT_TRANSLATE_NOOP("actions", "S&urfaces as STL"),
+        QT_TRANSLATE_NOOP("actions", "Write the surface of each pane's label map, in mm of the world."),
+        "Ctrl+Alt+E",
+        short=QT_TRANSLATE_NOOP("actions", "STL"),
     ),
 )

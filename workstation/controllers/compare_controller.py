@@ -18,6 +18,7 @@ from workstation.controllers.compare_images import CompareImages
 from workstation.controllers.compare_sources import ItemSources, Source, sources_of
 from workstation.controllers.figure_panels import FigureSubject
 from workstation.controllers.latest_work import LatestWork
+from workstation.controllers.volume_images import VOLUME_KINDS
 from workstation.controllers.workbench import Workbench
 from workstation.project.items import Item
 from workstation.views.compare_protocols import (
@@ -148,10 +149,16 @@ class CompareController(QObject):
         """Read on a thread what can be compared."""
         project, item_id = self._bench.project, self._bench.item_id
         item = project.items.get(item_id) if project is not None and item_id else None
+        is_volume = item is not None and item.kind in VOLUME_KINDS
+        if is_volume:
+            # Another controller of the screen shows those.
+            item = None
         if item is None or self._item is None or item.id != self._item.id:
             self._leave_item()
         self._item, self._is_stale = item, False
         self._bench.background.drop("compare.sources")
+        if is_volume:
+            return
         if project is None or item is None:
             self._view.show_message(Message("Choose an item on the left."))
             return

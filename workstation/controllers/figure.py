@@ -42,6 +42,10 @@ class Panel:
     magnification : int
         Of the vectors.
     title : str
+    edge_letters : (left, right, top, bottom)
+        Anatomical directions; empty for none.
+    legend : sequence of ("#rrggbb", str)
+        Colours and what they mean.
     """
 
     pixels: ByteImage
@@ -51,6 +55,25 @@ class Panel:
     vectors: ResidualVectors | None = None
     magnification: int = 1
     title: str = ""
+    edge_letters: Sequence[str] = ()
+    legend: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class FigureContent:
+    """What a figure shows.
+
+    Parameters
+    ----------
+    panels : sequence of Panel
+    spacing_mm : float or None
+        Distance of neighbouring pixels of the frame.
+    caption : str
+    """
+
+    panels: Sequence[Panel]
+    spacing_mm: float | None
+    caption: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +183,8 @@ def _panel(
                     'stroke="#000000" stroke-width="0.25"/>'
                 )
                 yield _outlined(point.label, x + 1.5, y + 0.9, 2.5)
+    yield from _edge_letters(panel.edge_letters, left, top, (width, height))
+    yield from _legend(panel.legend, left + width, top + height)
     if options.spacing_mm:
         yield from _scale_bar(options.spacing_mm, mm_per_px, left, top + height, width)
     yield "</g>"
@@ -221,6 +246,30 @@ def _scale_bar(
         )
     text = f"{length:g} mm" if length >= 1 else f"{length * 1000:g} µm"
     yield _outlined(text, x, y - 1.4, 2.7)
+
+
+def _edge_letters(letters: Sequence[str], left: float, top: float, size: Point) -> Iterator[str]:
+    width, height = size
+    places = (
+        (left + 1.2, top + height / 2 + 1.0),
+        (left + width - 3.4, top + height / 2 + 1.0),
+        (left + width / 2 - 1.0, top + 3.6),
+        (left + width / 2 - 1.0, top + height - 1.4),
+    )
+    for letter, (x, y) in zip(letters, places, strict=False):
+        yield _outlined(letter, x, y, 3.0)
+
+
+def _legend(legend: Sequence[tuple[str, str]], right: float, bottom: float) -> Iterator[str]:
+    longest = max((len(text) for _, text in legend), default=0)
+    x, y = right - 4.5 - 1.5 * longest, bottom - 2.4 - 3.4 * (len(legend) - 1)
+    for colour, text in legend:
+        yield (
+            f'<rect class="legend" x="{x:.3f}" y="{y - 2.0:.3f}" width="2.4" height="2.4" '
+            f'fill="{colour}" stroke="#000000" stroke-width="0.2"/>'
+        )
+        yield _outlined(text, x + 3.4, y, 2.5)
+        y += 3.4
 
 
 def _outlined(text: str, x: float, y: float, size: float) -> str:

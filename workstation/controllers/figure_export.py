@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from engines.contract.errors import InputError, WorkstationError
 from engines.contract.files import write_text_atomically
 from engines.contract.kinds import Severity
 from engines.contract.messages import Message
-from workstation.controllers.figure import FigureOptions, figure_svg
-from workstation.controllers.figure_panels import FigureSubject, Words, caption_of, panels_of
+from workstation.controllers.figure import FigureContent, FigureOptions, figure_svg
+from workstation.controllers.figure_panels import Words
 from workstation.controllers.workbench import Workbench
 from workstation.views.compare_protocols import FigureRequest
 from workstation.views.protocols import Card, CardButton
@@ -21,6 +22,13 @@ _COLUMNS = {1: 1, 2: 2, 3: 3, 4: 2}
 
 WritePng = Callable[[str, Path, int], None]
 """Draws an SVG text into a PNG file at so many dots an inch."""
+
+
+class Figured(Protocol):
+    """What a figure can be made of."""
+
+    def content(self, request: FigureRequest, words: Words) -> FigureContent:
+        """Return panels, spacing and caption; runs on a thread."""
 
 
 class FigureExport:
@@ -51,13 +59,13 @@ class FigureExport:
         self._open_folder = open_folder
         self._point_colours = point_colours
 
-    def export(self, subject: FigureSubject, request: FigureRequest) -> None:
+    def export(self, subject: Figured, request: FigureRequest) -> None:
         """Write a figure of what is shown; a card tells where it is."""
         self._bench.background.submit(
             "compare.figure", lambda: self.write(subject, request), self._on_written, self._on_failed
         )
 
-    def write(self, subject: FigureSubject, request: FigureRequest) -> Path:
+    def write(self, subject: Figured, request: FigureRequest) -> Path:
         """Write a figure and return its path. Slow.
 
         Raises
@@ -65,16 +73,16 @@ class FigureExport:
         WorkstationError
             If a source has no picture, or the folder cannot be written to.
         """
-        panels = panels_of(subject, request, self._words)
-        frame = subject.images.sources.frame
+        content = subject.content(request, self._words)
+        panels = content.panels
         options = FigureOptions(
             width_mm=request.width_mm,
             num_columns=_COLUMNS.get(len(panels), 3),
-            spacing_mm=frame.spacing_mm if frame is not None and request.has_scale_bar else None,
+            spacing_mm=content.spacing_mm if request.has_scale_bar else None,
             has_letters=request.has_letters,
             has_points=request.has_points,
             has_titles=request.has_titles,
-            caption=caption_of(subject, request, self._words) if request.has_caption else "",
+            caption=content.caption if request.has_caption else "",
             point_colours=self._point_colours,
         )
         svg = figure_svg(panels, options)

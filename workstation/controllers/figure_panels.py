@@ -17,7 +17,7 @@ from engines.imaging.images import to_uint8
 from engines.imaging.screen_picture import ByteImage, resize_to
 from workstation.controllers.compare_images import CompareImages
 from workstation.controllers.compare_sources import Source
-from workstation.controllers.figure import LETTERS, Panel
+from workstation.controllers.figure import LETTERS, FigureContent, Panel
 from workstation.views.compare_protocols import FigureRequest, ShownPane
 from workstation.views.overlay_modes import Mode, ModeSettings
 
@@ -65,6 +65,18 @@ class FigureSubject:
     settings: ModeSettings
     colours: dict[Change, str]
 
+    def content(self, request: FigureRequest, words: Words) -> FigureContent:
+        """Return panels, spacing and caption.
+
+        Raises
+        ------
+        WorkstationError
+            If a source has no picture.
+        """
+        frame = self.images.sources.frame
+        spacing_mm = frame.spacing_mm if frame is not None else None
+        return FigureContent(panels_of(self, request, words), spacing_mm, caption_of(self, request, words))
+
 
 def panels_of(subject: FigureSubject, request: FigureRequest, words: Words) -> list[Panel]:
     """Return the panels of the chosen panes; a flicker becomes two of them.
@@ -103,7 +115,7 @@ def _panel(
     if subject.mode is Mode.WARPED and reference is not None:
         source = reference
     whole = _pixels(subject, source, reference, shown, frame)
-    pixels, origin_xy, px_per_pixel = _cropped(whole, frame, None if request.is_whole else shown.region)
+    pixels, origin_xy, px_per_pixel = cropped(whole, frame, None if request.is_whole else shown.region)
     content = subject.images.content(source.key, Mode.TILES, subject.reference, subject.colours)
     return Panel(
         pixels,
@@ -133,7 +145,7 @@ def _pixels(
     return compose_curtain(first, second, share, is_vertical=subject.settings.is_vertical)
 
 
-def _cropped(
+def cropped(
     pixels: ByteImage, frame: Size, region: tuple[float, float, float, float] | None
 ) -> tuple[ByteImage, tuple[float, float], float]:
     """Return the part of the frame that is seen, where it begins, and how coarse its pixels are."""

@@ -50,6 +50,7 @@ def bind_modes(
     owner: ModeOwner,
     parent: QObject,
     reason: Callable[[], str],
+    refused: Mapping[str, Callable[[], str]] | None = None,
 ) -> None:
     """Bind one checkable action a mode: a tap switches it, holding its key shows it for as long.
 
@@ -58,7 +59,12 @@ def bind_modes(
     verbs : mapping of verb to Mode
     parent : QObject
         Of what waits for the release of a key.
+    reason : callable
+        Why no mode can be chosen now.
+    refused : mapping of verb to callable
+        The same for modes that need more.
     """
+    reasons = refused or {}
     held = HeldKey(parent)
     for verb, mode in verbs.items():
         action = actions.action(f"{screen}.{verb}")
@@ -69,7 +75,7 @@ def bind_modes(
             owner.choose(mode)
             held.begin(action, lambda: owner.set_mode(before))
 
-        actions.bind(f"{screen}.{verb}", chosen, reason)
+        actions.bind(f"{screen}.{verb}", chosen, reasons.get(verb, reason))
 
     def show_checks() -> None:
         for verb, mode in verbs.items():

@@ -39,6 +39,7 @@ Point = tuple[float, float]
 MARGIN = 0.97
 WHEEL_STEP = 1.15
 ZOOM_LIMITS = (0.01, 64.0)
+COMPOSED = (Mode.BLEND, Mode.DIFFERENCE, Mode.DISTANCE)
 _FULL_WINDOW = (0.0, 255.0)
 _CHANGES = {Change.KEPT: "kept", Change.ADDED: "added", Change.REMOVED: "removed"}
 
@@ -191,6 +192,10 @@ class ImagePane(QWidget):
             magnification,
         )
 
+    def notes(self) -> list[str]:
+        """Return what the header says of the source besides its name."""
+        return []
+
     @property
     def is_composing(self) -> bool:
         """Whether two pictures lie over each other here."""
@@ -203,7 +208,7 @@ class ImagePane(QWidget):
         # A peek shows the reference alone.
         painter.mode = Mode.TILES if is_alone or mode is Mode.WARPED else mode
         painter.set_base(content.picture if is_alone else self._reference)
-        over = content.composed if mode in (Mode.BLEND, Mode.DIFFERENCE) else content.picture
+        over = content.composed if mode in COMPOSED else content.picture
         painter.set_over(None if is_alone else over)
         self.update()
 
@@ -239,7 +244,15 @@ class ImagePane(QWidget):
             paint_vector_legend(painter, area, float(vectors.length_px.max()), text)
         if self._mode is Mode.DIFFERENCE and self.content.shares:
             self._paint_shares(painter)
+        self.paint_more(painter)
         painter.end()
+
+    def paint_more(self, painter: QPainter) -> None:
+        """Paint what a special kind of pane shows besides."""
+
+    def share_text(self, change: Change, name: str) -> str:
+        """Return what the legend of a difference says of a class."""
+        return f"{name} {100 * self.content.shares.get(change, 0.0):.0f} %"
 
     def _paint_points(self, painter: QPainter) -> None:
         area = QRectF(self.rect()).adjusted(-40, -40, 40, 40)
@@ -261,7 +274,7 @@ class ImagePane(QWidget):
         names = {"kept": self.tr("kept"), "added": self.tr("added"), "removed": self.tr("removed")}
         y = self.height() - 16.0 - 22 * (len(_CHANGES) - 1)
         for change, word in _CHANGES.items():
-            text = f"{names[word]} {100 * self.content.shares.get(change, 0.0):.0f} %"
+            text = self.share_text(change, names[word])
             width = painter.fontMetrics().horizontalAdvance(text)
             at = QPointF(self.width() - width - 14, y)
             paint_label(painter, at, text)

@@ -43,10 +43,10 @@ class PaneFrame(QWidget):
     sourceChosen = Signal(str)
     removed = Signal()
 
-    def __init__(self, letter: str, parent: QWidget | None = None) -> None:
+    def __init__(self, letter: str, pane: ImagePane, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.letter = letter
-        self.pane = ImagePane()
+        self.pane = pane
         self.box = QComboBox()
         self.box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.box.setMinimumContentsLength(5)
@@ -109,6 +109,7 @@ class PaneFrame(QWidget):
             notes.append("…")
         elif content.picture is not None and content.picture.scale < 1.0:
             notes.append(self.tr("shown at {percent:.0f} %").format(percent=100 * content.picture.scale))
+        notes += self.pane.notes()
         self.note.setText(" · ".join(notes))
 
 
@@ -267,8 +268,12 @@ class CompareView(QWidget):
         if self._is_whole:
             self.show_whole()
 
+    def new_pane(self, _index: int) -> ImagePane:
+        """Make a pane."""
+        return ImagePane()
+
     def _new_frame(self, index: int) -> PaneFrame:
-        frame = PaneFrame(LETTERS[index])
+        frame = PaneFrame(LETTERS[index], self.new_pane(index))
         frame.sourceChosen.connect(lambda key: self.sourceChosen.emit(index, key))
         frame.removed.connect(lambda: self.paneRemoved.emit(index))
         pane = frame.pane

@@ -24,6 +24,7 @@ HANDLE_PX = 7
 SMALLEST_TILE_PX = 12.0
 LABEL_PX = 12
 _FEWEST_LETTERS = 4
+_COMPOSED = (Mode.BLEND, Mode.DIFFERENCE, Mode.DISTANCE)
 _GRIP_PX = 26
 _HALO = QColor(0, 0, 0, 170)
 _EDGE = QColor("#ffffff")
@@ -156,14 +157,14 @@ class ModePainter:
         """Paint one frame."""
         mode = self.mode
         is_hidden = mode is Mode.FLICKER and not self.is_second_shown
-        covers = self._over is not None and mode in (Mode.WARPED, Mode.BLEND, Mode.DIFFERENCE)
+        covers = self._over is not None and mode in (Mode.WARPED, *_COMPOSED)
         covers = covers or (self._over is not None and mode is Mode.FLICKER and not is_hidden)
         if self._base is not None and not covers:
             # A composed picture has its own contrast; the window belongs to the images themselves.
             painter.drawImage(0, 0, self._base.scaled(camera, size, ratio, self.ground, self.window))
         if self._over is None or is_hidden or mode in (Mode.TILES, Mode.VECTORS):
             return
-        window = self.window if mode not in (Mode.BLEND, Mode.DIFFERENCE) else None
+        window = self.window if mode not in _COMPOSED else None
         over = self._over.scaled(camera, size, ratio, self.ground, window)
         if mode is Mode.CURTAIN:
             part = self._behind_curtain(size)

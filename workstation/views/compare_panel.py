@@ -23,6 +23,9 @@ MODE_VERBS = {
     "difference": Mode.DIFFERENCE,
     "vectors": Mode.VECTORS,
 }
+VOLUME_VERBS = {verb: mode for verb, mode in MODE_VERBS.items() if mode not in (Mode.BLEND, Mode.VECTORS)} | {
+    "distance": Mode.DISTANCE
+}
 
 
 class ComparePanel(QScrollArea):
@@ -44,7 +47,7 @@ class ComparePanel(QScrollArea):
         layout.setContentsMargins(14, 12, 14, 12)
         layout.setSpacing(7)
         layout.addWidget(action_button(actions.action("compare.export"), "primary"))
-        layout.addWidget(_section(self.tr("COMPARED WITH")))
+        layout.addWidget(section(self.tr("COMPARED WITH")))
         self.reference = QComboBox()
         self.reference.setAccessibleName(self.tr("Reference"))
         self.reference.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
@@ -53,7 +56,7 @@ class ComparePanel(QScrollArea):
             lambda _index: self.referenceChosen.emit(str(self.reference.currentData()))
         )
         layout.addWidget(self.reference)
-        layout.addWidget(_section(self.tr("MODE")))
+        layout.addWidget(section(self.tr("MODE")))
         grid = QGridLayout()
         grid.setSpacing(5)
         for place, verb in enumerate(MODE_VERBS):
@@ -67,7 +70,7 @@ class ComparePanel(QScrollArea):
         self.setting.setWordWrap(True)
         self.setting.setProperty("role", "muted")
         layout.addWidget(self.setting)
-        layout.addWidget(_section(self.tr("PANES")))
+        layout.addWidget(section(self.tr("PANES")))
         for verb in ("points", "link_window", "reset_window", "whole", "add"):
             layout.addWidget(action_button(actions.action(f"compare.{verb}")))
         layout.addStretch(1)
@@ -98,7 +101,8 @@ class ComparePanel(QScrollArea):
         self.setting.setVisible(mode in texts)
 
 
-def _section(title: str) -> QLabel:
+def section(title: str) -> QLabel:
+    """Return the title of a section of the panel."""
     label = QLabel(title)
     label.setProperty("role", "section")
     return label

@@ -27,7 +27,7 @@ from workstation.views.overlay_modes import Mode
 from workstation.views.run_words import sentence
 
 TOOL_BAR = (
-    ("tiles", "blend", "peek", "flicker", "curtain", "checkerboard", "difference", "vectors"),
+    ("tiles", "blend", "peek", "flicker", "curtain", "checkerboard", "difference", "vectors", "distance"),
     ("add", "remove", "whole"),
 )
 
@@ -72,13 +72,26 @@ class CompareScreen(QWidget):
         for widget in (splitter, self.message, self.empty):
             self._body.addWidget(widget)
         self._panes = splitter
+        self._sides = QStackedLayout()
+        self._sides.addWidget(body)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(_tool_bar(actions))
-        layout.addWidget(body, 1)
+        layout.addLayout(self._sides, 1)
         self.view.settingsChanged.connect(self._show_settings)
         self._show_settings()
+
+    def add_side(self, side: QWidget) -> None:
+        """Take what is shown in the place of the images for items of another kind."""
+        self._sides.addWidget(side)
+
+    def show_side(self, side: QWidget | None) -> None:
+        """Show a side that was added; None: the images."""
+        if side is None:
+            self._sides.setCurrentIndex(0)
+        else:
+            self._sides.setCurrentWidget(side)
 
     # -- CompareScreenView ---------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ _NAMES = {
     Mode.CHECKERBOARD: QT_TRANSLATE_NOOP("modes", "Checkerboard"),
     Mode.DIFFERENCE: QT_TRANSLATE_NOOP("modes", "Vessel difference"),
     Mode.VECTORS: QT_TRANSLATE_NOOP("modes", "Residual vectors"),
+    Mode.DISTANCE: QT_TRANSLATE_NOOP("modes", "Surface distance"),
 }
 _NOTES = {
     Mode.WARPED: QT_TRANSLATE_NOOP("modes", "Peek: moving"),

@@ -22,6 +22,8 @@ class Mode(StrEnum):
     CHECKERBOARD = "checkerboard"
     DIFFERENCE = "difference"
     VECTORS = "vectors"
+    DISTANCE = "distance"
+    """Of surfaces of volumes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ TOLERANCES_MM = (0.5, 1.0)
 BOTH_EMPTY = Message("Both masks are empty.")
 CANDIDATE_EMPTY = Message("The mask is empty.")
 REFERENCE_EMPTY = Message("The mask of the reference is empty.")
+NO_CENTRE_LINE = Message("Thinning leaves no centre line of a mask.")
 _EMPTY_BOX: Box = (slice(0, 0), slice(0, 0), slice(0, 0))
 
 
@@ -249,7 +250,7 @@ def agreement(
         return None
     lines = centre_line_agreement(own, other)
     values[Metric.CLDICE] = lines.cldice if lines is not None else None
-    return _in_order(values, BOTH_EMPTY)
+    return _in_order(values, NO_CENTRE_LINE)
 
 
 def check_one_grid(first: VolumeGeometry, second: VolumeGeometry) -> None:

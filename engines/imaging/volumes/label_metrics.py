@@ -115,7 +115,7 @@ def surface_distances(candidate: Mask, reference: Mask, spacing_mm: Spacing) -> 
 
 
 def centre_line_agreement(candidate: Mask, reference: Mask) -> CentreLineAgreement | None:
-    """Return clDice and its parts; None when both masks are empty.
+    """Return clDice and its parts; None when both masks are empty, or thinning leaves nothing of one.
 
     Centre lines are 3-D thinnings (Lee et al. 1994), one voxel wide.
     """
@@ -127,6 +127,9 @@ def centre_line_agreement(candidate: Mask, reference: Mask) -> CentreLineAgreeme
     box = bounding_box(candidate | reference, margin=1)
     own, other = candidate[box], reference[box]
     line, other_line = centre_line(own), centre_line(other)
+    if not line.any() or not other_line.any():
+        # Some small blocks vanish.
+        return None
     precision = float(other[line].mean())
     sensitivity = float(own[other_line].mean())
     total = precision + sensitivity

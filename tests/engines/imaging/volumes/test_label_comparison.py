@@ -173,3 +173,16 @@ def test_joint_box_reaches_over_both() -> None:
     first, second = labels((block(1, 3, 2, 4, 5, 6), 1)) > 0, labels((block(8, 9, 0, 1, 2, 3), 1)) > 0
     assert joint_box(first, second) == block(1, 9, 0, 4, 2, 6)
     assert joint_box(first, labels() > 0) == block(1, 3, 2, 4, 5, 6)
+
+
+def test_a_block_that_thins_to_nothing_has_no_centre_line_agreement() -> None:
+    shape = (20, 18, 9)
+    grid = VolumeGeometry(shape, np.diag([0.8, 0.8, 2.5, 1.0]))
+    first = np.zeros(shape, dtype=np.uint8)
+    first[5:14, 4:12, 2:7] = 1
+    second = np.zeros(shape, dtype=np.uint8)
+    second[4:14, 4:12, 2:7] = 1
+    found = agreement(Volume(first, grid), Volume(second, grid))
+    assert found is not None
+    assert found.values[Metric.CLDICE] is None
+    assert "centre line" in found.reasons[Metric.CLDICE].text

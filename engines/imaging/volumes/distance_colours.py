@@ -1,0 +1,63 @@
+"""Colours of signed distances: one end of the scale inside the reference, the other outside, pale at 0."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from engines.imaging.screen_picture import ByteImage
+
+SMALLEST_END_MM = 0.5
+MIDDLE = "#f2f2f2"
+_DIMMING = 0.45
+_PERCENTILE = 98.0
+
+
+def scale_end_mm(distance_mm: npt.NDArray[np.float32]) -> float:
+    """Return a round distance that nearly all of them do not exceed: the end of the colour scale."""
+    known = np.abs(distance_mm[np.isfinite(distance_mm)])
+    wanted = max(float(np.percentile(known, _PERCENTILE)) if known.size else 0.0, SMALLEST_END_MM)
+    power = 10.0 ** np.floor(np.log10(wanted))
+    return float(next(step * power for step in (1, 2, 5, 10) if step * power >= wanted * (1 - 1e-6)))
+
+
+def distance_colours(
+    distance_mm: npt.NDArray[Any], end_mm: float, ends: tuple[str, str]
+) -> npt.NDArray[np.float32]:
+    """Return RGB, 0 to 255, of signed distances.
+
+    Parameters
+    ----------
+    distance_mm : ndarray, (N,)
+    end_mm : float
+        Distances beyond it have the colour of the end.
+    ends : ("#rrggbb", "#rrggbb")
+        Furthest inside and furthest outside.
+    """
+    inside, middle, outside = (_rgb(colour) for colour in (ends[0], MIDDLE, ends[1]))
+    share = np.clip(np.asarray(distance_mm, dtype=np.float32) / end_mm, -1, 1)[:, None]
+    end = np.where(share < 0, inside, outside)
+    return np.asarray(middle + np.abs(share) * (end - middle), dtype=np.float32)
+
+
+def paint_distance(
+    grey: ByteImage, distance_mm: npt.NDArray[np.float32], end_mm: float, ends: tuple[str, str]
+) -> ByteImage:
+    """Return a darkened slice with its surface in the colours of distances, ``(H, W, 3)`` RGB.
+
+    Parameters
+    ----------
+    grey : ndarray of uint8, (H, W)
+    distance_mm : ndarray of float32, (H, W)
+        NaN where there is no surface.
+    """
+    painted = np.repeat((grey * _DIMMING).astype(np.uint8)[:, :, None], 3, axis=2)
+    place = np.isfinite(distance_mm)
+    painted[place] = distance_colours(distance_mm[place], end_mm, ends).astype(np.uint8)
+    return painted
+
+
+def _rgb(colour: str) -> npt.NDArray[np.float32]:
+    return np.array([int(colour[place : place + 2], 16) for place in (1, 3, 5)], dtype=np.float32)
