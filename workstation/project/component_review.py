@@ -73,7 +73,7 @@ def rejections(store: Store, label_map_id: str) -> list[Rejection]:
         strokes = _holding(living(session, label_map_id).item_id, PAINT)
         query = strokes.where(CommandRow.title.in_(REJECTIONS))
         columns = query.with_only_columns(CommandRow.sequence, CommandRow.payload)
-        entries = list(session.execute(columns).tuples())
+        entries = session.execute(columns).all()
     return [
         Rejection(sequence, VoxelChanges.from_text(payload["changes"]))
         for sequence, payload in reversed(entries)
