@@ -163,7 +163,7 @@ class ImportDialog(QDialog):
     def _name_previews(self) -> None:
         texts = (self.tr("Fixed"), self.tr("Moving"))
         if self.table.rows.is_of_volumes:
-            texts = (self.tr("Middle slice"), self.tr("With labels"))
+            texts = (self.tr("Middle slice"), self.tr("With labels") if self.table.rows.has_masks else "")
         elif self.table.rows.rows and not self.table.rows.has_moving:
             texts = (self.tr("Image"), "")
         for title, text in zip(self.preview_titles, texts, strict=True):
@@ -240,6 +240,7 @@ class ImportDialog(QDialog):
             "facts": not model.is_of_volumes,
             "laterality": model.is_of_volumes,
             "visit": model.is_of_volumes,
+            "masks": model.is_of_volumes and not model.has_masks,
             "num_points": model.is_of_volumes,
         }
         for column, is_hidden in hidden.items():

@@ -85,7 +85,7 @@ class ImportModel(QAbstractTableModel):
         self.is_locked = False
         """While the files are read nothing can be corrected."""
         self.is_of_volumes = False
-        self.has_moving = True
+        self.has_moving = self.has_masks = True
         self._titles = {
             "is_included": "",
             "subject": self.tr("Subject"),
@@ -106,6 +106,7 @@ class ImportModel(QAbstractTableModel):
         """Show rows; when their keys are the same, selection and editors stay."""
         new = list(rows)
         self.is_of_volumes = bool(new) and all(row.is_volume for row in new)
+        self.has_masks = any(row.masks for row in new)
         self.has_moving = any(row.moving or not row.is_single for row in new)
         if [row.key for row in new] == [row.key for row in self.rows]:
             self.rows = new

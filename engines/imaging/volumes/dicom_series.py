@@ -251,10 +251,10 @@ def _read_slice(file: Path) -> np.ndarray[Any, Any]:
         stored = data.pixel_array
     except (InvalidDicomError, OSError, EOFError, ValueError, AttributeError, RuntimeError) as error:
         raise VolumeReadError(
-            "{path} cannot be read as a DICOM slice: {reason}",
+            "{path} cannot be read as a DICOM slice: {reason}.",
             remedy="Export the series again, uncompressed.",
             path=file,
-            reason=str(error).splitlines()[0] if str(error) else type(error).__name__,
+            reason=str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__,
         ) from error
     if stored.ndim != 2:
         raise VolumeReadError(

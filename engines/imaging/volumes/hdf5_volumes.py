@@ -151,7 +151,7 @@ def _names(source: h5py.File) -> list[str]:
 
 def _damaged(path: Path, error: OSError) -> VolumeReadError:
     return VolumeReadError(
-        "{path} cannot be read as an HDF5 file: {reason}",
+        "{path} cannot be read as an HDF5 file: {reason}.",
         remedy="Copy it again from where it came from; it may be cut off.",
         path=path,
         reason=str(error).splitlines()[0] if str(error) else type(error).__name__,

@@ -327,7 +327,7 @@ def _existing(path: str | os.PathLike[str]) -> Path:
 
 def _unreadable(file: Path, error: Exception) -> VolumeReadError:
     return VolumeReadError(
-        "{path} cannot be read as a volume: {reason}",
+        "{path} cannot be read as a volume: {reason}.",
         remedy="Copy it again from where it came from; it may be cut off.",
         path=file,
         reason=_last_line(error),
@@ -336,7 +336,7 @@ def _unreadable(file: Path, error: Exception) -> VolumeReadError:
 
 def _last_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__
+    return lines[-1].rstrip(".") if lines else type(error).__name__
 
 
 def _flush(path: Path) -> None:

@@ -83,3 +83,58 @@ def test_moved_images_are_relinked(cli: Callable, study: Path, folder: Path) -> 
     assert (result.code, result.out.strip()) == (0, "Relinked 2 of 2 missing files.")
     assert cli("relink", study, moved).code == 0
     assert cli("relink", study, moved / "nowhere").code == 2
+
+
+def volumes(root: Path) -> Path:
+    """Two cases in a folder; one has a label map."""
+    from engines.imaging.volumes.volume import Volume, VolumeGeometry
+    from engines.imaging.volumes.volume_files import write_volume
+
+    grid = VolumeGeometry((8, 7, 6), np.diag([-0.5, -0.5, 2.0, 1.0]))
+    for number, name in enumerate(("a/ct", "b/ct", "b/seg")):
+        path = root / f"{name}.nii.gz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        voxels = np.full((8, 7, 6), 1 + number, np.uint8 if "seg" in name else np.int16)
+        voxels[0] = 0
+        write_volume(path, Volume(voxels, grid))
+    return root
+
+
+def test_volumes_of_a_folder_are_imported_with_what_they_hold(
+    cli: Callable, study: Path, tmp_path: Path
+) -> None:
+    result = cli("import", study, volumes(tmp_path / "影像"))
+    assert result.code == 0
+    assert "Layout: Cases of volumes" in result.out
+    assert "b ct: 8 x 7 x 6 voxels of 0.5 x 0.5 x 2 mm, 0 to 2 HU" in result.out
+    assert "b label_map: 8 x 7 x 6 voxels of 0.5 x 0.5 x 2 mm; 3: 0.147 mL" in result.out
+    with Project.open(study) as project:
+        assert [len(project.label_maps.of_item(item)) for item in ("a", "b")] == [0, 1]
+    listed = cli("items", study)
+    assert "volume" in listed.out
+
+
+def test_a_case_of_several_volumes_comes_in_by_table(cli: Callable, study: Path, tmp_path: Path) -> None:
+    volumes(tmp_path)
+    table = tmp_path / "cases.csv"
+    rows = (
+        "subject,item,role,path",
+        "p,p1,ncct,a/ct.nii.gz",
+        "p,p1,cta,b/ct.nii.gz",
+        "p,p1,seg,b/seg.nii.gz",
+    )
+    table.write_text("\n".join(rows), encoding="utf-8")
+    result = cli("import", study, table)
+    assert result.code == 0, result.err
+    with Project.open(study) as project:
+        (item,) = project.items.all()
+        assert (item.kind.value, set(item.files)) == ("volume_pair", {"ncct", "cta", "label_map"})
+
+
+def test_other_files_of_the_folder_are_pointed_out(
+    cli: Callable, study: Path, folder: Path, tmp_path: Path
+) -> None:
+    volumes(folder / "volumes")
+    result = cli("import", study, folder)
+    assert result.code == 0
+    assert "note: the layout 'folder_pairs' fits other files here (1 items)" in result.err

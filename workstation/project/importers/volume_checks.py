@@ -109,8 +109,8 @@ def _series(proposal: ImportProposal) -> Iterator[ProposalFinding]:
         names = shown_list(dict.fromkeys(item.subject for item, _found in series))
         facts = {"subjects": names, "path": default_path()}
         message = Message(
-            "Names, numbers and dates of patients stay out of the project. Who is {subjects} is written in "
-            "{path}, outside of the project.",
+            "Names, numbers and dates of patients stay out of the project. The list of who is who "
+            "({subjects}) is {path}, outside of the project.",
             facts,
         )
         yield ProposalFinding("aliases", Severity.NOTE, message, (), (keep("aliases", UNDERSTOOD),))
