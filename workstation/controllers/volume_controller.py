@@ -26,7 +26,6 @@ from workstation.controllers.volume_probe import Reading, probe
 from workstation.controllers.volume_surfaces import SurfaceRequest, SurfaceUpdates
 from workstation.controllers.workbench import Workbench
 from workstation.project.items import Item
-from workstation.project.label_map_commands import AddLabelMap
 from workstation.project.label_maps import LabelMap, LabelMapState
 from workstation.views.protocols import Card
 from workstation.views.volume_protocols import (
@@ -58,7 +57,7 @@ class VolumeController(QObject):
     screen : VolumeScreenView
     arrays : LabelArrays
     presets : mapping of name to (low, high)
-        Grey-value windows in HU; the first is the usual one.
+        Grey-value windows in HU; the first is the usual one with contrast, the second without.
     cache : Path
         Where compressed volumes are unpacked.
 
@@ -105,7 +104,8 @@ class VolumeController(QObject):
         self.view: VolumeViewLike = screen.view
         self.arrays = arrays
         self.presets = presets
-        self.layers = VolumeLayers(next(iter(presets.values())), self)
+        first, second = list(presets.values())[:2]
+        self.layers = VolumeLayers(first, second, self)
         self.classes = VolumeClasses(workbench, self.layers, self)
         self.edits = VolumeEdits(workbench, screen, self.layers, self.read_maps, self.set_active, self)
         self.surfaces = SurfaceUpdates(workbench.background, self._surface_request, self)
@@ -287,27 +287,6 @@ class VolumeController(QObject):
         """Move the slices to a voxel of the shown grid, and centre the panes on it."""
         self.view.set_crosshair(position, is_centred=True)
 
-    def choose_preset(self, name: str) -> None:
-        """Show the base image in a named window."""
-        if self.layers.base is not None:
-            self.layers.set_window(self.layers.base.key, self.presets[name])
-
-    def fit_window(self) -> None:
-        """Let the window of the base image follow its values."""
-        if self.layers.base is not None:
-            self.layers.fit_window(self.layers.base.key)
-
-    def set_window(self, low: float, high: float) -> None:
-        """Show the base image between two values."""
-        if self.layers.base is not None:
-            self.layers.set_window(self.layers.base.key, (low, high))
-
-    def step_opacity(self, step: float) -> None:
-        """Make the active label map more or less opaque."""
-        if self.active_id:
-            opacity = self.layers.look(self.active_id).opacity + step
-            self.layers.set_look(self.active_id, opacity=min(1.0, max(0.1, opacity)))
-
     def add_labels(self, layer: LabelLayer) -> None:
         """Show something above the label maps for a while."""
         self.layers.add_temporary(layer)
@@ -322,10 +301,6 @@ class VolumeController(QObject):
         """Make an empty label map on the grid of the base image, and draw in it; empty when refused."""
         return self.edits.new(name)
 
-    def add_label_map(self, command: AddLabelMap) -> str:
-        """Make a label map, and draw in it; returns its id, empty when it was refused."""
-        return self.edits.add(command)
-
     # -- the view speaks -----------------------------------------------------------------------------
 
     def hover(self, event: PaneEvent | None) -> None:
@@ -337,10 +312,6 @@ class VolumeController(QObject):
         if reading.label:
             reading = replace(reading, name=self.classes.name_of(self.active_id, reading.label))
         self._on_mouse(reading)
-
-    def drag_window(self, key: str, low: float, high: float) -> None:
-        """Take a window that is dragged on a pane."""
-        self.layers.set_window(key, (low, high))
 
     def pick(self, world_mm: Sequence[float]) -> None:
         """Move the slices to a place of a surface."""

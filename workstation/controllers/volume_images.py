@@ -24,6 +24,8 @@ HU = "HU"
 _CHANNEL = "volume.images"
 _HU_MODALITIES = frozenset({"CT", "CTA", "CCTA", "NCCT", "CECT", "CTP", "CBCT"})
 _HU_ROLES = frozenset({"ct", "ncct", "cta"})
+_CONTRAST_ROLES = frozenset({"cta"})
+_CONTRAST_MODALITIES = frozenset({"CTA", "CCTA", "CTP"})
 _ORDER = {role.name: number for number, role in enumerate(VOLUME_ROLES)}
 _NUM_SAMPLED_SLICES = 16
 _MAX_SAMPLES = 400_000
@@ -42,6 +44,8 @@ class CaseImage:
         Modality, or role.
     unit : str
         ``"HU"``, or empty for values without one.
+    has_contrast : bool
+        Whether vessels are bright in it.
     volume : Volume
         Possibly a read-only map of a file.
     value_range : (low, high)
@@ -51,6 +55,7 @@ class CaseImage:
     key: str
     title: str
     unit: str
+    has_contrast: bool
     volume: Volume
     value_range: tuple[float, float]
 
@@ -65,6 +70,11 @@ def unit_of(role: str, modality: str | None) -> str:
     """Return the unit of the values of an image: HU for CT, none for others."""
     is_ct = role in _HU_ROLES or (modality or "").upper() in _HU_MODALITIES
     return HU if is_ct else ""
+
+
+def has_contrast(role: str, modality: str | None) -> bool:
+    """Tell whether an image was taken with contrast in the vessels."""
+    return role in _CONTRAST_ROLES or (modality or "").upper() in _CONTRAST_MODALITIES
 
 
 def title_of(role: str, modality: str | None) -> str:
@@ -134,8 +144,14 @@ def read_image(
             path=path,
             reason=error.strerror or type(error).__name__,
         ) from error
+    modality = file.modality
     return CaseImage(
-        role, title_of(role, file.modality), unit_of(role, file.modality), volume, value_range(volume)
+        role,
+        title_of(role, modality),
+        unit_of(role, modality),
+        has_contrast(role, modality),
+        volume,
+        value_range(volume),
     )
 
 

@@ -32,8 +32,8 @@ class VolumeLayers(QObject):
 
     Parameters
     ----------
-    default_window : (low, high)
-        Of an image in HU that nobody chose a window for.
+    contrast_window, plain_window : (low, high)
+        Of images in HU that nobody chose a window for, with bright vessels and without.
 
     Signals
     -------
@@ -44,9 +44,9 @@ class VolumeLayers(QObject):
     images_changed = Signal()
     labels_changed = Signal()
 
-    def __init__(self, default_window: Window, parent: QObject | None = None) -> None:
+    def __init__(self, contrast_window: Window, plain_window: Window, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._default_window = default_window
+        self._contrast_window, self._plain_window = contrast_window, plain_window
         self._item_id = ""
         self._images: dict[str, CaseImage] = {}
         self._maps: dict[str, LabelMap] = {}
@@ -152,8 +152,8 @@ class VolumeLayers(QObject):
             return chosen
         low, high = image.value_range
         # A CT that holds nothing of the usual window, a bone scan in other units for example, is fitted.
-        is_usual = image.unit == HU and low < self._default_window[1] and high > self._default_window[0]
-        return self._default_window if is_usual else (low, high)
+        usual = self._contrast_window if image.has_contrast else self._plain_window
+        return usual if image.unit == HU and low < usual[1] and high > usual[0] else (low, high)
 
     # -- choices -------------------------------------------------------------------------------------
 
@@ -180,6 +180,20 @@ class VolumeLayers(QObject):
         """Let the window follow the values of the image."""
         if key in self._images:
             self.set_window(key, self._images[key].value_range)
+
+    def show_base_in(self, window: Window) -> None:
+        """Choose the window of the base image."""
+        self.set_window(self._base, window)
+
+    def fit_base(self) -> None:
+        """Let the window of the base image follow its values."""
+        self.fit_window(self._base)
+
+    def step_opacity(self, step: float) -> None:
+        """Make the active label map more or less opaque; it never goes."""
+        if self.active_id:
+            opacity = self.look(self.active_id).opacity + step
+            self.set_look(self.active_id, opacity=min(1.0, max(OPACITY_STEP, opacity)))
 
     def set_look(self, label_map_id: str, **changes: object) -> None:
         """Change how a label map is drawn; names as in `MapLook`."""

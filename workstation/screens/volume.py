@@ -36,7 +36,7 @@ def build(workbench: Workbench, actions: ActionRegistry) -> Screen:
     arrays.setParent(controller)
     view = centre.view
     view.cursorMoved.connect(controller.hover)
-    view.windowDragged.connect(controller.drag_window)
+    view.windowDragged.connect(lambda key, low, high: controller.layers.set_window(key, (low, high)))
     view.surfacePicked.connect(controller.pick)
     controller.reading_changed.connect(
         lambda reading: workbench.cursor_moved.emit(reading_text(centre, reading))

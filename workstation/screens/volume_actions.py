@@ -199,13 +199,16 @@ def _looks(
     handlers: Handlers = {
         "masks": (lambda: layers.set_masks(masks.isChecked()), reasons.no_image),
         "outline": (set_style, reasons.no_image),
-        "less": (lambda: controller.step_opacity(-OPACITY_STEP), reasons.no_map),
-        "more": (lambda: controller.step_opacity(OPACITY_STEP), reasons.no_map),
-        "auto_window": (controller.fit_window, reasons.no_image),
+        "less": (lambda: layers.step_opacity(-OPACITY_STEP), reasons.no_map),
+        "more": (lambda: layers.step_opacity(OPACITY_STEP), reasons.no_map),
+        "auto_window": (layers.fit_base, reasons.no_image),
         "image_next": (lambda: controller.step_base(1), reasons.one_image),
     }
     for number, name in enumerate(controller.presets, start=1):
-        handlers[f"window_{number}"] = (lambda name=name: controller.choose_preset(name), reasons.no_hu)  # type: ignore[misc]
+        handlers[f"window_{number}"] = (
+            lambda name=name: layers.show_base_in(controller.presets[name]),
+            reasons.no_hu,
+        )  # type: ignore[misc]
     return handlers
 
 
@@ -322,5 +325,5 @@ def _connect_panel(centre: VolumeScreen, controller: VolumeController) -> None:
     panel.classes.colourChosen.connect(lambda value, colour: classes.change(value, colour=colour))
     panel.classes.toggled.connect(classes.toggle)
     panel.classes.tableChosen.connect(classes.load_table)
-    panel.window_box.presetChosen.connect(controller.choose_preset)
-    panel.window_box.windowTyped.connect(controller.set_window)
+    panel.window_box.presetChosen.connect(lambda name: layers.show_base_in(controller.presets[name]))
+    panel.window_box.windowTyped.connect(lambda low, high: layers.show_base_in((low, high)))

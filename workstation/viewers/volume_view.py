@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from PySide6.QtCore import Qt, Signal
@@ -261,7 +262,8 @@ class VolumeView(QWidget):
                 continue
             layer = self._images[number]
             canvas.caption = layer.title
-            canvas.set_images((layer,))
+            # A tile shows its image whole, whatever lies over the others.
+            canvas.set_images((replace(layer, opacity=1.0, is_visible=True),))
             self._tile_grid.addWidget(canvas, number // columns, number % columns)
 
     def _new_tile(self) -> SliceCanvas:

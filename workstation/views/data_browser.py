@@ -140,7 +140,7 @@ class DataBrowser(QWidget):
             node.setData(0, _ITEM_ID, row.item_id)
             node.setData(0, _STATE, state_of(row))
             state = self._state_text(row)
-            parts = [row.modalities, state, row.size]
+            parts = [state, row.modalities, row.size] if row.is_volume else [row.modalities, state]
             node.setData(0, _SPLIT, row.split)
             node.setData(0, _SECOND_LINE, "  ·  ".join(part for part in parts if part))
             split = row.split or self.tr("no split")

@@ -104,6 +104,7 @@ class VolumeScreen(QWidget):
     def show_layers(self, rows: Sequence[LayerRow]) -> None:
         """List the images and label maps of the case."""
         self.panel.layers.show_rows(rows)
+        self.lower.set_needed(any(not row.is_image for row in rows))
 
     def show_classes(self, rows: Sequence[ClassRow], num_unnamed: int = 0) -> None:
         """List the classes of the active label map."""
@@ -133,18 +134,24 @@ class VolumeScreen(QWidget):
 
 
 class LowerTabs(QTabWidget):
-    """Tables below the panes; hidden while there are none."""
+    """Tables of label maps below the panes; hidden while there are no tables, or no label maps."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setDocumentMode(True)
         self.setMinimumHeight(120)
+        self._is_needed = False
         self.hide()
+
+    def set_needed(self, is_needed: bool) -> None:
+        """Tell whether the case has label maps."""
+        self._is_needed = is_needed
+        self.setVisible(is_needed and self.count() > 0)
 
     def tabInserted(self, index: int) -> None:
         """Appear with the first table."""
         super().tabInserted(index)
-        self.show()
+        self.set_needed(self._is_needed)
 
 
 class ProgressLine(QFrame):
