@@ -109,6 +109,11 @@ class TrainConfig(TrainingConfig):
     label_context: bool = setting(
         True, "Whether the encoder also sees a blurred copy of the label, with parts hidden while it learns."
     )
+    is_mirrored: bool = setting(
+        False,
+        "Whether the encoder sees cases mirrored at random while it learns: slower, and less learned by heart.",
+        is_advanced=True,
+    )
     head_width: int = setting(64, "Width of the three layers of the point head.", ge=8, le=512)
     fourier_octaves: int = setting(
         4, "Octaves of the position code of a point.", ge=0, le=10, is_advanced=True
@@ -139,6 +144,13 @@ class FieldConfig(RunConfig):
     """How a trained field becomes a mask."""
 
     threshold: float = setting(0.5, "Probability from which a point is vessel.", gt=0, lt=1)
+    keep_margin: float = setting(
+        0.4,
+        "Distance of the probability from the threshold within which the label stays as it is; 0 lets the "
+        "field decide everywhere.",
+        ge=0,
+        lt=0.5,
+    )
     latent_steps: int = setting(
         300,
         "Steps that fit the latent of a case that was not trained on; 0 takes the mean latent.",

@@ -216,6 +216,7 @@ def vessel_radius_mm(case: RefinementCase) -> float:
     box = bounding_box(label, margin=1)
     part = np.pad(label[box], 1)
     line = centre_line(part)
-    distance = ndimage.distance_transform_edt(part)
+    # Thinned lines run beside the middle at times: the largest distance next to them is the radius.
+    distance = ndimage.maximum_filter(ndimage.distance_transform_edt(part), 3)
     radius = float(np.median(distance[line])) if line.any() else 0.5
     return max(0.5, radius - 0.5) * case.lattice.spacing_mm

@@ -120,7 +120,9 @@ class FieldRunner:
         else:
             reach = config.support_mm / self._spacing_mm
             values = sparse(query, label, reach, config.threshold, self._device)
-        mask = case.lattice.refined_mask(native.mask, case.occupancy, values.probability, config.threshold)
+        mask = case.lattice.refined_mask(
+            native.mask, case.occupancy, values.probability, config.threshold, config.keep_margin
+        )
         voxel_mm3 = 1000.0 * native.image.geometry.voxel_volume_ml
         mask = without_small(mask, config.smallest_piece_mm3 / voxel_mm3)
         return Refined(mask, case, values, row is None)

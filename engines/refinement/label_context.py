@@ -11,9 +11,9 @@ import numpy as np
 from engines.refinement.lattice import FloatGrid
 from engines.refinement.sampling import FAR, INSIDE, NEAR, Strata
 
-_HIDE_ALL = 0.1
+_HIDE_ALL = 0.15
 """Probability of hiding the whole label."""
-_MOST_HOLES, _MOST_SPECKS = 10, 12
+_MOST_HOLES, _MOST_SPECKS = 12, 12
 _HOLE_RADIUS = (3.0, 10.0)
 _SPECK_RADIUS = (1.0, 2.5)
 

@@ -111,7 +111,12 @@ class WorkLattice:
         )
 
     def refined_mask(
-        self, original: Mask, occupancy: FloatGrid, refined: FloatGrid, threshold: float = 0.5
+        self,
+        original: Mask,
+        occupancy: FloatGrid,
+        refined: FloatGrid,
+        threshold: float = 0.5,
+        keep_margin: float = 0.0,
     ) -> Mask:
         """Carry a refined field back to the native grid.
 
@@ -126,13 +131,18 @@ class WorkLattice:
             Input and result on the lattice.
         threshold : float
             Of the refined field.
+        keep_margin : float
+            Within this distance of the threshold the field is unsure, and the original stays.
         """
         box = self.native_box
         before = self.at_native(occupancy) >= 0.5
-        after = self.at_native(refined) >= threshold
+        values = self.at_native(refined)
+        after = values >= threshold
         result = original.copy()
         part = result[box]
-        part[before != after] = after[before != after]
+        is_sure = np.abs(values - threshold) >= keep_margin
+        changes = (before != after) & is_sure
+        part[changes] = after[changes]
         return result
 
 

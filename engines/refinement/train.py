@@ -157,7 +157,8 @@ class FieldTask(TrainingTask):
             channels[CONTEXT_CHANNEL] = torch.from_numpy(context)
             sample["channels"] = channels
         # A mirrored vessel is a vessel, with other noise.
-        sample["flips"] = [axis for axis in range(3) if generator.random() < 0.5]
+        mirrored = generator.random(3) < 0.5
+        sample["flips"] = [axis for axis in range(3) if self._config.is_mirrored and mirrored[axis]]
         if len(prepared.line):
             chosen = generator.integers(0, len(prepared.line), min(_SKELETON_POINTS, 4 * len(prepared.line)))
             sample["line"] = torch.from_numpy(prepared.line[chosen])

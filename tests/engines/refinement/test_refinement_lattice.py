@@ -27,6 +27,19 @@ def test_a_refined_field_that_equals_the_input_returns_every_voxel(
     np.testing.assert_array_equal(back, mask)
 
 
+def test_where_the_field_is_unsure_the_label_stays(vessel: Draw, ct_of: Draw) -> None:
+    mask = vessel(SHAPE, 1)
+    case = make_case("a", ct_of(mask), mask, spacing_mm=1.0, margin_mm=4.0)
+    probability = np.full(case.lattice.shape, 0.6, dtype=np.float32)
+    probability[:10] = 0.95
+    probability[-10:] = 0.05
+    box = case.lattice.native_box
+    back = case.lattice.refined_mask(mask, case.occupancy, probability, keep_margin=0.3)[box]
+    assert back[:10].all()
+    assert not back[-10:].any()
+    np.testing.assert_array_equal(back[10:-10], mask[box][10:-10])
+
+
 @pytest.mark.parametrize("spacing", SPACINGS)
 def test_a_change_on_the_lattice_comes_back_where_it_was_made(
     spacing: Spacing, vessel: Draw, ct_of: Draw
