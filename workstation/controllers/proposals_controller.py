@@ -340,7 +340,7 @@ class ProposalsController(QObject):
             return ""
         name = free_name(self._fresh_name(), {one.name for one in self._volumes.layers.maps})
         command = AddLabelMap.on_grid_of(proposal, chosen.item_id, name, classes=chosen.classes)
-        return self._volumes.add_label_map(command)
+        return self._volumes.edits.add(command)
 
     def _name_classes(self, target_id: str, chosen: LabelMap) -> bool:
         """Give the accepted label map the names of classes that come with the proposal."""

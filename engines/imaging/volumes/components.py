@@ -230,7 +230,36 @@ def piece_length_mm(
     """Return the length of a piece's centre line, or None when it has more voxels than a number. Slow."""
     if np.count_nonzero(mask) > largest_num_voxels:
         return None
-    return line_length_mm(centre_line(np.pad(mask, 1)), spacing_mm)
+    length_mm = line_length_mm(centre_line(np.pad(mask, 1)), spacing_mm)
+    if length_mm >= 0.5 * _elongation_mm(mask, spacing_mm):
+        return length_mm
+    i, j, k = (step / 2.0 for step in spacing_mm)
+    return line_length_mm(centre_line(np.pad(_of_odd_thickness(mask), 1)), (i, j, k))
+
+
+def _elongation_mm(mask: Mask, spacing_mm: Spacing) -> float:
+    """Return by how much a piece is longer than it is wide, along its principal axes."""
+    places = np.argwhere(mask) * np.asarray(spacing_mm)
+    if len(places) < 2:
+        return 0.0
+    centred = places - places.mean(axis=0)
+    axes = np.linalg.eigh(centred.T @ centred)[1]
+    extents = np.ptp(centred @ axes, axis=0)
+    return float(extents[2] - extents[1])
+
+
+def _of_odd_thickness(mask: Mask) -> Mask:
+    """Return a mask on a grid of twice as many voxels less one, on which nothing is evenly thick.
+
+    Thinning takes layers off from both sides: of an evenly thick bar nothing may be left but a voxel.
+    """
+    for axis in range(3):
+        whole = np.moveaxis(mask, axis, 0)
+        doubled = np.zeros((2 * len(whole) - 1, *whole.shape[1:]), dtype=bool)
+        doubled[::2] = whole
+        doubled[1::2] = whole[1:] & whole[:-1]
+        mask = np.moveaxis(doubled, 0, axis)
+    return mask
 
 
 @dataclass(frozen=True)

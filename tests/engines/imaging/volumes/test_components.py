@@ -51,6 +51,15 @@ def test_lengths_are_millimetres_on_anisotropic_spacing() -> None:
     assert [piece.length_mm for piece in measured.components] == pytest.approx([4.5, 6.0, 0.0])
 
 
+@pytest.mark.parametrize("thickness", [(1, 2), (2, 1), (2, 2), (2, 3), (3, 3), (4, 4), (6, 6)])
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_straight_vessel_of_any_thickness_has_its_length(thickness: tuple[int, int], axis: int) -> None:
+    mask = np.ones((40, *thickness), bool)
+    length_mm = piece_length_mm(np.moveaxis(mask, 0, axis), (0.5, 0.5, 0.5))
+    # Thinning may shorten an end by the radius.
+    assert length_mm == pytest.approx(0.5 * 39, abs=0.5 * max(thickness))
+
+
 def test_chambers_have_no_length() -> None:
     mask, _ = pieces().mask([1])
     assert piece_length_mm(mask, GRID.spacing_mm, largest_num_voxels=9) is None
