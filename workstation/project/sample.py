@@ -1,6 +1,6 @@
 """The sample project: images that may be shared, and pairs whose true transform is known.
 
-Three people:
+Four people, of whom the last is computed:
 
 - ``person-a``: one photograph, and three pairs of it with a warped copy that looks like a red-free image
   or an angiogram. The transform is known, so the landmarks are exact. Split `evaluation`.
@@ -8,6 +8,7 @@ Three people:
 - ``person-c``: an angiogram with a computed vessel mask, its pair with an OCTA image of 6 x 6 mm, and two
   pairs with one of 3 x 3 mm. Without training, the angiogram and the 3 mm image are too different in scale
   to be registered, and the two OCTA images are not: a refusal, and the way round it. Split `val`.
+- ``person-d``: a phantom of a coronary CT angiography, see `sample_volume`. Split `train`.
 
 ``resources/sample/SOURCES.tsv`` says for each file where it comes from and under which licence.
 """
@@ -41,6 +42,7 @@ from engines.imaging.opencv import cv2
 from engines.imaging.transforms.warping import warp_to_fixed
 from workstation.project.first_steps import SAMPLE_SETTING
 from workstation.project.project import Project
+from workstation.project.sample_volume import add_label_maps, volume_rows, write_volume_files
 from workstation.project.store import DATABASE_NAME
 
 SAMPLE_NAME = "Sample project"
@@ -127,6 +129,7 @@ def _fill(folder: Path) -> None:
         tables = write_sample_files(folder / "images")
         report = import_paths(project, tables)
         assert report.exit_code == 0, report
+        add_label_maps(project)
         project.set_setting(SAMPLE_SETTING, True)
 
 
@@ -142,6 +145,7 @@ def write_sample_files(folder: Path) -> list[Path]:
         fixed, fixed_from_moving = _warped_copy(moving, warp)
         write_image(folder / warp.file, fixed)
         points.extend(_landmark_rows(warp, landmarks, fixed_from_moving, (fixed.shape[1], fixed.shape[0])))
+    write_volume_files(folder)
     return [
         _write_table(folder / "items.csv", ITEM_COLUMNS, _item_rows()),
         _write_table(folder / "keypoints.csv", KEYPOINT_COLUMNS, points),
@@ -182,7 +186,7 @@ def _item_rows() -> list[tuple[object, ...]]:
         ("person-c", "angiogram", "image", "angiogram.png", "FA", "", "L", "val"),
         ("person-c", "angiogram", "vessel_mask", "angiogram_vessels.png", "", "", "L", "val"),
     ]
-    return [(*row, spacings.get(str(row[3]), "")) for row in rows]
+    return [*((*row, spacings.get(str(row[3]), "")) for row in rows), *volume_rows()]
 
 
 def _warped_copy(moving: npt.NDArray[np.uint8], warp: _Warp) -> tuple[npt.NDArray[np.uint8], FloatArray]:

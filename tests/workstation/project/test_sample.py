@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from engines.contract.errors import ProjectError
-from engines.contract.kinds import Split
+from engines.contract.kinds import ItemKind, Split
 from engines.contract.resources import resource_path
 from engines.imaging.images import read_image
 from engines.imaging.matching.classical_registration import register
+from engines.imaging.volumes.label_metrics import dice
 from workstation.project.first_steps import SAMPLE_SETTING
+from workstation.project.label_maps import LabelMapState
 from workstation.project.project import Project
 from workstation.project.sample import create_sample, read_sources
 
@@ -56,7 +58,7 @@ def test_two_visits_and_three_modalities_of_one_eye_are_there(sample: Project) -
     items = {item.id: item for item in sample.items.all()}
     assert (items["visit-1"].visit, items["visit-2"].visit) == ("1", "2")
     assert items["visit-1"].subject == items["visit-2"].subject == items["visits"].subject
-    assert {item.laterality for item in items.values()} == {"OS"}
+    assert {item.laterality for item in items.values() if item.kind is not ItemKind.VOLUME} == {"OS"}
     modalities = {file.modality for item in items.values() for file in item.files.values()}
     assert {"CF", "FA", "RF", "OCTA"} <= modalities
 
@@ -72,6 +74,22 @@ def test_spacing_is_recorded_where_it_is_known(sample: Project) -> None:
 def test_a_training_finds_masked_images_in_train_and_val(sample: Project) -> None:
     masked = [item.split for item in sample.items.all() if item.has("image", "vessel_mask")]
     assert sorted(masked) == [Split.TRAIN, Split.TRAIN, Split.VAL]
+
+
+def test_a_volume_has_true_labels_and_those_of_a_careless_annotator(sample: Project) -> None:
+    (item,) = sample.items.of_kind(ItemKind.VOLUME)
+    truth, careless = sample.label_maps.of_item(item.id)
+    assert (truth.name, truth.state, careless.state) == (
+        "truth",
+        LabelMapState.ACCEPTED,
+        LabelMapState.PROPOSAL,
+    )
+    assert [known.name for known in truth.classes][-1] == "coronary arteries"
+    drawn, noisy = (sample.label_maps.read(one.id)[0].voxels == 9 for one in (truth, careless))
+    assert 0.5 < dice(drawn, noisy) < 0.95
+    grid = item.files["cta"].grid
+    assert grid is not None
+    assert truth.geometry.difference(grid) is None
 
 
 def test_it_knows_that_it_is_the_sample(sample: Project) -> None:

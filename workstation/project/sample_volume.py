@@ -1,0 +1,68 @@
+"""The volume of the sample: a phantom of a coronary CT angiography, made anew on every machine.
+
+Nobody was scanned for it, so its truth is known: the label map is right by construction. A second one, as a
+careless annotator might have drawn it, lies beside it as a proposal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from engines.imaging.volumes.label_classes import class_table
+from engines.imaging.volumes.volume import Volume
+from workstation.project.label_map_commands import AddLabelMap, SetLabelMapFacts
+from workstation.project.label_maps import LabelMapState
+from workstation.project.project import Project
+
+ITEM = "coronary-ct"
+SUBJECT = "person-d"
+IMAGE_FILE = "coronary_ct.nii.gz"
+LABEL_FILE = "coronary_ct_labels.nii.gz"
+TRUTH = "truth"
+PROPOSAL = "careless annotator"
+_CLASSES = "public_cardiac_ct"
+_SEED = 11
+_NOISE_SEED = 5
+_SEVERITY = 2
+
+
+def volume_rows() -> list[tuple[str, ...]]:
+    """Return the rows of the item table, in the columns of `sample.ITEM_COLUMNS`."""
+    return [
+        (SUBJECT, ITEM, "cta", IMAGE_FILE, "CTA", "", "", "train", ""),
+        (SUBJECT, ITEM, "label_map", LABEL_FILE, "", "", "", "train", ""),
+    ]
+
+
+def write_volume_files(folder: Path) -> None:
+    """Make the phantom, and write its image and its true labels as NIfTI; takes about a second."""
+    from engines.imaging.volumes.coronary_phantom import PhantomOptions, make_phantom
+    from engines.imaging.volumes.volume_files import write_volume
+
+    phantom = make_phantom(_SEED, PhantomOptions(has_calcium=True))
+    write_volume(folder / IMAGE_FILE, phantom.image)
+    write_volume(folder / LABEL_FILE, phantom.label_map)
+
+
+def add_label_maps(project: Project) -> None:
+    """Name the classes of the imported label map, and add the careless one as a proposal."""
+    from engines.imaging.volumes.coronary_phantom import CORONARY
+    from engines.imaging.volumes.label_noise import MIXED, corrupt
+
+    (truth,) = project.label_maps.of_item(ITEM)
+    volume, _ = project.label_maps.read(truth.id)
+    drawn = set(np.unique(volume.voxels).tolist())
+    classes = tuple(known for known in class_table(_CLASSES) if known.value in drawn)
+    project.history.execute(SetLabelMapFacts(truth.id, name=TRUTH, classes=classes))
+    noisy = volume.voxels.copy()
+    noisy[volume.voxels == CORONARY] = 0
+    noisy[corrupt(volume.voxels == CORONARY, MIXED, _SEVERITY, _NOISE_SEED) & (noisy == 0)] = CORONARY
+    careless = Volume(noisy, volume.geometry, volume.header)
+    command = AddLabelMap.on_grid_of(
+        careless, ITEM, PROPOSAL, state=LabelMapState.PROPOSAL, source="import", classes=classes
+    )
+    file = project.label_maps.keep(ITEM, command.label_map_id, careless)
+    project.history.execute(replace(command, file=file))
