@@ -108,7 +108,6 @@ class ProposalsController(QObject):
         self._colours = colours
         self._fresh_name = fresh_name
         self.is_showing = True
-        self._is_on = True
         self._chosen = ""
         self._target = ""
         self._found: Difference | None = None
@@ -169,15 +168,6 @@ class ProposalsController(QObject):
         return target.geometry.difference(chosen.geometry) is not None
 
     # -- choices -------------------------------------------------------------------------------------
-
-    def set_shown(self, is_shown: bool) -> None:
-        """Compare while the screen is seen only."""
-        self._is_on = is_shown
-        self._subject = ()
-        if is_shown:
-            self._on_subject()
-        else:
-            self._stop()
 
     def choose(self, label_map_id: str) -> None:
         """Look at another proposal."""
@@ -272,7 +262,7 @@ class ProposalsController(QObject):
         self._stop()
         proposal = self._volumes.arrays.get(self._chosen) if self._chosen else None
         target = self._volumes.arrays.get(self._target) if self._target else None
-        if not self._is_on or proposal is None or self.has_other_grid or (self._target and target is None):
+        if proposal is None or self.has_other_grid or (self._target and target is None):
             self._show(None)
             return
         own = target.voxels if target is not None else np.zeros(proposal.voxels.shape, np.uint8, order="F")
@@ -421,7 +411,7 @@ class ProposalsController(QObject):
             self._tell()
 
     def _on_voxels(self, label_map_id: str, _box: Box | None) -> None:
-        if self._is_on and label_map_id in (self._chosen, self._target):
+        if label_map_id in (self._chosen, self._target):
             # Numbers and colours are of other voxels now.
             self._is_asked = False
             self._timer.start()

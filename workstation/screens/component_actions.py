@@ -57,10 +57,6 @@ class ComponentParts(QObject):
         self.panel = panel
         self.bar = bar
 
-    def set_shown(self, is_shown: bool) -> None:
-        """Work while the screen is seen only."""
-        self.proposals.set_shown(is_shown)
-
     def close(self) -> None:
         """Let go; the screen goes."""
         self.components.close()
@@ -88,6 +84,8 @@ def bind_components(
     panel.numbersChanged.connect(components.renew_offer)
     panel.shownChanged.connect(components.set_shown)
     bar.proposalChosen.connect(proposals.choose)
+    # After the controller of the screen, which moves the crosshair there.
+    centre.view.surfacePicked.connect(lambda _world_mm: components.pick())
     components.changed.connect(actions.refresh)
     proposals.changed.connect(actions.refresh)
     components.set_shown(panel.isVisible())
