@@ -82,10 +82,12 @@ class SurfaceCamera:
         return replace(self, zoom=min(max(self.zoom * factor, ZOOM_LIMITS[0]), ZOOM_LIMITS[1]))
 
     def fitted(self, low_mm: FloatArray, high_mm: FloatArray, size: Size) -> SurfaceCamera:
-        """Return it with a box in the middle, all of it on the screen from every side."""
+        """Return it with a box in the middle that stays on the screen while it is turned."""
         centre = (low_mm + high_mm) / 2
-        diagonal = max(float(np.linalg.norm(high_mm - low_mm)), 1.0)
-        zoom = MARGIN * max(min(size), 1) / diagonal
+        across, depth, along = np.maximum(high_mm - low_mm, 1.0)
+        around, lean = math.hypot(across, depth), math.radians(self.lean)
+        tall = along * math.cos(lean) + around * abs(math.sin(lean))
+        zoom = MARGIN * min(max(size[0], 1) / around, max(size[1], 1) / tall)
         return replace(
             self,
             centre_mm=(float(centre[0]), float(centre[1]), float(centre[2])),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QShowEvent, QWheelEvent
 from PySide6.QtWidgets import QLabel, QStackedLayout, QWidget
 
@@ -51,6 +51,9 @@ class SurfacePane(QWidget):
         self._last = QPointF()
         self._start: QPointF | None = None
         self._is_panning = False
+        self._resized = QTimer(self)
+        self._resized.setSingleShot(True)
+        self._resized.timeout.connect(self._on_resized)
         self.note = QLabel(self.tr("No surface yet"))
         self.note.setObjectName("surfaceNote")
         self.note.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -112,6 +115,7 @@ class SurfacePane(QWidget):
     def shut(self) -> None:
         """Let go of the canvas; napari keeps it alive otherwise."""
         self._is_shut, self._meshes = True, ()
+        self._resized.stop()
         if self._canvas is not None:
             self._canvas.native.removeEventFilter(self)
             self._canvas.shut()
@@ -123,6 +127,15 @@ class SurfacePane(QWidget):
         # The first OpenGL canvas of a window hides and shows everything in it, this pane included.
         if self._meshes and self._canvas is None:
             self.show_meshes(self._meshes)
+
+    def _on_resized(self) -> None:
+        if self._canvas is None:
+            return
+        self._canvas.forget_zoom()
+        if self._is_whole:
+            self.show_whole()
+        else:
+            self._look(self.camera)
 
     def _make(self) -> None:
         if self._canvas is not None or self._is_shut or not self._meshes:
@@ -182,8 +195,8 @@ class SurfacePane(QWidget):
         if kind == QEvent.Type.Resize:
             if self._overlay is not None:
                 self._overlay.resize(self._canvas.native.size())
-            if self._is_whole:
-                self.show_whole()
+            # The canvas follows later, and with it the zoom that it shows.
+            self._resized.start()
             return False
         if isinstance(event, QWheelEvent):
             self._is_whole = False
@@ -271,6 +284,10 @@ class _Canvas:
         )
         napari_camera.zoom = camera.zoom
         napari_camera.center = camera.centre_mm
+
+    def forget_zoom(self) -> None:
+        """Let the next zoom be taken even if it is the old one: a resized canvas shows another."""
+        self._model.scene.camera.zoom *= 1.01
 
     def shut(self) -> None:
         self._layers.clear()

@@ -90,6 +90,18 @@ def test_the_canvas_shows_places_where_the_camera_says(pane: SurfacePane, turn: 
         assert middle_of(pixels, channel) == pytest.approx(tuple(expected), abs=4)
 
 
+@pytest.mark.parametrize("size", [(300, 420), (640, 250), (400, 320)])
+def test_the_canvas_agrees_with_the_camera_after_it_was_resized(
+    pane: SurfacePane, size: tuple[int, int]
+) -> None:
+    pane.resize(*size)
+    QTest.qWait(50)
+    pixels = shot(pane)
+    expected = pane.camera.screen_of([RIGHT, HEAD], (pane.native.width(), pane.native.height()))
+    assert middle_of(pixels, 0) == pytest.approx(tuple(expected[0]), abs=4)
+    assert middle_of(pixels, 2) == pytest.approx(tuple(expected[1]), abs=4)
+
+
 def test_from_the_front_the_right_is_on_the_left_and_the_head_up(pane: SurfacePane) -> None:
     pixels = shot(pane)
     height, width = pixels.shape[:2]
