@@ -145,6 +145,7 @@ MASK_ACTIONS: tuple[ActionSpec, ...] = (
         QT_TRANSLATE_NOOP("actions", "&Clear slice"),
         QT_TRANSLATE_NOOP("actions", "Remove the class from this slice, after a preview."),
         "Shift+Del",
+        short=QT_TRANSLATE_NOOP("actions", "Clear slice"),
         scope=CANVAS,
     ),
     _mask(
@@ -186,7 +187,7 @@ MASK_ACTIONS: tuple[ActionSpec, ...] = (
             "actions", "Give the class every voxel of the volume in the gate, after a preview."
         ),
         "Shift+T",
-        short=QT_TRANSLATE_NOOP("actions", "All in the gate"),
+        short=QT_TRANSLATE_NOOP("actions", "Threshold"),
     ),
     _mask(
         "apply",

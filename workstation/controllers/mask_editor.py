@@ -131,6 +131,8 @@ class MaskEditor(QObject):
     def choose(self, tool: MaskTool) -> None:
         """Give the left button to a tool."""
         if tool is self.tool:
+            # The action of a chosen tool is checked, also after it was chosen again.
+            self.state_changed.emit()
             return
         self._drop_tool()
         self._before, self.drawing.settings.tool = self.tool, tool

@@ -22,8 +22,8 @@ from workstation.views.empty_state import action_button
 from workstation.views.mask_protocols import ChangeSummary, ToolRow
 
 TOOLS = ("erase", "paint", "polygon", "fill", "pick", "crosshair")
-_COLUMNS = 3
-_ICON = QSize(17, 17)
+_COLUMNS = 2
+_ICON = QSize(15, 15)
 _FINE_RANGE = 20.0
 """Gates narrower than this have fractions."""
 
@@ -132,7 +132,6 @@ class MaskPanel(QWidget):
         row.addWidget(_button(actions, "gate"))
         for field in (self.low, self.high):
             field.valueChanged.connect(self._on_gate)
-            field.setMinimumWidth(64)
             row.addWidget(field, 1)
         return row
 
@@ -145,21 +144,24 @@ class MaskPanel(QWidget):
         self.island_mm3.setValue(10.0)
         grid = QGridLayout()
         grid.setSpacing(4)
-        grid.addWidget(_button(actions, "interpolate"), 0, 0, 1, 2)
-        grid.addWidget(_button(actions, "clear_slice"), 0, 2)
-        grid.addWidget(_button(actions, "copy_previous"), 1, 0)
-        grid.addWidget(_button(actions, "copy_next"), 1, 1)
-        grid.addWidget(_button(actions, "holes"), 1, 2)
-        grid.addWidget(_button(actions, "grow"), 2, 0)
-        grid.addWidget(_button(actions, "shrink"), 2, 1)
-        grid.addWidget(self.margin_mm, 2, 2)
-        grid.addWidget(_button(actions, "smooth"), 3, 0, 1, 2)
-        grid.addWidget(self.smooth_mm, 3, 2)
-        grid.addWidget(_button(actions, "islands"), 4, 0, 1, 2)
-        grid.addWidget(self.island_mm3, 4, 2)
-        grid.addWidget(_button(actions, "threshold"), 5, 0, 1, 3)
-        for index in range(3):
-            grid.setColumnStretch(index, 1)
+        pairs = (
+            ("interpolate", "clear_slice"),
+            ("copy_previous", "copy_next"),
+            ("holes", "threshold"),
+        )
+        for row, verbs in enumerate(pairs):
+            for column, verb in enumerate(verbs):
+                grid.addWidget(_button(actions, verb), row, column)
+        grid.setColumnStretch(0, 1)
+        grid.setColumnStretch(1, 1)
+        margin = QHBoxLayout()
+        margin.setSpacing(3)
+        for widget in (_button(actions, "grow"), _button(actions, "shrink"), self.margin_mm):
+            margin.addWidget(widget)
+        grid.addLayout(margin, 3, 0, 1, 2)
+        for row, (verb, field) in enumerate((("smooth", self.smooth_mm), ("islands", self.island_mm3)), 4):
+            grid.addWidget(_button(actions, verb), row, 0)
+            grid.addWidget(field, row, 1)
         return grid
 
     def _on_gate(self) -> None:
@@ -232,6 +234,8 @@ def _field(name: str, low: float, high: float, digits: int, suffix: str = "") ->
     field.setKeyboardTracking(False)
     field.setAccessibleName(name)
     field.setToolTip(name)
+    # Its range alone would make it wider than the panel.
+    field.setMinimumWidth(60)
     field.setFocusPolicy(Qt.FocusPolicy.ClickFocus | Qt.FocusPolicy.TabFocus)
     return field
 
