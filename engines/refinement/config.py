@@ -111,7 +111,7 @@ class TrainConfig(TrainingConfig):
     )
     is_mirrored: bool = setting(
         False,
-        "Whether the encoder sees cases mirrored at random while it learns: slower, and less learned by heart.",
+        "Whether the encoder sees cases mirrored at random while it learns: slower, but less by heart.",
         is_advanced=True,
     )
     head_width: int = setting(64, "Width of the three layers of the point head.", ge=8, le=512)

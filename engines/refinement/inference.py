@@ -2,7 +2,7 @@
 
 The sparse way asks (1) around the label, (2) where a coarse sweep of the whole lattice finds vessel, and
 (3) onwards wherever the answer touches the edge of what was asked. It equals the dense way unless vessel
-lies off the label, is smaller than the sweep's cells, and hangs together with nothing; `verify` compares.
+lies off the label, is smaller than the sweep's cells, and hangs together with nothing.
 """
 
 from __future__ import annotations
@@ -74,13 +74,13 @@ def sparse(query: Query, label: Mask, reach: float, threshold: float, device: to
     probability = np.zeros(label.shape, dtype=np.float32)
     is_wanted = _within(label, reach)
     num_queries = 0
-    # A sweep of every fourth point: its cells with vessel at a corner, and their neighbours, are asked.
+    # A sweep of every fourth point: where it finds vessel off the label, the cells around are asked.
     corners = np.zeros_like(is_wanted)
     corners[::_SWEEP_STEP, ::_SWEEP_STEP, ::_SWEEP_STEP] = True
     num_queries += _ask(query, corners, probability, device)
-    found = corners & (probability >= threshold)
+    found = corners & (probability >= threshold) & ~is_wanted
     if found.any():
-        is_wanted |= ndimage.maximum_filter(found, size=4 * _SWEEP_STEP + 1)
+        is_wanted |= ndimage.maximum_filter(found, size=2 * _SWEEP_STEP + 1)
     is_asked = corners
     num_queries += _ask(query, is_wanted & ~is_asked, probability, device)
     is_asked = is_asked | is_wanted

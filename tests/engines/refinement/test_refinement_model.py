@@ -228,3 +228,31 @@ def test_a_new_case_gets_a_latent_and_the_networks_stay(small_case: Callable[...
 def test_coarser_grids_cover_the_same_box() -> None:
     assert level_shape((33, 17, 9), 0) == (33, 17, 9)
     assert level_shape((33, 17, 9), 3) == (5, 3, 2)
+
+
+_DOCUMENTED_BYTES = 9867
+"""Saved for backward by the documented head, at each point, in the same precision."""
+
+
+@pytest.mark.parametrize("architecture", [PLAIN, SEEING], ids=["shape", "shape+appearance"])
+def test_a_point_costs_a_quarter_of_the_documented_head(architecture: Architecture) -> None:
+    """With the default sizes; by what autograd keeps for the backward pass."""
+    default = replace(
+        architecture, latent_size=256, latent_grid=16, encoder_width=8, head_width=64, fourier_octaves=4
+    )
+    field = field_of(default).train()
+    image = torch.rand(NUM_CHANNELS, 16, 16, 16) if default.num_image_channels else None
+    grids = field.feature_grids(0, image)
+    kept = []
+    for count in (500, 1500):
+        storages: dict[int, int] = {}
+
+        def keep(tensor: torch.Tensor, storages: dict[int, int] = storages) -> torch.Tensor:
+            storage = tensor.untyped_storage()
+            storages[storage.data_ptr()] = storage.nbytes()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            field.at(grids, torch.rand(count, 3) * 15, (16, 16, 16))
+        kept.append(sum(storages.values()))
+    assert (kept[1] - kept[0]) / 1000 <= 0.25 * _DOCUMENTED_BYTES
