@@ -13,6 +13,9 @@ from workstation.views.empty_state import action_button
 from workstation.views.layer_list import LayerList
 from workstation.views.window_box import WindowBox
 
+MIN_WIDTH_PX = 304
+"""Room for two buttons with text beside each other, and the scroll bar."""
+
 
 class VolumePanel(QScrollArea):
     """The panel.
@@ -37,6 +40,7 @@ class VolumePanel(QScrollArea):
     ) -> None:
         super().__init__(parent)
         self.setWidgetResizable(True)
+        self.setMinimumWidth(MIN_WIDTH_PX)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         inner = QWidget()
         column = QVBoxLayout(inner)

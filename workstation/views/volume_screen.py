@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -31,6 +31,8 @@ TOOL_BAR = (
     ("whole", "centre", "crosshair", "slab"),
     ("masks", "outline", "peek"),
 )
+_LOWER_PX = 176
+_LOWER_SHARE = 0.22
 _PROGRESS_DELAY_MS = 200
 """What is quicker needs no bar."""
 
@@ -87,7 +89,7 @@ class VolumeScreen(QWidget):
         self.splitter.addWidget(panes)
         self.splitter.addWidget(self.lower)
         self.splitter.setStretchFactor(0, 1)
-        self.splitter.setSizes([640, 170])
+        self._is_divided = False
         self.progress = ProgressLine()
         self.progress.stopped.connect(self.stopped)
         column = QVBoxLayout(self)
@@ -104,7 +106,13 @@ class VolumeScreen(QWidget):
     def show_layers(self, rows: Sequence[LayerRow]) -> None:
         """List the images and label maps of the case."""
         self.panel.layers.show_rows(rows)
+        was_hidden = self.lower.isHidden()
         self.lower.set_needed(any(not row.is_image for row in rows))
+        if was_hidden and not self.lower.isHidden() and not self._is_divided:
+            # Only once: from then on it is as the person wants it.
+            self._is_divided = True
+            lower = max(_LOWER_PX, round(_LOWER_SHARE * self.splitter.height()))
+            self.splitter.setSizes([max(0, self.splitter.height() - lower), lower])
 
     def show_classes(self, rows: Sequence[ClassRow], num_unnamed: int = 0) -> None:
         """List the classes of the active label map."""
@@ -139,7 +147,7 @@ class LowerTabs(QTabWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setDocumentMode(True)
-        self.setMinimumHeight(120)
+        self.tabBar().setDrawBase(False)
         self._is_needed = False
         self.hide()
 
@@ -147,6 +155,10 @@ class LowerTabs(QTabWidget):
         """Tell whether the case has label maps."""
         self._is_needed = is_needed
         self.setVisible(is_needed and self.count() > 0)
+
+    def minimumSizeHint(self) -> QSize:
+        """Return room for a bar and a few rows: the slices need the rest."""
+        return QSize(super().minimumSizeHint().width(), _LOWER_PX)
 
     def tabInserted(self, index: int) -> None:
         """Appear with the first table."""
