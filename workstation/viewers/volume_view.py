@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QGridLayout, QSplitter, QStackedWidget, QVBoxLayou
 from engines.imaging.volumes.volume import VolumeGeometry
 from workstation.viewers.slice_camera import SliceCamera
 from workstation.viewers.slice_canvas import SliceCanvas
+from workstation.viewers.slice_painter import with_window
 from workstation.viewers.surface_pane import SurfacePane
 from workstation.views.volume_protocols import (
     Box,
@@ -308,12 +309,7 @@ class VolumeView(QWidget):
 
     def _on_window(self, key: str, low: float, high: float) -> None:
         sender = self.sender()
-        self._images = tuple(
-            ImageLayer(layer.key, layer.title, layer.volume, (low, high), layer.opacity, layer.is_visible)
-            if layer.key == key
-            else layer
-            for layer in self._images
-        )
+        self._images = tuple(with_window(self._images, key, (low, high)))
         for canvas in self.panes.values():
             if canvas is not sender:
                 canvas.set_images(self._images)

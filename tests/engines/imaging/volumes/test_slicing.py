@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from engines.imaging.volumes.slicing import (
     slice_picture,
 )
 from engines.imaging.volumes.volume import VolumeGeometry
+from engines.imaging.volumes.volume_files import read_label_map, read_volume
 
 RAS_SHAPE = (7, 8, 9)
 SPACING_MM = (0.5, 0.8, 2.5)
@@ -201,3 +204,24 @@ def test_the_place_of_a_slice_is_said_in_the_world() -> None:
 def test_an_unknown_plane_is_refused() -> None:
     with pytest.raises(UnknownKeyError, match="oblique"):
         plane_geometry(grid((0, 1, 2), (False,) * 3), "oblique")
+
+
+def test_the_descending_aorta_lies_left_of_the_spine_which_is_right_on_the_screen() -> None:
+    folder = os.environ.get("WORKSTATION_REFERENCE_DATA", "")
+    if not folder:
+        pytest.skip("needs WORKSTATION_REFERENCE_DATA")
+    image = read_volume(Path(folder) / "cardiac/cta/ct_thorax_cta.nii.gz")
+    labels = read_label_map(Path(folder) / "cardiac/cta/labels_merged.nii.gz")
+    lies = plane_geometry(image.geometry, "axial")
+    number = lies.num_slices // 2
+    back = slice(int(0.65 * lies.shape[0]), None)
+    is_bone = slice_picture(image.voxels, lies, number)[back] > 250
+    is_aorta = np.isin(slice_picture(labels.voxels, lies, number)[back], (3, 4))
+    is_bone &= ~is_aorta
+    # Ribs and vessels of the lungs lie on both sides; the spine is what lies in the middle.
+    middle = slice(lies.shape[1] // 4, 3 * lies.shape[1] // 4)
+    spine_x = np.nonzero(is_bone[:, middle])[1].mean() + middle.start
+    assert is_aorta.sum() > 50
+    assert np.nonzero(is_aorta)[1].mean() > spine_x + 5
+    # The front is up: the sternum is thin, the spine is not.
+    assert is_bone.sum() > (slice_picture(image.voxels, lies, number)[: lies.shape[0] // 5] > 250).sum()
