@@ -17,8 +17,8 @@ from engines.contract.errors import PreconditionError, WorkstationError
 from engines.contract.messages import Message
 from engines.imaging.comparison import Change, paint_change
 from engines.imaging.opencv import cv2
-from engines.imaging.screen_picture import ByteImage, picture_of
-from engines.imaging.volumes.distance_colours import paint_distance, scale_end_mm
+from engines.imaging.screen_picture import ByteImage, Picture, picture_of
+from engines.imaging.volumes.distance_colours import paint_distance
 from engines.imaging.volumes.label_classes import LabelClass, colour_of, named
 from engines.imaging.volumes.label_comparison import (
     LabelChange,
@@ -65,8 +65,8 @@ class CompareSlices:
     cache : Path
         Where compressed images lie unpacked.
     colours : mapping of Change to ``"#rrggbb"``
-    default_window : (low, high)
-        Of images in HU.
+    usual_windows : ((low, high), (low, high))
+        Of images in HU without and with contrast in the vessels.
     before : CompareSlices or None
         Of the same item; what did not change is taken over.
     """
@@ -77,14 +77,14 @@ class CompareSlices:
         sources: VolumeSources,
         cache: Path,
         colours: Mapping[Change, str],
-        default_window: Window,
+        usual_windows: tuple[Window, Window],
         before: CompareSlices | None = None,
     ) -> None:
         self.sources = sources
         self.colours = dict(colours)
         self._project = project
         self._cache = cache
-        self._default_window = default_window
+        self._usual_windows = usual_windows
         self._lock = threading.RLock()
         stamps = {source.stamp for source in sources.sources} | {file.path for _, file in sources.images}
         made = before._made if before is not None else {}
@@ -117,8 +117,8 @@ class CompareSlices:
         """Return the grey-value window that an image has before anybody turned it."""
         image = self.image(role)
         low, high = image.value_range
-        is_usual = image.unit == HU and low < self._default_window[1] and high > self._default_window[0]
-        return self._default_window if is_usual else (low, high)
+        usual = self._usual_windows[image.has_contrast]
+        return usual if image.unit == HU and low < usual[1] and high > usual[0] else (low, high)
 
     def classes(self, source: VolumeSource) -> tuple[LabelClass, ...]:
         """Return the classes that a label map holds."""
@@ -146,6 +146,17 @@ class CompareSlices:
 
         return self._once(("offsets", (reference.stamp, candidate.stamp), label), make)
 
+    def is_made(self, wish: SliceWish) -> bool:
+        """Tell whether what a mode needs of whole volumes is there; if not, slices take a while."""
+        kind = {Mode.DIFFERENCE: "change", Mode.DISTANCE: "offsets"}.get(wish.mode, "")
+        reference = self.sources.get(wish.reference)
+        others = [source for key in wish.keys if key != wish.reference and (source := self.sources.get(key))]
+        return not kind or all(
+            (kind, (reference.stamp, source.stamp), wish.label) in self._made
+            for source in others
+            if reference is not None and reference.is_mask and source.is_mask
+        )
+
     def _pair(self, first: VolumeSource, second: VolumeSource) -> tuple[Volume, Volume]:
         before, after = self.mask(first), self.mask(second)
         check_one_grid(before.geometry, after.geometry)
@@ -170,7 +181,7 @@ class CompareSlices:
         turned = turned or (wish.adjustments[0] if wish.adjustments else Adjustment())
         below = picture_of(self.pixels(reference, view, turned))
         contents = tuple(
-            self._content(self._source(key), reference, view, wish.mode, turn)
+            self._content(self._source(key), reference, view, wish.mode, turn, (turned, below))
             for key, turn in zip(wish.keys, wish.adjustments, strict=True)
         )
         return SliceSet(
@@ -231,7 +242,7 @@ class CompareSlices:
             return paint_change(grey, _resized(inside, grey.shape, cv2.INTER_NEAREST), self.colours)
         offsets = self.offsets(reference, source, view.label)
         inside = _in_slice(offsets.distance_mm, offsets.box, view, np.float32(np.nan))
-        end = scale_end_mm(offsets.distance_mm)
+        end = offsets.scale_end_mm
         ends = self.colours[Change.REMOVED], self.colours[Change.ADDED]
         return paint_distance(grey, _resized(inside, grey.shape, cv2.INTER_NEAREST), end, ends)
 
@@ -250,11 +261,20 @@ class CompareSlices:
         return tuple(one for one in self.classes(source) if one.value in found)
 
     def _content(
-        self, source: VolumeSource, reference: VolumeSource, view: SliceView, mode: Mode, turn: Adjustment
+        self,
+        source: VolumeSource,
+        reference: VolumeSource,
+        view: SliceView,
+        mode: Mode,
+        turn: Adjustment,
+        below: tuple[Adjustment, Picture],
     ) -> VolumePaneContent:
         is_reference = source.key == reference.key
         try:
-            picture = picture_of(self.pixels(source, view, turn))
+            if is_reference and turn == below[0]:
+                picture = below[1]
+            else:
+                picture = picture_of(self.pixels(source, view, turn))
             is_resampled = source.is_mask and view.frame.difference(self.geometry(source)) is not None
         except WorkstationError as error:
             return VolumePaneContent(source.key, problem=error.advice, is_reference=is_reference)
@@ -269,7 +289,7 @@ class CompareSlices:
                     shares, volumes = change.shares, change.volumes_ml
                 else:
                     offsets = self.offsets(reference, source, view.label)
-                    legend = scale_end_mm(offsets.distance_mm) if offsets.reason is None else None
+                    legend = offsets.scale_end_mm if offsets.reason is None else None
                     note = offsets.reason or note
             except WorkstationError as error:
                 composed, note = None, error.message

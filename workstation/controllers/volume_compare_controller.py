@@ -45,8 +45,8 @@ class VolumeCompareController(QObject):
     workbench : Workbench
     view : VolumeCompareScreenView
     colours : mapping of Change to ``"#rrggbb"``
-    default_window : (low, high)
-        Of images in HU.
+    usual_windows : ((low, high), (low, high))
+        Of images in HU without and with contrast in the vessels.
     cache : Path
         Where compressed images lie unpacked.
 
@@ -71,7 +71,7 @@ class VolumeCompareController(QObject):
         workbench: Workbench,
         view: VolumeCompareScreenView,
         colours: dict[Change, str],
-        default_window: Window,
+        usual_windows: tuple[Window, Window],
         cache: Path,
         parent: QObject | None = None,
     ) -> None:
@@ -79,7 +79,7 @@ class VolumeCompareController(QObject):
         self._bench = workbench
         self._view = view
         self._colours = colours
-        self._default_window = default_window
+        self._usual_windows = usual_windows
         self._cache = cache
         self._item: Item | None = None
         self._slices: CompareSlices | None = None
@@ -206,7 +206,7 @@ class VolumeCompareController(QObject):
 
         def read() -> CompareSlices:
             sources = volume_sources(project, item)
-            return CompareSlices(project, sources, self._cache, self._colours, self._default_window, before)
+            return CompareSlices(project, sources, self._cache, self._colours, self._usual_windows, before)
 
         self._bench.background.submit(_SOURCES, read, self._on_sources, self._on_failed)
 
@@ -444,6 +444,7 @@ class VolumeCompareController(QObject):
             ordered = tuple(classes[value] for value in sorted(classes))
             return made, slices.geometry(reference), ordered, problem
 
+        self._view.show_busy(not slices.is_made(wish))
         self._work.ask(make, self._take, self._on_failed)
 
     def _take(self, made: tuple[SliceSet, VolumeGeometry, tuple[LabelClass, ...], Message]) -> None:
@@ -457,6 +458,7 @@ class VolumeCompareController(QObject):
                 self._label = ALL_CLASSES
             self._show_classes()
         self._view.show_message(NOTHING)
+        self._view.show_busy(False)
         self._show_grids()
         self._view.show_slices(self.shown)
         if is_first:
@@ -477,6 +479,7 @@ class VolumeCompareController(QObject):
         self._view.show_grids(self._grid_problem, is_resampling=self._is_resampling)
 
     def _on_failed(self, error: BaseException) -> None:
+        self._view.show_busy(False)
         if isinstance(error, WorkstationError):
             _LOG.warning("%s", error)
             if self.shown is None:

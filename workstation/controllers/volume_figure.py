@@ -9,7 +9,7 @@ from engines.contract.errors import PreconditionError
 from engines.contract.messages import Message
 from engines.imaging.comparison import Change, compose_checkerboard, compose_curtain
 from engines.imaging.screen_picture import ByteImage
-from engines.imaging.volumes.distance_colours import MIDDLE, scale_end_mm
+from engines.imaging.volumes.distance_colours import MIDDLE
 from engines.imaging.volumes.slicing import direction_text
 from workstation.controllers.compare_slices import CompareSlices
 from workstation.controllers.figure import LETTERS, FigureContent, Panel
@@ -136,7 +136,7 @@ class VolumeFigureSubject:
                     for kind, name in _CHANGES.items()
                 )
             if mode is Mode.DISTANCE:
-                end = scale_end_mm(self.slices.offsets(reference, source, view.label).distance_mm)
+                end = self.slices.offsets(reference, source, view.label).scale_end_mm
                 return (
                     (colours[Change.REMOVED], f"−{end:g} mm"),
                     (MIDDLE, "0 mm"),

@@ -132,9 +132,13 @@ def build_volumes(
 
     part = VolumeComparePart(actions, panel, set_shown)
     centre.add_side(part)
-    usual = display().windows[0]
-    window = (usual.centre - usual.width / 2, usual.centre + usual.width / 2)
-    controller = VolumeCompareController(workbench, part, colours, window, cache_folder(), centre)
+    # As on the Volume screen: the first preset is for vessels with contrast, the second without.
+    contrast, plain = (
+        (preset.centre - preset.width / 2, preset.centre + preset.width / 2)
+        for preset in display().windows[:2]
+    )
+    windows = (plain, contrast)
+    controller = VolumeCompareController(workbench, part, colours, windows, cache_folder(), centre)
     cases = CaseTableController(workbench, part, open_folder, centre)
     side = VolumeSide(part, controller, cases)
     view = part.view

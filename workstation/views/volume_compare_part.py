@@ -106,6 +106,10 @@ class VolumeComparePart(QWidget):
         self.message.setText(text)
         self._above.setCurrentWidget(self.message if text else self.view)
 
+    def show_busy(self, is_busy: bool) -> None:
+        """Say that a mode is being worked out over whole volumes."""
+        self.panel.busy.setVisible(is_busy)
+
     def show_grids(self, problem: Message, *, is_resampling: bool) -> None:
         """Say that sources lie on different grids; an empty message: they do not."""
         self._actions.action("compare.resample").setChecked(is_resampling)

@@ -175,6 +175,9 @@ class VolumeCompareScreenView(Protocol):
     def show_message(self, message: Message) -> None:
         """Say in place of the panes why there are none; an empty message ends it."""
 
+    def show_busy(self, is_busy: bool) -> None:
+        """Say that a mode is being worked out over whole volumes."""
+
     def show_grids(self, problem: Message, *, is_resampling: bool) -> None:
         """Say that sources lie on different grids; an empty message: they do not."""
 

@@ -15,10 +15,9 @@ _DIMMING = 0.45
 _PERCENTILE = 98.0
 
 
-def scale_end_mm(distance_mm: npt.NDArray[np.float32]) -> float:
+def scale_end_mm(sizes_mm: npt.NDArray[np.float32]) -> float:
     """Return a round distance that nearly all of them do not exceed: the end of the colour scale."""
-    known = np.abs(distance_mm[np.isfinite(distance_mm)])
-    wanted = max(float(np.percentile(known, _PERCENTILE)) if known.size else 0.0, SMALLEST_END_MM)
+    wanted = max(float(np.percentile(sizes_mm, _PERCENTILE)) if sizes_mm.size else 0.0, SMALLEST_END_MM)
     power = 10.0 ** np.floor(np.log10(wanted))
     return float(next(step * power for step in (1, 2, 5, 10) if step * power >= wanted * (1 - 1e-6)))
 

@@ -37,7 +37,9 @@ def view() -> MagicMock:
 
 @pytest.fixture
 def controller(case_bench: Workbench, view: MagicMock, tmp_path: Path) -> Iterator[VolumeCompareController]:
-    made = VolumeCompareController(case_bench, view, COLOURS, (-150.0, 450.0), tmp_path / "cache")
+    made = VolumeCompareController(
+        case_bench, view, COLOURS, ((-160.0, 240.0), (-150.0, 450.0)), tmp_path / "cache"
+    )
     yield made
     made.close()
 
