@@ -166,7 +166,7 @@ class ImportModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole and column != "is_included":
             return self._shown(row, column, value)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return row.paths
+            return translate_message(row.facts) if column == "facts" else row.paths
         if role == Qt.ItemDataRole.ForegroundRole:
             return self._brush(row, column)
         return None
@@ -242,6 +242,8 @@ class ImportTable(QTableView):
     def fit_columns(self) -> None:
         """Give the columns the widths that suit what is listed."""
         widths = _WIDTHS_PX | (_VOLUME_WIDTHS_PX if self.rows.is_of_volumes else {})
+        if not self.rows.has_masks:
+            widths["facts"] += 50
         for number, column in enumerate(COLUMNS):
             self.setColumnWidth(number, widths[column])
 

@@ -235,7 +235,7 @@ def _distance(depths_mm: FloatArray) -> tuple[float, Message | None]:
     if np.abs(multiples - np.rint(multiples)).max() < 0.1 and multiples.min() > 1.5:
         parameters["missing"] = int(np.rint(multiples).sum() - len(multiples))
         return usual, Message(
-            "{missing} slices are missing, the first gap of {gap:.2f} mm after slice {slice} "
+            "slices are missing ({missing}), the first gap of {gap:.2f} mm after slice {slice} "
             "(usual {usual:.2f} mm)",
             parameters,
         )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections import namedtuple
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import h5py
@@ -63,6 +64,12 @@ def write_series(
 def project(tmp_path: Path) -> Iterator[Project]:
     with Project.create(tmp_path / "项目", "p") as made:
         yield made
+
+
+def after(num_calls: int) -> Callable[[], bool]:
+    """Return a function that asks to stop from some call on."""
+    calls = count(1)
+    return lambda: next(calls) > num_calls
 
 
 def read(root: Path) -> tuple[ImportProposal, Inspection]:
@@ -142,7 +149,7 @@ def test_of_several_series_the_longest_of_each_examination_is_chosen(tmp_path: P
 @pytest.mark.parametrize(
     ("depths", "reason"),
     [
-        ([0, 1, 2, 4, 5], "1 slices are missing, the first gap of 2.00 mm after slice 3"),
+        ([0, 1, 2, 4, 5], "slices are missing (1), the first gap of 2.00 mm after slice 3"),
         ([0, 1, 2, 3.4, 4.4], "not evenly spaced"),
         ([0], "only one slice"),
         ([0, 0, 1, 1], "several slices lie in one place"),
@@ -176,9 +183,8 @@ def test_texts_in_the_picture_are_warned_of(tmp_path: Path) -> None:
 
 def test_a_search_for_series_can_be_stopped(tmp_path: Path) -> None:
     write_series(tmp_path, [0, 1, 2])
-    answers = iter([False, True, True, True, True, True])
     with pytest.raises(ScanCancelled):
-        recognise(scan([tmp_path], lambda: next(answers)))
+        recognise(scan([tmp_path], after(1)))
 
 
 def test_importing_a_series_again_leaves_one_file(project: Project, tmp_path: Path) -> None:
@@ -193,8 +199,7 @@ def test_a_cancelled_import_leaves_no_file(project: Project, tmp_path: Path) -> 
     write_series(tmp_path / "a", [0, 1, 2])
     write_series(tmp_path / "a", [0, 1, 2], uid="7", PatientID="x", StudyInstanceUID="7")
     proposal, inspection = read(tmp_path / "a")
-    answers = iter([False, True])
-    report = import_proposal(project, proposal, inspection, should_stop=lambda: next(answers))
+    report = import_proposal(project, proposal, inspection, should_stop=after(4))
     assert report.is_cancelled
     assert list((project.folder / "volumes").iterdir()) == []
     assert project.items.all() == []
@@ -212,6 +217,15 @@ def test_a_disk_without_room_keeps_everything_as_it_was(
     assert "0 MB are free" in str(finding)
     assert "Free some space" in str(finding)
     assert project.items.all() == []
+
+
+def test_a_series_whose_reading_is_cancelled_leaves_nothing(project: Project, tmp_path: Path) -> None:
+    write_series(tmp_path / "a", [0, 1, 2])
+    proposal, inspection = read(tmp_path / "a")
+    report = import_proposal(project, proposal, inspection, should_stop=after(2))
+    assert report.is_cancelled
+    assert project.items.all() == []
+    assert list((project.folder / "volumes").iterdir()) == []
 
 
 def test_a_table_names_a_folder_or_a_slice_of_a_series(project: Project, tmp_path: Path) -> None:

@@ -254,3 +254,27 @@ def test_classes_come_with_a_segmentation_of_slicer(project: Project, tmp_path: 
     import_paths(project, [table(tmp_path, ("s", "a", "ct", "a.nrrd"), ("s", "a", "seg", "a.seg.nrrd"))])
     (label_map,) = project.label_maps.of_item("a")
     assert label_map.classes == classes
+
+
+@pytest.mark.parametrize("where", ["keep_label_map", "insert_file"])
+def test_a_full_disk_leaves_the_project_as_it_was(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    from engines.contract.errors import ProjectError
+    from workstation.project.importers import table as module
+
+    write_volume(tmp_path / "a.nii.gz", image())
+    write_volume(tmp_path / "seg.nii.gz", labels())
+    path = table(tmp_path, ("s", "a", "ct", "a.nii.gz"), ("s", "a", "label_map", "seg.nii.gz"))
+
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, where, refuse)
+        with pytest.raises(ProjectError, match="No space left") as raised:
+            import_paths(project, [path])
+    assert "Free some space" in str(raised.value.remedy)
+    assert project.items.all() == []
+    assert [file for file in (project.folder / "label_maps").rglob("*") if file.is_file()] == []
+    assert import_paths(project, [path]).num_files == 2

@@ -101,7 +101,7 @@ def import_tables(
         done += 1
 
     plan = Plan(project.items.all())
-    keeper = VolumeKeeper(project.folder)
+    keeper = VolumeKeeper(project.folder, should_stop)
     known_ids = set(plan.drafts)
     pairs: dict[str, list[ImportedPair]] = {}
 

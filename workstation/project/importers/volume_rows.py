@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from engines.imaging.volumes.label_classes import class_table, named
 from engines.imaging.volumes.volume_facts import VolumeFacts
 from engines.imaging.volumes.volume_names import DICOM_SUFFIXES, stem_of
 from workstation.project.importers.inspection import FileFacts
+from workstation.project.importers.plan import Cancelled
 from workstation.project.importers.volume_reading import VolumeSource, read_source
 from workstation.project.items import NewFile
 from workstation.project.label_map_commands import AddLabelMap
@@ -39,6 +40,8 @@ class VolumeKeeper:
     ----------
     folder : Path
         Of the project.
+    should_stop : callable
+        Asked while a series is read.
 
     Attributes
     ----------
@@ -46,8 +49,9 @@ class VolumeKeeper:
         Files that were made.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, should_stop: Callable[[], bool] | None = None) -> None:
         self._folder = folder / FOLDER
+        self._should_stop = should_stop or (lambda: False)
         self.written: set[Path] = set()
 
     def keep(
@@ -59,6 +63,8 @@ class VolumeKeeper:
         ------
         InputError
             If the disk has no room, or the volume cannot be read.
+        Cancelled
+            If it was asked to stop.
         OSError
             If the disk refuses.
         """
@@ -75,7 +81,14 @@ class VolumeKeeper:
                 needed=round(facts.size_bytes / 1e6),
                 free=round(free / 1e6),
             )
-        read = read_source(path, source, is_label_map=facts.volume.is_label_map)
+        try:
+            read = read_source(
+                path, source, is_label_map=facts.volume.is_label_map, should_stop=self._should_stop
+            )
+        except InputError:
+            if self._should_stop():
+                raise Cancelled from None
+            raise
         part = write_volume(self._folder / f".{item_id}_{role}.part.nii.gz", read.volume)
         sha256 = hash_file(part)
         target = self._free_place(f"{item_id}_{role}", sha256)

@@ -108,7 +108,7 @@ def test_missing_slices_are_named(folder: Path) -> None:
     (series,) = find_series([folder])
 
     assert series.problem is not None
-    assert "1 slices are missing" in series.problem.render()
+    assert "slices are missing (1)" in series.problem.render()
     with pytest.raises(VolumeReadError, match="missing"):
         read_series(series)
 
