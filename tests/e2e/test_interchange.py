@@ -1,4 +1,4 @@
-"""Pairs leave the real window for other programs and come back, by menu actions and dialogs."""
+"""Pairs and label maps leave the real window for other programs; pairs come back, too."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import SimpleITK
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog
@@ -81,3 +82,23 @@ def test_pairs_and_transform_leave_and_return(
     window.actions_.action("pairs.use_registration").trigger()
     driver.wait(lambda: controller.registration.is_linked, "it links the images")
     np.testing.assert_allclose(controller.link.apply(points), read_transform(path).apply(points), atol=0.05)
+
+
+def test_a_label_map_leaves_for_3d_slicer(open_window: Callable[..., Any], tmp_path: Path) -> None:
+    create_sample(tmp_path / "示例 2").close()
+    driver = open_window(tmp_path / "示例 2")
+    project = driver.window.workbench.project
+    driver.choose_item("coronary-ct")
+    dialog = dialog_of(driver, "project.export", ExportDialog)
+    dialog.choose("seg_nrrd")
+    dialog.item_button.setChecked(True)
+    dialog.label_map_box.setCurrentText("careless annotator")
+    out = dialog.request().place
+    QTest.mouseClick(dialog.export_button, Qt.MouseButton.LeftButton)
+    driver.wait(lambda: any("3 files" in card.card.what.render() for card in driver.cards), "a card says so")
+
+    image = SimpleITK.ReadImage(str(out / "coronary-ct" / "careless annotator.seg.nrrd"))
+    drawn = project.label_maps.read(project.label_maps.of_item("coronary-ct")[1].id)[0]
+    assert np.array_equal(SimpleITK.GetArrayFromImage(image).T, drawn.voxels)
+    assert image.GetMetaData("Segment0_Name") == "coronary arteries"
+    assert image.GetSpacing() == pytest.approx(drawn.geometry.spacing_mm)

@@ -18,7 +18,7 @@ Vertices: TypeAlias = npt.NDArray[np.float32]
 Faces: TypeAlias = npt.NDArray[np.int32]
 
 LARGEST_NUM_FACES = 200_000
-_NUM_SMOOTHINGS = 8
+_NUM_SMOOTHINGS = 16
 _SMOOTHING = (0.5, -0.53)
 """A step inwards and a slightly longer one outwards (Taubin 1995): steps go away, the size stays."""
 _LARGEST_OFFSET_VOXELS = 0.25
