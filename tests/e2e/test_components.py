@@ -17,6 +17,7 @@ from engines.imaging.volumes.proposals import ADDED, REMOVED
 from engines.imaging.volumes.volume import Volume, VolumeGeometry
 from engines.imaging.volumes.volume_files import write_volume
 from workstation.controllers.components_controller import ComponentsController
+from workstation.controllers.proposal_import import bring_in_label_map
 from workstation.controllers.proposals_controller import ProposalsController
 from workstation.project.items import NewFile, insert_file, set_item_kind
 from workstation.project.label_map_commands import AddLabelMap
@@ -285,3 +286,40 @@ def test_a_rejected_proposal_comes_back_by_undo(reviewer: Reviewer) -> None:
     reviewer.undo()
     reviewer.wait(lambda: reviewer.bar.isVisible(), "the proposal is back")
     assert np.array_equal(reviewer.stored("refined"), proposed_voxels())
+
+
+def test_a_locked_class_takes_nothing_over_and_cannot_be_rejected(reviewer: Reviewer) -> None:
+    reviewer.screen.controller.classes.toggle(1, "locked")
+    reviewer.proposals.look()
+    reviewer.wait(lambda: reviewer.proposals.found and not reviewer.proposals.num_added, "it was compared")
+    actions = reviewer.window.actions_
+    assert not actions.action("proposals.accept").isEnabled()
+    reviewer.row(0)
+    assert "locked" in actions.reason("components.reject")
+
+
+def test_a_proposal_on_another_grid_is_resampled_when_asked(reviewer: Reviewer) -> None:
+    project = reviewer.window.workbench.project
+    fine = VolumeGeometry((96, 80, 24), GRID.world_from_voxel @ np.diag([0.5, 0.5, 1.0, 1.0]))
+    voxels = np.repeat(np.repeat(proposed_voxels(), 2, axis=0), 2, axis=1)
+    path = write_volume(project.folder / "fine.nii.gz", Volume(voxels, fine))
+    made = bring_in_label_map(project, ITEM, path, "R-042", "fine")
+    reviewer.wait(lambda: len(reviewer.proposals.proposals) == 2, "it is listed")
+    reviewer.bar.proposalChosen.emit(made)
+    reviewer.wait(lambda: "another grid" in reviewer.bar.note.text(), "the line says why not")
+    assert not reviewer.window.actions_.action("proposals.accept").isEnabled()
+    reviewer.do("proposals.resample")
+    reviewer.wait(lambda: reviewer.proposals.found is not None, "the copy was compared")
+    assert reviewer.proposals.chosen.name == "fine 2"
+    assert reviewer.proposals.num_added > 0
+
+
+def test_accepting_makes_a_label_map_where_there_is_none(reviewer: Reviewer) -> None:
+    reviewer.screen.controller.edits.delete()
+    reviewer.wait(
+        lambda: reviewer.proposals.target is None and reviewer.proposals.found, "nothing is accepted"
+    )
+    reviewer.do("proposals.accept")
+    reviewer.wait(lambda: reviewer.proposals.found and not reviewer.proposals.num_added, "it is accepted")
+    assert reviewer.proposals.target.name == "accepted"
+    assert np.array_equal(reviewer.stored("accepted"), proposed_voxels())

@@ -119,6 +119,8 @@ class ProposalsController(QObject):
         self._timer.setInterval(DELAY_MS)
         self._timer.timeout.connect(self.look)
         volumes.active_changed.connect(self._on_subject)
+        # The array of a proposal may arrive after that of the label map that is drawn in.
+        volumes.layers.labels_changed.connect(self._on_subject)
         volumes.arrays.changed.connect(self._on_voxels)
         edits.busy_changed.connect(self.changed)
 
