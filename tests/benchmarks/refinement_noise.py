@@ -1,7 +1,7 @@
 """Corrupt clean procedural vessels, refine them without ever seeing the clean ones, and score every method.
 
     python tests/benchmarks/refinement_noise.py OUT [--cases 10] [--severity 2] [--seed 0] [--preset laptop]
-        [--set key=value ...] [--voxels 96] [--spacing 0.8]
+        [--set key=value ...] [--score key=value ...] [--voxels 96] [--spacing 0.8]
 
 Every third case is hard: weak contrast, calcium, veins beside the arteries, and pieces of veins in the label.
 The clean masks are given to the evaluation only; training sees noisy labels and images, and its last
@@ -51,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--preset", default="laptop", choices=_SPEC.presets)
     parser.add_argument("--set", action="append", default=[], metavar="key=value")
+    parser.add_argument("--score", action="append", default=[], metavar="key=value")
     parser.add_argument("--voxels", type=int, default=96)
     parser.add_argument("--spacing", type=float, default=0.8)
     options = parser.parse_args(arguments)
@@ -68,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     while (options.out / f"evaluation_{number}").exists():
         number += 1
     scored = RunFolder(options.out / f"evaluation_{number}")
-    settings = {"num_threads": 1, "device": "cpu", "weights": "last"}
+    settings = {"num_threads": 1, "device": "cpu", "weights": "last", **parse_overrides(options.score)}
     _carry_out(scored, items, Action.EVALUATE, settings, base_run=str(training.path.resolve()))
     _print_tables(EvaluationReport.read(scored.evaluation_path))
     return 0
