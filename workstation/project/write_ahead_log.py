@@ -55,8 +55,10 @@ class LogFlusher:
         while True:
             self._is_wanted.wait()
             # Commits of one gesture are flushed together.
-            is_over = self._is_over.wait(LONGEST_DELAY_S / 2)
+            self._is_over.wait(LONGEST_DELAY_S / 2)
             self._is_wanted.clear()
+            # Asked only now: `close` wakes with `_is_wanted` after it said that it is over.
+            is_over = self._is_over.is_set()
             try:
                 self._flush()
             except (OSError, sqlite3.Error) as error:

@@ -86,3 +86,22 @@ def test_a_disk_that_refuses_is_told_to_the_log_and_the_thread_lives(
     flusher.note_commit()
     wait_for(lambda: "was not flushed" in caplog.text)
     flusher.close()
+
+
+def test_closing_in_the_moment_between_waiting_and_flushing_ends_the_thread(tmp_path: Path) -> None:
+    flusher = LogFlusher(tmp_path / "project.db")
+
+    class Closing(threading.Event):
+        """Closed by another thread just as the wait runs out."""
+
+        def wait(self, timeout: float | None = None) -> bool:
+            self.set()
+            flusher._is_wanted.set()
+            return False
+
+    flusher._is_over = Closing()
+    flusher.note_commit()
+    thread = flusher._thread
+    assert thread is not None
+    thread.join(timeout=5)
+    assert not thread.is_alive()
