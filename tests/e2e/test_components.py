@@ -290,7 +290,6 @@ def test_a_rejected_proposal_comes_back_by_undo(reviewer: Reviewer) -> None:
 
 def test_a_locked_class_takes_nothing_over_and_cannot_be_rejected(reviewer: Reviewer) -> None:
     reviewer.screen.controller.classes.toggle(1, "locked")
-    reviewer.proposals.look()
     reviewer.wait(lambda: reviewer.proposals.found and not reviewer.proposals.num_added, "it was compared")
     actions = reviewer.window.actions_
     assert not actions.action("proposals.accept").isEnabled()
