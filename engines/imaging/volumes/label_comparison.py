@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
+from scipy.spatial import cKDTree
 
 from engines.contract.errors import GeometryError
 from engines.contract.messages import Message
@@ -217,9 +217,13 @@ def surface_offsets(
     reason = _why_empty(own, other)
     if reason is not None:
         return SurfaceOffsets(np.full(own.shape, np.nan, dtype=np.float32), box, reason)
-    distance = ndimage.distance_transform_edt(~surface(other), sampling=geometry.spacing_mm)
-    signed = np.where(other, -distance, distance).astype(np.float32)
-    signed[~surface(own)] = np.nan
+    # A search among surface voxels: a distance map of the whole box takes ten times as long.
+    spacing_mm = np.array(geometry.spacing_mm)
+    places = np.nonzero(surface(own))
+    tree = cKDTree(np.argwhere(surface(other)) * spacing_mm)
+    distance_mm, _ = tree.query(np.column_stack(places) * spacing_mm)
+    signed = np.full(own.shape, np.nan, dtype=np.float32)
+    signed[places] = np.where(other[places], -distance_mm, distance_mm)
     return SurfaceOffsets(signed, box)
 
 
