@@ -21,7 +21,7 @@ from workstation.project.exporters.nnunet_export import export_nnunet
 from workstation.project.items import Item
 from workstation.project.project import Project
 
-_BY_TABLE = "Names and colours of classes are in classes.csv and manifest.json beside the files."
+_BY_TABLE = Message("Names and colours of classes are in classes.csv and manifest.json beside the files.")
 _LARGEST_NUM_FACES = 2_000_000
 
 
@@ -30,39 +30,43 @@ def label_map_formats() -> list[ExportFormat]:
     return [
         _format(
             "nifti",
-            "Label maps (NIfTI)",
-            "One .nii.gz for each label map, with the affine of its image bit by bit.",
+            Message("Label maps (NIfTI)"),
+            Message("One .nii.gz for each label map, with the affine of its image bit by bit."),
             _BY_TABLE,
             _volume_writer(".nii.gz"),
         ),
         _format(
             "seg_nrrd",
-            "Label maps (NRRD of 3D Slicer)",
-            "One .seg.nrrd for each label map; 3D Slicer shows it with its names and colours.",
-            "The history of the strokes is not kept.",
+            Message("Label maps (NRRD of 3D Slicer)"),
+            Message("One .seg.nrrd for each label map; 3D Slicer shows it with its names and colours."),
+            Message("The history of the strokes is not kept."),
             _write_nrrd,
         ),
         _format(
             "mha",
-            "Label maps (MetaImage)",
-            "One .mha for each label map, for ITK and SimpleITK.",
+            Message("Label maps (MetaImage)"),
+            Message("One .mha for each label map, for ITK and SimpleITK."),
             _BY_TABLE,
             _volume_writer(".mha"),
         ),
         _format(
             "dicom_seg",
-            "Label maps (DICOM segmentation)",
-            "One DICOM object for each label map, with a binary segment for each class.",
-            "Without the folder of the DICOM images it stands alone: an archive cannot file it with the "
-            "scan. Segments are numbered anew; their descriptions hold the values.",
+            Message("Label maps (DICOM segmentation)"),
+            Message("One DICOM object for each label map, with a binary segment for each class."),
+            Message(
+                "Without the folder of the DICOM images it stands alone: an archive cannot file it with the "
+                "scan. Segments are numbered anew; their descriptions hold the values."
+            ),
             _write_dicom,
             refers_to_dicom=True,
         ),
         _format(
             "stl",
-            "Surfaces (STL)",
-            "One closed, smoothed surface for each class, in mm (LPS), for 3D printing and planning.",
-            "A surface is not the voxels: steps are smoothed, and classes that touch no longer share a wall.",
+            Message("Surfaces (STL)"),
+            Message(
+                "One closed, smoothed surface for each class, in mm (LPS), for 3D printing and planning."
+            ),
+            Message("A surface is not the voxels: steps are smoothed, and classes that touch share no wall."),
             _write_surfaces,
         ),
         ExportFormat(
@@ -81,25 +85,31 @@ def label_map_formats() -> list[ExportFormat]:
         ),
         _format(
             "totalsegmentator",
-            "Masks by class (as TotalSegmentator)",
-            "A folder for each item with one binary .nii.gz for each class, named by the class.",
-            "Colours and values are in classes.csv and manifest.json. Images are not copied.",
+            Message("Masks by class (as TotalSegmentator)"),
+            Message("A folder for each item with one binary .nii.gz for each class, named by the class."),
+            Message("Colours and values are in classes.csv and manifest.json. Images are not copied."),
             _write_masks,
         ),
     ]
 
 
 def _format(
-    key: str, title: str, explanation: str, loss: str, writer: Writer, *, refers_to_dicom: bool = False
+    key: str,
+    title: Message,
+    explanation: Message,
+    loss: Message,
+    writer: Writer,
+    *,
+    refers_to_dicom: bool = False,
 ) -> ExportFormat:
     def write(project: Project, items: Sequence[Item], out: Path, options: ExportOptions) -> ExportResult:
         return export_each(key, writer, project, items, out, options)
 
     return ExportFormat(
         key,
-        Message(title),
-        Message(explanation),
-        Message(loss),
+        title,
+        explanation,
+        loss,
         "",
         write,
         has_label_maps=True,

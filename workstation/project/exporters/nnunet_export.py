@@ -195,7 +195,7 @@ def _notes(
         notes.append(
             Message("Images were resampled onto the grid of their labels: {names}.", {"names": names})
         )
-    without = len(items) - len(chosen)
+    without = sum(bool(_image_roles(item)) for item in items) - len(chosen)
     if without:
         notes.append(Message("{n} items without such a label map were left out.", {"n": without}))
     return tuple(notes)
