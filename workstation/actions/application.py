@@ -8,7 +8,7 @@ from workstation.actions.registry import ActionSpec
 
 PROJECT_MENU = QT_TRANSLATE_NOOP("actions", "&Project")
 EDIT_MENU = QT_TRANSLATE_NOOP("actions", "&Edit")
-PAIRS_MENU = QT_TRANSLATE_NOOP("actions", "P&airs")
+PAIRS_MENU = QT_TRANSLATE_NOOP("actions", "Pa&irs")
 VOLUME_MENU = QT_TRANSLATE_NOOP("actions", "V&olume")
 MASK_MENU = QT_TRANSLATE_NOOP("actions", "&Mask")
 REVIEW_MENU = QT_TRANSLATE_NOOP("actions", "Revie&w")
