@@ -147,7 +147,11 @@ def test_a_slab_projects_over_its_thickness_in_mm() -> None:
 @pytest.mark.parametrize("degrees", [0.0, 25.0])
 def test_another_grid_is_sampled_where_it_lies_in_the_world(plane: str, order: int, degrees: float) -> None:
     shown = grid((0, 1, 2), (True, False, False), degrees)
-    other = grid((2, 0, 1), (False, True, True))
+    turned_grid = grid((2, 0, 1), (False, True, True))
+    # Voxel centres do not fall on each other, and half of the slice lies outside.
+    matrix = turned_grid.world_from_voxel.copy()
+    matrix[:3, 3] += (0.6, 1.7, 0.7)
+    other = VolumeGeometry(turned_grid.shape, matrix)
     # A ramp along the world is linear in every grid.
     i, j, k = np.indices(other.shape).reshape(3, -1)
     world = other.world_of(np.stack([i, j, k], axis=1))
@@ -159,12 +163,15 @@ def test_another_grid_is_sampled_where_it_lies_in_the_world(plane: str, order: i
     for y, x in np.argwhere(is_inside):
         at = shown.world_of([lies.position_of((x, y), 3)])[0]
         voxel = other.voxel_of([at])[0]
+        assert (voxel >= -0.5 - 1e-9).all()
+        assert (voxel <= np.array(other.shape) - 0.5 + 1e-9).all()
         if (voxel < 0).any() or (voxel > np.array(other.shape) - 1).any():
             continue  # The rim of half a voxel repeats its outermost centre.
         expected = at @ (1.0, 2.0, 0.5)
         tolerance = 1e-3 if order == 1 else 2.6
         assert picture[y, x] == pytest.approx(expected, abs=tolerance)
     assert (picture[~is_inside] == 0).all()
+    assert not is_inside.all()
 
 
 def test_a_label_finer_than_the_grid_keeps_its_values() -> None:
