@@ -11,6 +11,7 @@ import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from pydicom.errors import InvalidDicomError
 from pydicom.uid import CTImageStorage, generate_uid
 
 from engines.contract.errors import GeometryError, InputError
+from engines.contract.files import write_bytes_atomically
 from engines.imaging.volumes.label_classes import LabelClass, named
 from engines.imaging.volumes.volume import LPS_FROM_RAS, VolumeGeometry, VoxelArray
 
@@ -49,7 +51,7 @@ def write_dicom_segmentation(
     Parameters
     ----------
     path : path
-        Made anew; what is there is replaced.
+        Replaced atomically.
     labels : ndarray of whole numbers, (I, J, K)
         Slices run along the last axis.
     geometry : VolumeGeometry
@@ -129,10 +131,10 @@ def write_dicom_segmentation(
     segmentation.PatientName = patient
     if not source:
         _forget_images(segmentation)
+    content = BytesIO()
+    segmentation.save_as(content)
     target = Path(path)
-    segmentation.save_as(target)
-    with target.open("rb+") as stream:
-        os.fsync(stream.fileno())
+    write_bytes_atomically(target, content.getvalue())
     return target
 
 

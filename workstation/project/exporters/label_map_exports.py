@@ -7,6 +7,8 @@ whole. So a full disk or a person who stops it leaves nothing half done, and not
 from __future__ import annotations
 
 import csv
+import errno
+import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,6 +41,7 @@ MANIFEST = "manifest.json"
 CLASS_TABLE = "classes.csv"
 _PACKAGE = "annotation-training-workstation"
 _LONGEST_NAME = 120
+_FULL_BYTES = 1 << 20
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 
 
@@ -323,6 +326,11 @@ def new_folder(out: Path) -> Iterator[Path]:
         if out.is_dir():
             out.rmdir()
         part.rename(out)
+    except OSError as error:
+        # Libraries that write compressed files do not say what the system said.
+        if error.errno is None and shutil.disk_usage(part).free < _FULL_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+        raise
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
