@@ -23,8 +23,6 @@ from workstation.views.volume_protocols import PaneEvent, PaneLayout, Plane
 from workstation.views.volume_screen import VolumeScreen
 
 Reason = Callable[[], str]
-_HEIGHTS_PX = [580, 230]
-"""Panes and table, before the person moves the edge between them."""
 _SINGLE = {
     PaneLayout.AXIAL: Plane.AXIAL,
     PaneLayout.CORONAL: Plane.CORONAL,
@@ -70,7 +68,6 @@ def bind_components(
     changes = ChangeColours(colours["added"], colours["removed"], colours["kept"], colours["selected"])
     panel, bar = ComponentPanel(actions), ProposalBar(actions, changes)
     centre.lower.addTab(panel, centre.tr("Components"))
-    centre.splitter.setSizes(_HEIGHTS_PX)
     column = centre.layout()
     assert isinstance(column, QVBoxLayout)
     # Between the tool bar and the panes: what it says is about what is seen.

@@ -65,7 +65,6 @@ class ComponentPanel(QWidget):
         self.offer = OfferBar(actions)
         self.count = QLabel()
         self.count.setProperty("role", "muted")
-        self.count.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.count.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.empty = QLabel()
         self.empty.setProperty("role", "muted")
@@ -88,8 +87,8 @@ class ComponentPanel(QWidget):
         top.setObjectName("pane_bar")
         line = QHBoxLayout(top)
         line.setContentsMargins(0, 0, 10, 0)
-        line.addWidget(self.bar, 3)
-        line.addWidget(self.count, 2)
+        line.addWidget(self.bar, 1)
+        line.addWidget(self.count)
         column.addWidget(top)
         column.addWidget(head)
         column.addWidget(middle, 1)
@@ -195,8 +194,7 @@ class ComponentPanel(QWidget):
     def _count(self) -> None:
         there = [line for line in self._lines if line.state != REJECTED]
         num_open = sum(line.state == OPEN for line in there)
-        text = self.tr("{name}: {n} components, {open} open, {volume} mL").format(
-            name=self._class_name,
+        text = self.tr("{n} components, {open} open, {volume} mL").format(
             n=len(there),
             open=num_open,
             volume=f"{sum(line.volume_ml for line in there):.3f}",
@@ -207,7 +205,7 @@ class ComponentPanel(QWidget):
         if self._is_measuring:
             text += "   " + self.tr("measuring…")
         self.count.setText(text)
-        self.count.setToolTip(text)
+        self.count.setToolTip(f"{self._class_name}\n{text}")
 
     def showEvent(self, event: QShowEvent) -> None:
         """Say that the table is seen."""

@@ -36,6 +36,7 @@ class ComponentTable(QTableView):
         self.setModel(self.shown)
         self.menu_actions: list[QAction] = []
         self._is_showing = False
+        self._num_columns = len(_WIDTHS_PX)
         self._said: list[str] = []
         self.setSortingEnabled(True)
         self.sortByColumn(_VOLUME_COLUMN, Qt.SortOrder.DescendingOrder)
@@ -66,6 +67,10 @@ class ComponentTable(QTableView):
         """Show components, and select some without saying so."""
         with self._showing():
             self.components.set_lines(lines, columns, unit)
+            if self.components.columnCount() != self._num_columns:
+                self._num_columns = self.components.columnCount()
+                for column in range(len(_WIDTHS_PX), self._num_columns):
+                    self.resizeColumnToContents(column)
             self._select(selected)
 
     def set_filter(self, smallest_ml: float, state: str | None) -> None:

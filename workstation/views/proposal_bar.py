@@ -39,7 +39,7 @@ class ProposalBar(QFrame):
         self._summary = ProposalSummary()
         self.choice = QComboBox()
         self.choice.setMinimumWidth(90)
-        self.choice.setMaximumWidth(220)
+        self.choice.setMaximumWidth(180)
         self.choice.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.choice.setAccessibleName(self.tr("Proposal"))
         self.choice.activated.connect(lambda row: self.proposalChosen.emit(self.choice.itemData(row)))
@@ -48,19 +48,17 @@ class ProposalBar(QFrame):
         self.note.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         facts = QHBoxLayout()
         facts.setContentsMargins(10, 4, 10, 0)
-        facts.setSpacing(6)
+        facts.setSpacing(8)
         facts.addWidget(QLabel(self.tr("Proposal")))
-        facts.addWidget(self.choice, 2)
-        for colour, label in (
-            (colours.added, self.added),
-            (colours.removed, self.removed),
-            (colours.kept, self.kept),
-        ):
-            facts.addSpacing(6)
-            facts.addWidget(_swatch(colour))
+        facts.addWidget(self.choice, 1)
+        swatches = [_swatch(colour) for colour in (colours.added, colours.removed, colours.kept)]
+        for swatch, label in zip(swatches, (self.added, self.removed, self.kept), strict=True):
+            facts.addWidget(swatch)
             facts.addWidget(label)
-        facts.addSpacing(8)
-        facts.addWidget(self.note, 3)
+        # A sentence that must be read takes the room of the numbers.
+        self._numbers = (swatches[0], self.added, self.removed, swatches[2], self.kept)
+        self._lost = swatches[1]
+        facts.addWidget(self.note, 4)
         self.bar = ActionBar([[actions.action(f"proposals.{verb}") for verb in group] for group in GROUPS])
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -96,7 +94,11 @@ class ProposalBar(QFrame):
         text = self._sentence(summary)
         self.note.setText(text)
         self.note.setToolTip(text)
-        self.note.setProperty("role", "" if summary.question.text or summary.note.text else "muted")
+        is_urgent = bool(summary.question.text or summary.note.text)
+        for part in self._numbers:
+            part.setVisible(not is_urgent)
+        self._lost.setVisible(not summary.note.text)
+        self.note.setProperty("role", "" if is_urgent else "muted")
         self.note.style().polish(self.note)
         self.setVisible(bool(summary.rows))
 

@@ -31,8 +31,8 @@ TOOL_BAR = (
     ("whole", "centre", "crosshair", "slab"),
     ("masks", "outline", "peek"),
 )
-_LOWER_PX = 176
-_LOWER_SHARE = 0.22
+_LOWER_PX = 208
+_LOWER_SHARE = 0.26
 _PROGRESS_DELAY_MS = 200
 """What is quicker needs no bar."""
 

@@ -117,7 +117,8 @@ def test_letters_are_left_to_the_screen(table: ComponentTable) -> None:
 
 
 def test_the_panel_counts_and_filters_by_size_and_state(panel: ComponentPanel) -> None:
-    assert panel.count.text().startswith("冠脉: 2 components, 1 open, 1.750 mL")
+    assert panel.count.text().startswith("2 components, 1 open, 1.750 mL")
+    assert panel.count.toolTip().startswith("冠脉")
     panel.smallest.setValue(0.4)
     assert panel.order() == ["1", "r7.1"]
     assert "1 not shown" in panel.count.text()
