@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import nibabel as nib
 import numpy as np
@@ -22,7 +23,7 @@ from engines.imaging.volumes.surfaces import signed_volume_ml
 from engines.imaging.volumes.volume import Volume, VolumeGeometry
 from engines.imaging.volumes.volume_files import read_volume, write_volume
 from engines.imaging.volumes.voxel_changes import VoxelChanges
-from workstation.project.exporters import FORMATS, ExportOptions, export
+from workstation.project.exporters import FORMATS, ExportOptions, export, label_map_exports
 from workstation.project.exporters.export_format import ExportCancelled
 from workstation.project.exporters.label_map_exports import unique_file_name
 from workstation.project.items import NewFile, insert_file, set_item_kind
@@ -358,3 +359,18 @@ def test_file_names_are_taken_by_every_system() -> None:
     ]
     assert unique_file_name("con", taken) == "con_"
     assert unique_file_name(" .. ", taken) == "unnamed"
+
+
+def test_a_library_that_hides_the_full_disk_is_seen_through(
+    volumes: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def vague(*_arguments: object, **_keywords: object) -> None:
+        raise RuntimeError("failed to flush pending data")
+
+    monkeypatch.setattr(sitk, "WriteImage", vague)
+    with pytest.raises(ProjectError, match="failed to flush"):
+        export(volumes, "seg_nrrd", tmp_path / "out")
+    monkeypatch.setattr(label_map_exports.shutil, "disk_usage", lambda _path: SimpleNamespace(free=0))
+    with pytest.raises(ProjectError, match="No space left"):
+        export(volumes, "seg_nrrd", tmp_path / "out")
+    assert not list(tmp_path.glob("*out*"))
