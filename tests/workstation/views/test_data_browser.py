@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from engines.contract.kinds import ItemKind
 from engines.contract.messages import Message
 from workstation.views.data_browser import DataBrowser, state_of
 from workstation.views.protocols import BrowserRow
@@ -75,3 +78,14 @@ def test_new_rows_keep_the_current_item_without_choosing_it_again(browser: DataB
 def test_state_is_a_word_beside_the_colour(browser: DataBrowser) -> None:
     assert [state_of(row) for row in ROWS] == ["done", "stale", "warning"]
     assert "the moving image is missing" in browser.tree.topLevelItem(1).child(0).toolTip(0)
+
+
+def test_volumes_tell_label_maps_modalities_and_voxels(browser: DataBrowser) -> None:
+    row = BrowserRow("ct", "S014", "CTA", "", 0, kind=ItemKind.VOLUME, size="512×512×300", num_label_maps=2)
+    browser.show_rows([*ROWS, row, replace(row, item_id="none", num_label_maps=0)])
+    nodes = [browser.tree.topLevelItem(2).child(index) for index in range(2)]
+    tips = [node.toolTip(0).splitlines() for node in nodes]
+    assert tips[0][2:] == ["2 label maps", "CTA", "512×512×300"]
+    assert tips[1][2] == "no label map"
+    assert (state_of(row), browser.kind_of("ct")) == ("done", ItemKind.VOLUME)
+    assert browser.kind_of("012-OD") is ItemKind.IMAGE_PAIR
