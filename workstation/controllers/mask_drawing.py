@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,6 +101,8 @@ class MaskDrawing(QObject):
     ----------
     volumes : VolumeController
     background : Background
+    colours : mapping of str to "#rrggbb"
+        Of what would be ``added`` and ``removed``, and of what passes the ``gate``.
 
     Attributes
     ----------
@@ -115,10 +118,15 @@ class MaskDrawing(QObject):
     hinted = Signal(object)
 
     def __init__(
-        self, volumes: VolumeController, background: Background, parent: QObject | None = None
+        self,
+        volumes: VolumeController,
+        background: Background,
+        colours: Mapping[str, str],
+        parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self.volumes = volumes
+        self.colours = colours
         self.settings = MaskSettings()
         self.gate_image = GateImage(background, self)
 

@@ -6,6 +6,7 @@ one history, and the slices go to where they changed something.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -57,6 +58,8 @@ class MaskEditor(QObject):
     workbench : Workbench
     volumes : VolumeController
     panel : MaskPanelView
+    colours : mapping of str to "#rrggbb"
+        See `MaskDrawing`.
 
     Attributes
     ----------
@@ -76,12 +79,13 @@ class MaskEditor(QObject):
         workbench: Workbench,
         volumes: VolumeController,
         panel: MaskPanelView,
+        colours: Mapping[str, str],
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._volumes = volumes
         self._panel = panel
-        self.drawing = MaskDrawing(volumes, workbench.background, self)
+        self.drawing = MaskDrawing(volumes, workbench.background, colours, self)
         self.operations = MaskOperations(workbench, self.drawing, panel, self)
         self._overlay = GateOverlay(self.drawing, self)
         self._tools: dict[MaskTool, MaskSliceTool] = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 from PySide6.QtCore import QObject
 
 from workstation.controllers.mask_drawing import MaskDrawing
-from workstation.views.display import display
 from workstation.views.mask_protocols import MaskTool
 from workstation.views.volume_protocols import Box, PaneEvent, VoxelPreview
 
@@ -63,7 +62,7 @@ class GateOverlay(QObject):
         box: Box = (sides[0], sides[1], sides[2])
         cut = values[box]
         mask = (cut >= settings.low) & (cut <= settings.high)
-        self._drawing.volumes.view.set_preview(VoxelPreview(mask, box, display().colours["vessels"]))
+        self._drawing.volumes.view.set_preview(VoxelPreview(mask, box, self._drawing.colours["gate"]))
 
     def _clear(self) -> None:
         if self._shown is not None:

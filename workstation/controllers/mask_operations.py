@@ -17,7 +17,6 @@ from engines.imaging.volumes.class_operations import Operation
 from engines.imaging.volumes.voxel_changes import VoxelChanges
 from workstation.controllers.mask_drawing import MaskDrawing, card_of
 from workstation.controllers.workbench import Workbench
-from workstation.views.display import display
 from workstation.views.mask_protocols import ChangeSummary, MaskPanelView
 from workstation.views.volume_protocols import LabelLayer, VoxelPreview
 
@@ -183,7 +182,7 @@ class MaskOperations(QObject):
 
     def _show(self, changes: VoxelChanges) -> None:
         """Show what goes hatched; where nothing goes, what comes, and otherwise that as a layer."""
-        colours = display().colours
+        colours = self._drawing.colours
         is_removed = changes.runs[:, 3] == 0
         shape = changes.shape
         if not is_removed.any():

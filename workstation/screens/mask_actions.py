@@ -10,6 +10,7 @@ from workstation.actions.registry import ActionRegistry
 from workstation.controllers.mask_editor import MaskEditor
 from workstation.controllers.volume_controller import VolumeController
 from workstation.controllers.workbench import Workbench
+from workstation.views.display import display
 from workstation.views.mask_panel import MaskPanel
 from workstation.views.mask_protocols import MaskTool
 from workstation.views.volume_screen import VolumeScreen
@@ -24,7 +25,9 @@ def bind_masks(
     """Make the editor and connect it; it lives as long as the controller of the screen."""
     panel = MaskPanel(actions)
     centre.tool_sections.addWidget(panel)
-    editor = MaskEditor(workbench, controller, panel, controller)
+    named = display().colours
+    colours = {"added": named["added"], "removed": named["removed"], "gate": named["vessels"]}
+    editor = MaskEditor(workbench, controller, panel, colours, controller)
     view = centre.view
     view.cursorMoved.connect(editor.hover)
     view.radiusScrolled.connect(editor.step_radius)
