@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import TypeAdapter
 from sqlalchemy import Select, select
 from sqlalchemy.exc import DatabaseError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from engines.contract.errors import InputError, PreconditionError, WorkstationError
 from engines.contract.messages import Message
@@ -27,6 +27,8 @@ from workstation.project.schema import CommandRow
 from workstation.project.store import Store, now, reason_of
 
 Entry = Literal["do", "undo", "redo"]
+_FACTS = (defer(CommandRow.payload), defer(CommandRow.effect))
+"""Of a list of edits: what a thousand strokes changed is many megabytes, and none of it is shown."""
 
 
 class EditNotSavedError(WorkstationError):
@@ -222,7 +224,7 @@ class History:
 
     def list(self, limit: int = 200, item_id: str | None = None) -> list[StoredCommand]:
         """Return the newest entries of the journal, newest first."""
-        query = select(CommandRow).order_by(CommandRow.sequence.desc()).limit(limit)
+        query = select(CommandRow).options(*_FACTS).order_by(CommandRow.sequence.desc()).limit(limit)
         with self._store.read() as session:
             return [_stored(row) for row in session.scalars(undo_order.within(query, item_id))]
 
@@ -233,11 +235,12 @@ class History:
         take them, the last one on top.
         """
         with self._store.read() as session:
-            is_edit = select(CommandRow).where(CommandRow.action == "do")
+            is_edit = select(CommandRow).options(*_FACTS).where(CommandRow.action == "do")
             rows = session.scalars(
                 undo_order.within(is_edit, item_id).order_by(CommandRow.sequence.desc()).limit(limit)
             ).all()
-            waiting = [row.sequence for row in session.scalars(undo_order.redoable(item_id))]
+            open_edits = undo_order.redoable(item_id).with_only_columns(CommandRow.sequence)
+            waiting = session.scalars(open_edits).all()
         by_sequence = {row.sequence: row for row in rows}
         open_rows = [by_sequence[number] for number in reversed(waiting) if number in by_sequence]
         rest = [row for row in rows if row.sequence not in set(waiting)]
