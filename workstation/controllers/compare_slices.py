@@ -146,6 +146,17 @@ class CompareSlices:
 
         return self._once(("offsets", (reference.stamp, candidate.stamp), label), make)
 
+    def scale_end_mm(self, reference: VolumeSource, view: SliceView) -> float:
+        """Return the end of the scale of distances, the same in every pane."""
+        sources = [source for key in view.keys if (source := self.sources.get(key)) is not None]
+        masks = [source for source in sources if source.is_mask and source.key != reference.key]
+        grid = self.geometry(reference)
+        return max(
+            self.offsets(reference, source, view.label).scale_end_mm
+            for source in masks
+            if grid.difference(self.geometry(source)) is None
+        )
+
     def is_made(self, wish: SliceWish) -> bool:
         """Tell whether what a mode needs of whole volumes is there; if not, slices take a while."""
         kind = {Mode.DIFFERENCE: "change", Mode.DISTANCE: "offsets"}.get(wish.mode, "")
@@ -242,7 +253,7 @@ class CompareSlices:
             return paint_change(grey, _resized(inside, grey.shape, cv2.INTER_NEAREST), self.colours)
         offsets = self.offsets(reference, source, view.label)
         inside = _in_slice(offsets.distance_mm, offsets.box, view, np.float32(np.nan))
-        end = offsets.scale_end_mm
+        end = self.scale_end_mm(reference, view)
         ends = self.colours[Change.REMOVED], self.colours[Change.ADDED]
         return paint_distance(grey, _resized(inside, grey.shape, cv2.INTER_NEAREST), end, ends)
 
@@ -251,7 +262,7 @@ class CompareSlices:
         frame = self.geometry(self._source(wish.reference))
         plane = plane_geometry(frame, wish.plane)
         number = plane.slice_index(held(wish.position, frame))
-        return SliceView(frame, plane, number, wish.label, wish.is_resampling, wish.base)
+        return SliceView(frame, plane, number, wish.label, wish.is_resampling, wish.base, wish.keys)
 
     def shown_classes(self, source: VolumeSource, view: SliceView) -> tuple[LabelClass, ...]:
         """Return the classes that a slice of a source shows."""
@@ -289,7 +300,7 @@ class CompareSlices:
                     shares, volumes = change.shares, change.volumes_ml
                 else:
                     offsets = self.offsets(reference, source, view.label)
-                    legend = offsets.scale_end_mm if offsets.reason is None else None
+                    legend = self.scale_end_mm(reference, view) if offsets.reason is None else None
                     note = offsets.reason or note
             except WorkstationError as error:
                 composed, note = None, error.message

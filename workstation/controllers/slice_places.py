@@ -86,6 +86,7 @@ class SliceView:
     label: int
     is_resampling: bool
     base: str = ""
+    keys: tuple[str, ...] = ()
 
     def image(self, source: VolumeSource) -> str:
         """Return the role of the image under a source."""

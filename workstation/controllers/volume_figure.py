@@ -14,7 +14,7 @@ from engines.imaging.volumes.slicing import direction_text
 from workstation.controllers.compare_slices import CompareSlices
 from workstation.controllers.figure import LETTERS, FigureContent, Panel
 from workstation.controllers.figure_panels import Words, cropped
-from workstation.controllers.slice_places import Adjustment, SliceView, SliceWish, square_size
+from workstation.controllers.slice_places import Adjustment, SliceView, SliceWish, held, square_size
 from workstation.controllers.volume_compare_sources import VolumeSource
 from workstation.views.compare_protocols import FigureRequest, ShownPane
 from workstation.views.overlay_modes import Mode, ModeSettings
@@ -136,7 +136,7 @@ class VolumeFigureSubject:
                     for kind, name in _CHANGES.items()
                 )
             if mode is Mode.DISTANCE:
-                end = self.slices.offsets(reference, source, view.label).scale_end_mm
+                end = self.slices.scale_end_mm(reference, view)
                 return (
                     (colours[Change.REMOVED], f"−{end:g} mm"),
                     (MIDDLE, "0 mm"),
@@ -152,9 +152,7 @@ class VolumeFigureSubject:
         """Say item, slice, mode and sources; names of files and subjects stay out."""
         wish, sources = self.wish, self.slices.sources
         reference = self._source(wish.reference)
-        position = [0.0, 0.0, 0.0]
-        position[view.plane.axis] = float(view.number)
-        place = direction_text(view.frame, view.plane, position)
+        place = direction_text(view.frame, view.plane, held(wish.position, view.frame))
         parts = [
             Message(
                 "Item {item}, {plane} slice {number} of {count} ({place}).",

@@ -148,6 +148,8 @@ def test_distance_has_a_scale_in_mm(
     # The surface lies up to two voxels of 0.8 mm inside.
     assert shown(controller).contents[0].legend_mm == 2.0
     assert shown(controller).contents[0].composed is not None
+    # One scale for all panes: colours are compared between them.
+    assert shown(controller).contents[1].legend_mm == 2.0
     assert shown(controller).contents[2].legend_mm is None
 
 
