@@ -174,7 +174,7 @@ def test_decisions_hold_after_undo_redo_and_a_restart(
     reviewer.row(0)
     reviewer.press("Y")
     assert reviewer.components.chosen[0].num_voxels == 96
-    reviewer.press("Tab")
+    reviewer.do("components.next")
     reviewer.press("N")
     reviewer.press("N")
     reviewer.settle()

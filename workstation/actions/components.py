@@ -8,7 +8,7 @@ from workstation.actions.application import REVIEW_MENU
 from workstation.actions.registry import ActionSpec
 
 AREA = "components.area"
-"""Scope: the focus is in a pane or in the table."""
+"""Scope: the focus is in a pane; in the table, arrow keys walk."""
 PANEL = "components.panel"
 """Scope: the focus is in the table or in what stands around it."""
 

@@ -36,13 +36,17 @@ class ComponentHighlight:
         self._bench = workbench
         self._volumes = volumes
         self._colour = colour
+        self._is_shown = False
 
     def show(self, survey: Survey | None, keys: Sequence[str], geometry: VolumeGeometry | None) -> None:
         """Show some lines of a survey; none takes it away."""
         if survey is None or geometry is None or not keys:
             self._bench.background.drop(_CHANNEL)
-            self._volumes.remove_labels(KEY)
-            self._volumes.surfaces.set_marks(())
+            # Surfaces are shown anew each time, which is not free while somebody draws.
+            if self._is_shown:
+                self._is_shown = False
+                self._volumes.remove_labels(KEY)
+                self._volumes.surfaces.set_marks(())
             return
         colour = self._colour
         self._bench.background.submit(
@@ -53,6 +57,7 @@ class ComponentHighlight:
 
     def _on_made(self, made: _Made, geometry: VolumeGeometry) -> None:
         labels, meshes = made
+        self._is_shown = True
         layer = LabelLayer(
             KEY, "", labels, geometry, {1: self._colour}, opacity=1.0, style=LabelStyle.OUTLINE
         )

@@ -88,7 +88,8 @@ def bind_components(
     components.set_shown(panel.isVisible())
     _bind_table(actions, centre, panel, components)
     _bind_proposals(actions, centre, controller, proposals, edits)
-    actions.set_scope(AREA, centre.view, panel.table)
+    # Not the table: with Tab among its keys, the focus would never leave it.
+    actions.set_scope(AREA, centre.view)
     actions.set_scope(PANEL, panel)
     return ComponentParts(components, proposals, panel, bar)
 

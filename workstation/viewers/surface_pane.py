@@ -253,6 +253,7 @@ class _Canvas:
         self.native: QWidget = self.viewer.canvas.native
         self._model.canvas.background_color_override = palette(current_theme())["canvas"]
         self._layers: list[Any] = []
+        self._shown: dict[int, SurfaceMesh] = {}
 
     def show_meshes(self, meshes: Sequence[SurfaceMesh]) -> None:
         with quiet_import():
@@ -267,8 +268,15 @@ class _Canvas:
             if number >= len(meshes):
                 layer.visible = False
                 layer.data = _NO_FACES
+                self._shown.pop(number, None)
                 continue
             mesh = meshes[number]
+            # What is on the graphics card already stays there: a choice changes one of many surfaces.
+            known = self._shown.get(number)
+            self._shown[number] = mesh
+            if known is not None and layer.visible and _is_same(known, mesh):
+                layer.opacity = mesh.opacity
+                continue
             ink = [*QColor(mesh.colour).getRgbF()[:3], 1.0]
             layer.colormap = Colormap([ink, ink], name=f"surface {mesh.colour}")
             layer.data = (mesh.vertices_mm, mesh.faces)
@@ -310,3 +318,11 @@ class _Overlay(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         self._pane.paint_marks(painter)
         painter.end()
+
+
+def _is_same(first: SurfaceMesh, second: SurfaceMesh) -> bool:
+    return (
+        first.vertices_mm is second.vertices_mm
+        and first.faces is second.faces
+        and first.colour == second.colour
+    )
