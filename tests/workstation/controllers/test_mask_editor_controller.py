@@ -10,6 +10,8 @@ from PySide6.QtCore import QCoreApplication, QObject, Signal
 
 from engines.contract.kinds import FileKind, ItemKind
 from engines.contract.messages import Message
+from engines.imaging.volumes.mask_editing import Paint, brush, stroke
+from engines.imaging.volumes.resampling import finer
 from engines.imaging.volumes.volume import Volume, VolumeGeometry
 from engines.imaging.volumes.volume_files import write_volume
 from workstation.controllers.label_arrays import LabelArrays
@@ -18,7 +20,7 @@ from workstation.controllers.volume_controller import VolumeController
 from workstation.controllers.workbench import Workbench
 from workstation.project.history import EditNotSavedError
 from workstation.project.items import NewFile, insert_file, set_item_kind
-from workstation.project.label_map_commands import PaintVoxels
+from workstation.project.label_map_commands import AddLabelMap, PaintVoxels
 from workstation.project.project import Project
 from workstation.views.mask_protocols import ChangeSummary, MaskTool, ToolRow
 from workstation.views.volume_protocols import PaneEvent, Plane, Position, VoxelPreview
@@ -381,10 +383,6 @@ def test_an_edit_from_elsewhere_ends_a_stroke(desk: Desk) -> None:
     assert desk.bench.project is not None
     painted(desk)
     desk.press(3, 3, 5)
-    change = desk.arrays.get(desk.volumes.active_id)
-    assert change is not None
-    from engines.imaging.volumes.mask_editing import Paint, brush, stroke
-
     other = stroke(desk.stored, [(20, 10, 5)], brush((0.5, 0.5, 1.0), 1.0, None), Paint(3))
     with Project.open(desk.bench.project.folder) as elsewhere:
         elsewhere.history.execute(PaintVoxels(desk.volumes.active_id, other.to_text()))
@@ -409,3 +407,29 @@ def test_tools_are_swapped(desk: Desk) -> None:
     assert desk.editor.tool is MaskTool.PAINT
     desk.editor.swap()
     assert desk.editor.tool is MaskTool.FILL
+
+
+def test_the_gate_reads_an_image_on_another_grid(desk: Desk) -> None:
+    grid = finer(GEOMETRY, 2)
+    empty = Volume(np.zeros(grid.shape, np.uint8), grid)
+    desk.volumes.edits.add(AddLabelMap.on_grid_of(empty, "a", "fine"))
+    assert desk.labels.shape == grid.shape
+    desk.editor.choose(MaskTool.PAINT)
+    desk.editor.set_radius(3.0)
+    desk.editor.set_gate(200, 400)
+    desk.editor.set_gated(True)
+    desk.click(24, 20, 12)
+    assert desk.labels[22, 20, 12] == 1
+    assert not desk.labels[25:].any()
+
+
+def test_after_undoing_even_the_label_map_one_can_draw_again(desk: Desk) -> None:
+    assert desk.bench.project is not None
+    painted(desk)
+    while desk.bench.project.history.undo("a") is not None:
+        settle()
+    settle()
+    assert desk.volumes.active_id == ""
+    desk.click(12, 10, 6)
+    assert desk.labels.any()
+    assert np.array_equal(desk.labels, desk.stored)
