@@ -73,16 +73,21 @@ class SlicePane(ImagePane):
         place = self.tr("{place} · {number} of {count}").format(
             place=slices.place, number=slices.number + 1, count=slices.num_slices
         )
-        paint_text(painter, QPointF(16, self.height() - 46), place, _INK)
+        paint_text(painter, QPointF(16, 40 if self._has_legend else self.height() - 46), place, _INK)
         if not isinstance(content, VolumePaneContent) or content.is_reference:
             return
         if self._mode in (Mode.DIFFERENCE, Mode.DISTANCE) and content.note.text:
             text = painter.fontMetrics().elidedText(
                 sentence(content.note), Qt.TextElideMode.ElideRight, self.width() - 40
             )
-            paint_label(painter, QPointF(16, 24), text)
+            paint_label(painter, QPointF(16, 66), text)
         elif self._mode is Mode.DISTANCE and content.legend_mm is not None:
             self._paint_distance_legend(painter, content.legend_mm)
+
+    @property
+    def _has_legend(self) -> bool:
+        """Whether the lower right corner is taken."""
+        return self._mode in (Mode.DIFFERENCE, Mode.DISTANCE) and not self.content.is_reference
 
     def share_text(self, change: Change, name: str) -> str:
         """Return what the legend of a difference says of a class: its share and its volume."""
@@ -106,8 +111,7 @@ class SlicePane(ImagePane):
         left, right, top, bottom = slices.letters
         width, height = self.width(), self.height()
         # The legend of a mode takes the lower right corner, and may reach to the middle.
-        is_low = self._mode in (Mode.DIFFERENCE, Mode.DISTANCE) and not self.content.is_reference
-        below = height - (_LEGEND_ROOM_PX if is_low else 8)
+        below = height - (_LEGEND_ROOM_PX if self._has_legend else 8)
         for letter, at in (
             (left, QPointF(8, height / 2 + 5)),
             (right, QPointF(width - 20, height / 2 + 5)),
