@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from engines.contract.kinds import RunState
+from engines.contract.kinds import AnnotationKind, RunState
 from engines.contract.spec import PhaseSpec, PipelineSpec
 from workstation.controllers.live_runs import LiveRun
 from workstation.controllers.run_headers import RunHeader
@@ -20,6 +20,8 @@ IMPORT = "import"
 """Way out of a lock: import files."""
 PHASE = "phase:"
 """Way out of a lock: train the phase whose key follows."""
+_DRAWN_ON = {AnnotationKind.KEYPOINT_PAIRS: "pairs", AnnotationKind.LABEL_MAP: "volume"}
+"""Screens on which annotations are made."""
 _HAS_MODEL = (RunState.FINISHED, RunState.STOPPED)
 
 
@@ -60,7 +62,7 @@ def phase_card(
 def _way_out(phase: PhaseSpec, ready: Readiness, survey: Survey) -> str:
     """Return where a lock can be opened: a screen, `IMPORT`, or `PHASE` with a key."""
     if ready.num_ready < ready.num_needed:
-        return "pairs" if phase.needs.annotation is not None else IMPORT
+        return _DRAWN_ON.get(phase.needs.annotation, IMPORT) if phase.needs.annotation else IMPORT
     newest = survey.newest
     missing = (key for key in phase.needs.phases if key not in newest or newest[key].state not in _HAS_MODEL)
     return f"{PHASE}{next(missing, '')}"

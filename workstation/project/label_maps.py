@@ -108,6 +108,16 @@ class LabelMapStore:
         with self._store.read() as session:
             return {str(row[0]): int(row[1]) for row in session.execute(query)}
 
+    def accepted(self) -> dict[str, LabelMap]:
+        """Return, by item id, the accepted label map that was changed last."""
+        query = (
+            select(LabelMapRow)
+            .where(LabelMapRow.state == LabelMapState.ACCEPTED.value, LabelMapRow.is_deleted.is_(False))
+            .order_by(LabelMapRow.changed, LabelMapRow.id)
+        )
+        with self._store.read() as session:
+            return {row.item_id: as_label_map(row) for row in session.scalars(query)}
+
     def get(self, label_map_id: str) -> LabelMap:
         """Return one label map.
 

@@ -17,7 +17,7 @@ from engines.contract.run_folder import RunFolder
 from engines.contract.spec import Needs, PipelineSpec
 from workstation.project.annotations import KeypointStore, write_pairs
 from workstation.project.items import Item, ItemStore
-from workstation.project.label_maps import LabelMap, LabelMapState, LabelMapStore
+from workstation.project.label_maps import LabelMap, LabelMapStore
 from workstation.project.splits import SplitStore, check_no_leak
 
 LEARNING_SPLITS = (Split.TRAIN, Split.VAL)
@@ -62,7 +62,8 @@ def build_manifest(
     """Choose the items of a run and freeze them; see `Project.manifest_for`."""
     everything = items.all()
     check_no_leak(everything)
-    annotations = _Annotations(keypoints.counts(), _accepted(everything, label_maps, spec))
+    has_label_maps = AnnotationKind.LABEL_MAP in spec.annotation_kinds
+    annotations = _Annotations(keypoints.counts(), label_maps.accepted() if has_label_maps else {})
     needs = spec.phase(phase).needs if action is Action.TRAIN else _needs_of(spec)
     if chosen is None:
         selected = [item for item in everything if _is_usable(item, spec, needs, annotations)]
@@ -81,19 +82,6 @@ def build_manifest(
 
 def _needs_of(spec: PipelineSpec) -> Needs:
     return Needs(roles=tuple(role.name for role in spec.roles if role.required))
-
-
-def _accepted(
-    everything: Sequence[Item], label_maps: LabelMapStore, spec: PipelineSpec
-) -> dict[str, LabelMap]:
-    if AnnotationKind.LABEL_MAP not in spec.annotation_kinds:
-        return {}
-    accepted: dict[str, LabelMap] = {}
-    for item in everything:
-        found = [one for one in label_maps.of_item(item.id) if one.state is LabelMapState.ACCEPTED]
-        if found:
-            accepted[item.id] = max(found, key=lambda one: one.changed)
-    return accepted
 
 
 def _is_usable(item: Item, spec: PipelineSpec, needs: Needs, annotations: _Annotations) -> bool:

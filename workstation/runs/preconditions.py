@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,8 +38,8 @@ def readiness(
 ) -> Readiness:
     """Tell whether a phase can start, and how many items are ready for it."""
     candidates = [item for item in select_items(project, spec, items) if _may_train(item)]
-    with_pairs = project.keypoints.counts()
-    complete = [item for item in candidates if _fulfils(item, phase, with_pairs)]
+    annotated = _annotated(project, phase.needs.annotation)
+    complete = [item for item in candidates if _fulfils(item, phase, annotated)]
     problem = _missing_items(spec, phase, len(candidates), len(complete)) or _missing_phase(
         project, spec, phase
     )
@@ -96,10 +96,15 @@ def _may_train(item: Item) -> bool:
     return item.split not in (Split.TEST, Split.EVALUATION)
 
 
-def _fulfils(item: Item, phase: PhaseSpec, num_pairs: Mapping[str, int]) -> bool:
-    if not item.has(*phase.needs.roles):
-        return False
-    return phase.needs.annotation is not AnnotationKind.KEYPOINT_PAIRS or item.id in num_pairs
+def _annotated(project: Project, kind: AnnotationKind | None) -> Collection[str] | None:
+    """Return the items with an annotation of a kind; None when every item will do."""
+    if kind is AnnotationKind.KEYPOINT_PAIRS:
+        return project.keypoints.counts().keys()
+    return project.label_maps.accepted().keys() if kind is AnnotationKind.LABEL_MAP else None
+
+
+def _fulfils(item: Item, phase: PhaseSpec, annotated: Collection[str] | None) -> bool:
+    return item.has(*phase.needs.roles) and (annotated is None or item.id in annotated)
 
 
 def _missing_items(

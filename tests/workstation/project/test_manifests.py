@@ -20,6 +20,7 @@ from workstation.project.label_map_commands import AddLabelMap, PaintVoxels
 from workstation.project.label_maps import LabelMapState
 from workstation.project.project import Project
 from workstation.project.splits import write_split
+from workstation.runs.preconditions import readiness
 
 SPEC = PipelineSpec(
     key="example",
@@ -231,6 +232,8 @@ def test_the_accepted_label_map_is_frozen_as_it_is_now(project: Project, run_fol
     manifest = project.manifest_for(VOLUMES, action=Action.TRAIN, phase="fit", run_folder=run_folder)
 
     assert ids(manifest.items) == ["drawn", "second"]
+    assert set(project.label_maps.accepted()) == {"drawn", "second"}
+    assert readiness(project, VOLUMES, VOLUMES.phases[0]).num_ready == 2
     record = manifest.items[0]
     frozen = record.annotations[AnnotationKind.LABEL_MAP]
     assert frozen.path == "annotations/drawn.label_map.nii.gz"
@@ -244,5 +247,7 @@ def test_an_item_without_an_accepted_label_map_cannot_be_trained_on(
     project: Project, run_folder: RunFolder
 ) -> None:
     add_volume(project, "bare")
+    ready = readiness(project, VOLUMES, VOLUMES.phases[0])
+    assert (ready.num_ready, ready.problem is None) == (0, False)
     with pytest.raises(PreconditionError, match="label_map"):
         project.manifest_for(VOLUMES, action=Action.TRAIN, phase="fit", run_folder=run_folder, items=["bare"])
