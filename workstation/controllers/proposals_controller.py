@@ -169,6 +169,10 @@ class ProposalsController(QObject):
             return False
         return target.geometry.difference(chosen.geometry) is not None
 
+    def close(self) -> None:
+        """Let go of threads and timers; the screen goes."""
+        self._stop()
+
     # -- choices -------------------------------------------------------------------------------------
 
     def choose(self, label_map_id: str) -> None:

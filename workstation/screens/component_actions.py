@@ -58,6 +58,7 @@ class ComponentParts(QObject):
     def close(self) -> None:
         """Let go; the screen goes."""
         self.components.close()
+        self.proposals.close()
 
 
 def bind_components(
