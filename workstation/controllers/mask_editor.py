@@ -47,6 +47,7 @@ _HINTS = {
     MaskTool.FILL: Message("Click a region to fill it with {label}, up to other labels."),
     MaskTool.PICK: Message("Click a label to draw with it."),
 }
+_WITHIN_A_VOXEL = Message("{distance:g} mm is less than a voxel of {voxel:g} mm: nothing would change.")
 _FIRST = Message("The first stroke makes a new label map.")
 
 
@@ -222,6 +223,11 @@ class MaskEditor(QObject):
 
     def grow(self, distance_mm: float) -> None:
         """Preview a margin; a negative one shrinks."""
+        grid = self._volumes.grid
+        if grid is not None and abs(distance_mm) < min(grid.spacing_mm):
+            size = {"distance": abs(distance_mm), "voxel": min(grid.spacing_mm)}
+            self._panel.show_hint(Message(_WITHIN_A_VOXEL.text, size))
+            return
         text = "Grow by {distance:g} mm" if distance_mm > 0 else "Shrink by {distance:g} mm"
         title = "grow {label} in {name}" if distance_mm > 0 else "shrink {label} in {name}"
         self._start(operations.grown(distance_mm), title, Message(text, {"distance": abs(distance_mm)}))

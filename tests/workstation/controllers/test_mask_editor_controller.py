@@ -319,6 +319,13 @@ def test_what_is_removed_is_shown_in_its_colour(desk: Desk) -> None:
     assert desk.view.preview.mask.sum() == desk.panel.change.num_removed
 
 
+def test_a_margin_within_a_voxel_says_so(desk: Desk) -> None:
+    painted(desk)
+    desk.editor.grow(0.4)
+    assert str(desk.panel.hint) == "0.4 mm is less than a voxel of 0.5 mm: nothing would change."
+    assert not desk.editor.operations.has_preview
+
+
 def test_a_stroke_drops_a_preview(desk: Desk) -> None:
     painted(desk)
     desk.editor.grow(1.0)
