@@ -194,21 +194,10 @@ class VolumeController(QObject):
 
     def show_item(self, item_id: str) -> None:
         """Show a case: its label maps and images appear as they are read."""
-        self._remember_place()
+        self._let_go(item_id)
         self._is_stale = False
         project = self._bench.project
         self._item = project.items.get(item_id) if project is not None and item_id else None
-        self._reader.drop()
-        self._screen.show_progress(None, None)
-        self.classes.forget()
-        self.surfaces.forget()
-        self.arrays.forget_all()
-        self._grid = None
-        self.layers.begin(item_id)
-        self.view.set_images([])
-        self.view.set_labels([])
-        self.view.set_grid(None)
-        self._on_mouse(None)
         self._begin(self._item)
         self._tell()
 
@@ -320,6 +309,21 @@ class VolumeController(QObject):
             self.go_to((i, j, k))
 
     # -- inside --------------------------------------------------------------------------------------
+
+    def _let_go(self, item_id: str) -> None:
+        """Let go of the case before: its arrays may be large."""
+        self._remember_place()
+        self._item = self._grid = None
+        self._reader.drop()
+        self._screen.show_progress(None, None)
+        self.classes.forget()
+        self.surfaces.forget()
+        self.arrays.forget_all()
+        self.layers.begin(item_id)
+        self.view.set_images([])
+        self.view.set_labels([])
+        self.view.set_grid(None)
+        self._on_mouse(None)
 
     def _begin(self, item: Item | None) -> None:
         if item is None:
@@ -433,9 +437,10 @@ class VolumeController(QObject):
     def _on_item_changed(self, item_id: str) -> None:
         if self._is_shown:
             self.show_item(item_id)
-        else:
+        elif not self._is_stale:
             self._is_stale = True
-            self._reader.drop()
+            self._let_go("")
+            self._tell()
 
     def _on_data_changed(self) -> None:
         if self._item is not None and not self._is_stale and self._item.kind in VOLUME_KINDS:

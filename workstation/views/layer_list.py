@@ -119,6 +119,10 @@ class LayerLine(QWidget):
         self.eye.setProperty("role", "flat")
         self.eye.setIconSize(_EYE)
         self.eye.setToolTip(self.tr("Show or hide"))
+        # Names of images and label maps stand below each other.
+        policy = self.eye.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self.eye.setSizePolicy(policy)
         self.eye.setVisible(not is_image)
         self.name = QLabel(self)
         self.name.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)

@@ -453,11 +453,13 @@ def test_deleting_draws_in_another_label_map_and_a_taken_name_gives_a_card(
 def test_hidden_screen_reads_nothing_until_it_is_shown(
     bench: Workbench, controller: VolumeController, screen: FakeScreen
 ) -> None:
+    bench.set_item("brain")
     controller.set_shown(False)
     bench.set_item("cta")
     assert controller.image is None
+    assert screen.view.images == []
     controller.set_shown(True)
-    assert controller.image is not None
+    assert controller.layers.base.title == "CTA"
 
 
 def test_arrays_of_the_case_before_are_let_go(
