@@ -28,7 +28,7 @@ from workstation.screens import SCREENS
 from workstation.settings import Settings
 from workstation.views.overlay_modes import Mode
 
-READY_MS = 20_000
+READY_MS = 60_000
 
 
 def start(qapp: QApplication, folder: Path) -> MainWindow:
