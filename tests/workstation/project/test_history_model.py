@@ -95,9 +95,17 @@ class HistoryMachine(RuleBasedStateMachine):
         if item is None:
             return
         index = SIDES.index(side)  # type: ignore[arg-type]
-        kind = PlacePoint if self.stacks[item].pairs[pair][index] is None else MovePoint
+        was, state = self.stacks[item].pairs[pair][index], self.stacks[item].pairs[pair][2]
+        kind = PlacePoint if was is None else MovePoint
         self.project.history.execute(kind(pair, side, xy))  # type: ignore[arg-type]
-        self.edited(item, lambda pairs: pairs[pair].__setitem__(index, xy))
+
+        def change(pairs: Pairs) -> None:
+            pairs[pair][index] = xy
+            # Whoever moves a suggestion accepts it.
+            if kind is MovePoint and state is PairState.PREDICTED:
+                pairs[pair][2] = PairState.PLACED
+
+        self.edited(item, change)
 
     @rule(pair=pairs, state=st.sampled_from(PairState))
     def set_state(self, pair: str, state: PairState) -> None:
