@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,7 +78,7 @@ class Hands:
     def drag(self, *places: tuple[float, float]) -> None:
         points = [self.at(*place) for place in places]
         QTest.mousePress(self.pane, Qt.MouseButton.LeftButton, pos=points[0])
-        for start, end in zip(points, points[1:], strict=False):
+        for start, end in itertools.pairwise(points):
             for share in (0.25, 0.5, 0.75, 1.0):
                 step = QPointF(start) + (QPointF(end) - QPointF(start)) * share
                 move(self.pane, step)
