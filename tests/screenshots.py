@@ -106,6 +106,7 @@ class Walk:
         self.grab("registered")
         self._compare()
         self._import()
+        self._volume()
         self._train()
         self._evaluate()
         window.close()
@@ -135,8 +136,23 @@ class Walk:
         self.grab("import", dialogs()[0])
         dialogs()[0].close()
 
+    def _volume(self) -> None:
+        window = self.window
+        window.workbench.set_item("coronary-ct")
+        window.show_screen("volume")
+        controller = window.screen("volume").controller
+        self.wait(lambda: controller.active_labels is not None)
+        self.settle(8.0)
+        self.grab("volume")
+        window.show_screen("compare")
+        self.settle(4.0)
+        window.actions_.action("compare.difference").trigger()
+        self.settle(5.0)
+        self.grab("compare_volumes")
+
     def _train(self) -> None:
         window = self.window
+        window.workbench.set_item("known-2")
         window.show_screen("train")
         train = window.screen("train")
         start = window.actions_.action("train.start")
