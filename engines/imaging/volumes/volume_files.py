@@ -95,14 +95,15 @@ def read_label_map(path: str | os.PathLike[str]) -> Volume:
     Returns
     -------
     Volume
-        uint8 or uint16; whole numbers stored as floats are accepted.
+        uint8 or uint16; whole numbers stored as floats are accepted, and so is a single slice, which may
+        be all that was drawn of a case.
 
     Raises
     ------
     VolumeReadError, GeometryError
         As `read_volume`; also if a voxel is not finite, not whole, negative or above 65535.
     """
-    volume = read_volume(path)
+    volume = _read(Path(path))
     return Volume(as_labels(volume.voxels, Path(path)), volume.geometry, volume.header)
 
 

@@ -132,6 +132,17 @@ def test_one_slice_is_no_volume(tmp_path: Path) -> None:
         read_volume(tmp_path / "slice.nii")
 
 
+@pytest.mark.parametrize("suffix", [".nii.gz", ".nrrd", ".mha"])
+def test_one_slice_of_labels_is_a_label_map(tmp_path: Path, suffix: str) -> None:
+    labels = np.zeros((9, 8, 1), np.uint8)
+    labels[2:5, 3:6] = 3
+    written = Volume(labels, VolumeGeometry(labels.shape, GRIDS["flipped"]))
+    write_volume(tmp_path / f"slice{suffix}", written)
+    read = read_label_map(tmp_path / f"slice{suffix}")
+    np.testing.assert_array_equal(read.voxels, labels)
+    assert read.geometry.difference(written.geometry) is None
+
+
 def test_a_cut_file_names_itself(image_path: Path) -> None:
     content = image_path.read_bytes()
     image_path.write_bytes(content[: len(content) // 2])
