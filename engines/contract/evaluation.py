@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from engines.contract.errors import RunFolderError
 from engines.contract.files import write_text_atomically
 
+PAGE_NAME = "evaluation.html"
+"""The report as a page for people, beside `evaluation.json`."""
+
 
 class EvaluationReport(BaseModel):
     """Rows of metrics over items, and the metrics of each item.
@@ -26,6 +29,12 @@ class EvaluationReport(BaseModel):
         None is undefined; the items' ``reason`` says why.
     per_item : list of dict
         ``{"item", "row", <metric>..., "reason"?}``.
+    bounds : tuple of str
+        Rows that bound what can be reached and are no methods.
+    intervals : dict of row name to dict of metric key to (low, high)
+        95 % intervals of `rows`, where they were estimated.
+    groups : dict of group title to rows
+        The same rows over a part of the items each.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -37,6 +46,9 @@ class EvaluationReport(BaseModel):
     items: int
     rows: dict[str, dict[str, float | None]]
     per_item: list[dict[str, Any]]
+    bounds: tuple[str, ...] = ()
+    intervals: dict[str, dict[str, tuple[float, float]]] = {}
+    groups: dict[str, dict[str, dict[str, float | None]]] = {}
 
     def write(self, path: Path) -> None:
         """Write as JSON, atomically."""
