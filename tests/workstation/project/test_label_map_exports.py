@@ -241,6 +241,20 @@ def test_nnunet_has_its_layout_and_writes_the_numbers_down(volumes: Project, tmp
     assert result.files[-1] == out / "dataset.json"
 
 
+def test_nnunet_takes_the_split_of_the_project(volumes: Project, tmp_path: Path) -> None:
+    volumes.splits.set("case 1", Split.TRAIN)
+    volumes.splits.set("case 2", Split.VAL)
+    result = export(volumes, "nnunet", tmp_path / "both")
+    split = json.loads((tmp_path / "both" / "splits_final.json").read_text(encoding="utf-8"))
+    assert split == [{"train": ["case 1"], "val": ["case 2"]}]
+    assert any("splits_final.json" in str(note) for note in result.notes)
+
+    volumes.splits.set("case 2", Split.EVALUATION)
+    export(volumes, "nnunet", tmp_path / "held back")
+    assert [path.name for path in (tmp_path / "held back" / "labelsTs").iterdir()] == ["case 2.nii.gz"]
+    assert not (tmp_path / "held back" / "splits_final.json").exists()
+
+
 def test_nnunet_resamples_the_image_on_finer_labels_and_says_so(volumes: Project, tmp_path: Path) -> None:
     fine = finer(oblique(), 2)
     labels = drawn().repeat(2, 0).repeat(2, 1).repeat(2, 2)

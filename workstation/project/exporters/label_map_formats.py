@@ -73,7 +73,8 @@ def label_map_formats() -> list[ExportFormat]:
             "nnunet",
             Message("Training set of nnU-Net"),
             Message(
-                "imagesTr, labelsTr and dataset.json; items of the test split go to imagesTs and labelsTs."
+                "imagesTr, labelsTr, dataset.json, and the split as splits_final.json; items of the test and "
+                "evaluation split go to imagesTs and labelsTs."
             ),
             Message(
                 "One label map for each item. Classes are numbered anew without gaps; manifest.json holds "

@@ -1,4 +1,8 @@
-"""A training set as nnU-Net (version 2) reads it: images, labels without gaps, and ``dataset.json``."""
+"""A training set as nnU-Net (version 2) reads it: images, labels without gaps, and ``dataset.json``.
+
+The project's split goes along as ``splits_final.json``, one fold. nnU-Net looks for it beside the
+preprocessed images, and makes five random folds where there is none.
+"""
 
 from __future__ import annotations
 
@@ -32,8 +36,10 @@ from workstation.project.items import Item, ItemFile
 from workstation.project.project import Project
 
 DATASET = "dataset.json"
+SPLITS = "splits_final.json"
 SUFFIX = ".nii.gz"
 BACKGROUND = "background"
+_HELD_BACK = (Split.TEST, Split.EVALUATION)
 _CT_ROLES = ("ct", "ncct", "cta")
 
 
@@ -67,16 +73,21 @@ def export_nnunet(project: Project, items: Sequence[Item], out: Path, options: E
             records.append(record(one, labels, written, folder))
             if is_resampled:
                 resampled.append(one.item.id)
-        num_training = sum(one.item.split is not Split.TEST for one in chosen)
+        num_training = sum(one.item.split not in _HELD_BACK for one in chosen)
         if not numbers or not num_training:
             raise PreconditionError(
-                "There is nothing to train on: no class is drawn, or every item belongs to the test split.",
+                "There is nothing to train on: no class is drawn, or every item is held back for a test.",
                 remedy="Draw first, or choose other items.",
             )
         write_json_atomically(folder / DATASET, _dataset(chosen[0].item, roles, numbers, num_training))
+        fold = _fold(chosen)
+        has_split = bool(fold["train"] and fold["val"])
+        if has_split:
+            write_json_atomically(folder / SPLITS, [fold])
         write_manifest(folder, project, "nnunet", records)
-        files = tuple(out / path for path in (*files_of(records), DATASET))
-    return ExportResult(files, notes=_notes(items, chosen, resampled))
+        tables = (DATASET, SPLITS) if has_split else (DATASET,)
+        files = tuple(out / path for path in (*files_of(records), *tables))
+    return ExportResult(files, notes=_notes(items, chosen, resampled, has_split))
 
 
 def _require_one_each(chosen: Sequence[LabelMapExport]) -> None:
@@ -132,7 +143,7 @@ def _write_case(
     """Write the images and the labels of an item; tell whether an image had to be resampled."""
     from engines.imaging.volumes.volume_files import write_volume
 
-    kind = "Ts" if one.item.split is Split.TEST else "Tr"
+    kind = "Ts" if one.item.split in _HELD_BACK else "Tr"
     images, label_folder = folder / f"images{kind}", folder / f"labels{kind}"
     for place in (images, label_folder):
         place.mkdir(exist_ok=True)
@@ -182,18 +193,35 @@ def _dataset(
     }
 
 
+def _fold(chosen: Sequence[LabelMapExport]) -> dict[str, list[str]]:
+    """Return the project's split; what has none is trained on."""
+    used = [one.item for one in chosen if one.item.split not in _HELD_BACK]
+    return {
+        "train": [item.id for item in used if item.split is not Split.VAL],
+        "val": [item.id for item in used if item.split is Split.VAL],
+    }
+
+
 def _is_ct(role: str, file: ItemFile) -> bool:
     return role in _CT_ROLES or (file.modality or "").upper() in ("CT", "CTA")
 
 
 def _notes(
-    items: Sequence[Item], chosen: Sequence[LabelMapExport], resampled: Sequence[str]
+    items: Sequence[Item], chosen: Sequence[LabelMapExport], resampled: Sequence[str], has_split: bool
 ) -> tuple[Message, ...]:
     notes = []
     if resampled:
         names = ", ".join(resampled)
         notes.append(
             Message("Images were resampled onto the grid of their labels: {names}.", {"names": names})
+        )
+    if has_split:
+        notes.append(
+            Message(
+                "Copy {name} into the folder of the data set below nnUNet_preprocessed, so that nnU-Net "
+                "validates on the items that this project does.",
+                {"name": SPLITS},
+            )
         )
     without = sum(bool(_image_roles(item)) for item in items) - len(chosen)
     if without:
