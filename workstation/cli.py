@@ -17,7 +17,14 @@ from pathlib import Path
 from typing import NoReturn
 
 from engines.contract.errors import InputError, WorkstationError
-from workstation.command_line import doctor_command, project_commands, relink_command, run_commands
+from workstation.command_line import (
+    doctor_command,
+    import_weights_command,
+    project_commands,
+    relink_command,
+    run_commands,
+    sweep_command,
+)
 from workstation.command_line.output import complain, use_utf8
 from workstation.project.exporters import FORMATS as EXPORT_FORMATS
 from workstation.project.keypoint_formats import FORMATS as KEYPOINT_FORMATS
@@ -180,6 +187,28 @@ def _add_run_commands(command: Callable[..., argparse.ArgumentParser]) -> None:
     which.add_argument("--all-phases", action="store_true", help="one phase after the other")
     train.add_argument("--preset", metavar="NAME", help="the phase's own by default")
     train.add_argument("--resume", metavar="RUN", help="continue a run: its id or folder")
+
+    imported = command(
+        "import-weights", import_weights_command.import_weights, "Make a model from weights of other programs."
+    )
+    _add_project(imported)
+    _add_pipeline(imported)
+    imported.add_argument("source", metavar="SOURCE", type=Path, help="file or folder with the weights")
+    imported.add_argument("--phase", metavar="P", help="that the model stands for; the first one by default")
+
+    sweep = command("sweep", sweep_command.sweep, "Train a phase with several values of a setting.")
+    _add_project(sweep)
+    _add_pipeline(sweep)
+    sweep.add_argument("--phase", metavar="P", help="the first one by default")
+    sweep.add_argument("--preset", metavar="NAME", help="the phase's own by default")
+    sweep.add_argument(
+        "--key", action="append", required=True, metavar="key=v1,v2", help="values to try; repeatable"
+    )
+    sweep.add_argument("--seeds", default="0", metavar="0,1,2", help="every value is trained with each")
+    sweep.add_argument("--base-run", metavar="RUN", help="where all start; of the phase before by default")
+    sweep.add_argument("--no-base", action="store_true", help="leave out the unchanged settings")
+    sweep.add_argument("--out", metavar="DIR", type=Path, help="of the table; in the project by default")
+    _add_json(sweep)
 
     predict = command("predict", run_commands.predict, "Predict; prints the written files.")
     _add_project(predict)

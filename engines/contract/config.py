@@ -108,6 +108,12 @@ class RunConfig(BaseModel):
         return self.model_dump(mode="json")
 
 
+class ImportWeightsConfig(RunConfig):
+    """Settings of making a model from weights of another program; pipelines add their own."""
+
+    source: str = setting("", "File or folder with the weights, as an absolute path.")
+
+
 class TrainingConfig(RunConfig):
     """Settings that the shared training loop reads; each pipeline's training config derives from it."""
 

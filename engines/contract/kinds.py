@@ -80,6 +80,12 @@ class Action(StrEnum):
     TRAIN = "train"
     PREDICT = "predict"
     EVALUATE = "evaluate"
+    IMPORT_WEIGHTS = "import_weights"
+
+    @property
+    def makes_model(self) -> bool:
+        """Whether a finished run of it holds a model that other runs can build on."""
+        return self in (Action.TRAIN, Action.IMPORT_WEIGHTS)
 
 
 class RunState(StrEnum):

@@ -64,6 +64,7 @@ def resolve(name: str) -> Any:
 
 def config_class(spec: PipelineSpec, action: Action) -> type[RunConfig]:
     """Return the class of settings of one action of a pipeline."""
+    spec.function(action)
     found = resolve(spec.configs[action])
     assert isinstance(found, type)
     assert issubclass(found, RunConfig)

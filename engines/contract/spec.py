@@ -170,7 +170,7 @@ class PipelineSpec:
     presets : tuple of str
         Names; ``resources/presets/<key>/<name>.yaml`` holds the values.
     configs : mapping of Action to "module:name"
-        A `RunConfig` class for each action.
+        A `RunConfig` class for each action that the pipeline can do.
     train, predict, evaluate : str
         "module:name" of a function ``(run: RunContext) -> None``.
     diagnose : str
@@ -201,6 +201,28 @@ class PipelineSpec:
     """Whether `predict` works without any model, by a method that needs no training."""
     position: int = field(default=0)
     """Place in lists; the first is chosen at first. Pipelines of one place are sorted by key."""
+    import_weights: str = field(default="")
+    """"module:name" of a function ``(run: RunContext) -> None`` that makes a model from foreign weights; its
+    settings derive from `ImportWeightsConfig`. Empty where the pipeline reads none."""
+
+    def function(self, action: Action) -> str:
+        """Return the ``"module:name"`` that carries out an action.
+
+        Raises
+        ------
+        UnknownKeyError
+            If the pipeline cannot do it.
+        """
+        name = str(getattr(self, action.value))
+        if not name:
+            raise UnknownKeyError(
+                "{pipeline} cannot do '{action}'.",
+                remedy="Choose one of: {known}.",
+                pipeline=self.title,
+                action=action.value,
+                known=", ".join(self.configs),
+            )
+        return name
 
     def phase(self, key: str) -> PhaseSpec:
         """Return a phase by key.

@@ -157,9 +157,7 @@ def _carry_out(run: RunContext, started_s: float) -> int:
 
 
 def _call(run: RunContext) -> None:
-    spec = run.spec
-    names = {Action.TRAIN: spec.train, Action.PREDICT: spec.predict, Action.EVALUATE: spec.evaluate}
-    resolve(names[run.request.action])(run)
+    resolve(run.spec.function(run.request.action))(run)
 
 
 def _started(run: RunContext) -> Started:

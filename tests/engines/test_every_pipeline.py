@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from pydantic_core import PydanticUndefined
 
-from engines.contract.config import RunConfig, TrainingConfig
+from engines.contract.config import ImportWeightsConfig, RunConfig, TrainingConfig
 from engines.contract.evaluation import EvaluationReport
 from engines.contract.events import Checkpoint, Event, EventWriter, Metric, Output, Progress, read_events
 from engines.contract.kinds import Action, AnnotationKind, FileKind, PanelKind, Split
@@ -53,15 +53,18 @@ def test_there_are_pipelines_and_their_keys_are_their_folders() -> None:
 
 @pytest.mark.parametrize("spec", _SPECS)
 def test_everything_that_a_spec_names_exists(spec: PipelineSpec) -> None:
-    for name in (spec.train, spec.predict, spec.evaluate):
-        assert callable(resolve(name))
+    for action in spec.configs:
+        assert callable(resolve(spec.function(action)))
     rules = resolve(spec.diagnose)
     assert isinstance(rules, tuple)
     assert len({rule.name for rule in rules}) == len(rules)
-    assert set(spec.configs) == set(Action)
-    for action in Action:
+    optional = {Action.IMPORT_WEIGHTS} if not spec.import_weights else set()
+    assert set(spec.configs) == set(Action) - optional
+    for action in spec.configs:
         assert issubclass(config_class(spec, action), RunConfig)
     assert issubclass(config_class(spec, Action.TRAIN), TrainingConfig)
+    if spec.import_weights:
+        assert issubclass(config_class(spec, Action.IMPORT_WEIGHTS), ImportWeightsConfig)
 
 
 @pytest.mark.parametrize("spec", _SPECS)
@@ -88,8 +91,14 @@ def test_names_are_unique_and_refer_to_each_other(spec: PipelineSpec) -> None:
     assert spec.baselines
 
 
-@pytest.mark.parametrize("action", list(Action))
-@pytest.mark.parametrize("spec", _SPECS)
+@pytest.mark.parametrize(
+    ("spec", "action"),
+    [
+        pytest.param(spec, action, id=f"{spec.key}-{action}")
+        for spec in all_specs()
+        for action in spec.configs
+    ],
+)
 def test_every_setting_is_bounded_and_described(spec: PipelineSpec, action: Action) -> None:
     schema = config_class(spec, action).model_json_schema()["properties"]
     for name, field in config_class(spec, action).model_fields.items():
@@ -248,10 +257,8 @@ def _carry_out(folder: RunFolder, *, stops: bool = False) -> RunContext:
     if stops:
         run.events.close()
         run.events = _AskToStop(folder)
-    spec, action = run.spec, run.request.action
-    names = {Action.TRAIN: spec.train, Action.PREDICT: spec.predict, Action.EVALUATE: spec.evaluate}
     try:
-        resolve(names[action])(run)
+        resolve(run.spec.function(run.request.action))(run)
     finally:
         run.events.close()
     return run

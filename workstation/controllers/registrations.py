@@ -56,7 +56,7 @@ def methods(project: Project, spec: PipelineSpec) -> Methods:
         if not any((folder.checkpoints_dir / name).is_dir() for name in ("best", "last")):
             continue
         header = read_header(folder)
-        is_of_spec = header.pipeline == spec.key and header.action == Action.TRAIN
+        is_of_spec = header.pipeline == spec.key and header.action in (Action.TRAIN, Action.IMPORT_WEIGHTS)
         if is_of_spec and header.state in (RunState.FINISHED, RunState.STOPPED):
             rows.append(_trained(header, spec, is_in_use=header.run_id == chosen))
     return Methods(tuple(rows), chosen)

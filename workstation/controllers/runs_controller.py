@@ -450,7 +450,7 @@ class RunsController(QObject):
 
     @staticmethod
     def _no_model_reason(header: RunHeader) -> Message | None:
-        if header.action != Action.TRAIN.value:
+        if header.action not in (Action.TRAIN, Action.IMPORT_WEIGHTS):
             return Message("Only a training run has a model.")
         if not any(RunFolder(header.folder).checkpoints_dir.glob("*/weights.safetensors")):
             return Message("The run has not saved a model.")

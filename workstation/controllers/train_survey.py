@@ -36,7 +36,7 @@ def survey(project: Project, spec: PipelineSpec, headers: RunHeaders) -> Survey:
     items = project.items.all()
     newest: dict[str, RunHeader] = {}
     for header in headers.read(project.runs.folders()):
-        if header.pipeline == spec.key and header.action == Action.TRAIN.value:
+        if header.pipeline == spec.key and header.action in (Action.TRAIN, Action.IMPORT_WEIGHTS):
             newest.setdefault(header.phase, header)
     return Survey(
         {phase.key: readiness(project, spec, phase) for phase in spec.phases},

@@ -15,6 +15,7 @@ from engines.contract.config import RunConfig
 from engines.contract.errors import PreconditionError
 from engines.contract.files import relative_or_absolute
 from engines.contract.kinds import Action, Split
+from engines.contract.manifest import Manifest
 from engines.contract.presets import training_config
 from engines.contract.registry import config_class
 from engines.contract.run_folder import RunFolder, RunRequest
@@ -90,7 +91,7 @@ def prepare_run(
     spec : PipelineSpec
     action : Action
     phase : str
-        Training phase; the pipeline's first one by default.
+        Phase of a run that makes a model; the pipeline's first one by default.
     preset : str
         Training preset; the phase's own by default.
     overrides : mapping of str to object
@@ -115,8 +116,10 @@ def prepare_run(
     ProjectError, RunFolderError
         If the run folder cannot be written.
     """
-    if action is Action.TRAIN:
+    if action.makes_model:
         phase = phase or spec.phases[0].key
+        spec.phase(phase)
+    if action is Action.TRAIN:
         preset = preset or spec.phase(phase).preset
     config = resolve_config(spec, action, phase=phase, preset=preset, overrides=overrides)
     project.splits.check_no_leak()
@@ -124,18 +127,22 @@ def prepare_run(
         check_phase(project, spec, spec.phase(phase), items)
     elif action is Action.PREDICT:
         check_model(spec, has_model=base_run is not None)
-    folder = RunFolder(project.runs.new_folder(spec.key, phase or action.value))
+    stem = action.value if action is Action.IMPORT_WEIGHTS else phase or action.value
+    folder = RunFolder(project.runs.new_folder(spec.key, stem))
     base = base_run.path if isinstance(base_run, RunFolder) else base_run
     try:
-        manifest = project.manifest_for(
-            spec,
-            action=action,
-            phase=phase,
-            run_folder=folder,
-            items=items,
-            split=split,
-            seed=config.seed,
-        )
+        if action is Action.IMPORT_WEIGHTS:
+            manifest = Manifest(items=())
+        else:
+            manifest = project.manifest_for(
+                spec,
+                action=action,
+                phase=phase,
+                run_folder=folder,
+                items=items,
+                split=split,
+                seed=config.seed,
+            )
         request = RunRequest(
             pipeline=spec.key,
             action=action,

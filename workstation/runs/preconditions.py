@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engines.contract.errors import PreconditionError, WorkstationError
-from engines.contract.kinds import Action, AnnotationKind, RunState, Split
+from engines.contract.kinds import AnnotationKind, RunState, Split
 from engines.contract.run_folder import RunFolder
 from engines.contract.spec import PhaseSpec, PipelineSpec
 
@@ -140,7 +140,7 @@ def _missing_phase(project: Project, spec: PipelineSpec, phase: PhaseSpec) -> Pr
 
 
 def newest_finished_run(project: Project, spec: PipelineSpec, *, phase: str = "") -> RunFolder | None:
-    """Return the newest training run with a model, or None.
+    """Return the newest run with a model, trained or imported, or None.
 
     A run that was stopped and kept counts: its best checkpoint is as good as it got.
     """
@@ -154,7 +154,7 @@ def newest_finished_run(project: Project, spec: PipelineSpec, *, phase: str = ""
             request = folder.read_request()
         except WorkstationError:
             continue
-        if request.pipeline != spec.key or request.action is not Action.TRAIN:
+        if request.pipeline != spec.key or not request.action.makes_model:
             continue
         if phase and request.phase != phase:
             continue

@@ -51,7 +51,7 @@ def test_form_holds_exactly_the_values_of_the_preset(qtbot, pipeline, phase, pre
 
 @pytest.mark.parametrize("action", list(Action))
 def test_every_setting_of_every_pipeline_has_a_description(action):
-    for spec in all_specs():
+    for spec in (spec for spec in all_specs() if action in spec.configs):
         schema = config_class(spec, action).model_json_schema()
         assert [field.key for field in read_fields(schema) if not field.description] == []
 
