@@ -5,6 +5,7 @@ Each names a mistake that an implementation of this method was seen to make.
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,8 @@ _FLAT_SPREAD = 1e-3
 _PATIENCE_VALIDATIONS = 3
 _NO_DICE = 1e-3
 _PIECES = 5.0
+_FORECAST_STEPS = 10
+_SLOWER = 1.5
 
 
 def _newest(history: History, *keys: str) -> list[Any] | None:
@@ -122,6 +125,26 @@ def _more_pieces(history: History) -> Finding | None:
     )
 
 
+def _slower_than_forecast(history: History) -> Finding | None:
+    """Fire when steps take clearly longer than the first ones, from which the end was forecast."""
+    points = [point for point in history.points("step_seconds", "train") if point.value is not None]
+    # The first step of all warms up caches, and compiles.
+    first, recent = points[1 : 1 + _FORECAST_STEPS], points[1 + _FORECAST_STEPS :][-_FORECAST_STEPS:]
+    if len(recent) < _FORECAST_STEPS:
+        return None
+    forecast_s, now_s = (statistics.median(point.value or 0.0 for point in part) for part in (first, recent))
+    if now_s <= _SLOWER * forecast_s:
+        return None
+    return Finding(
+        "A step takes {now_s} s, {times:.1f} times as long as the first, which the forecast is made from.",
+        {"now_s": float(f"{now_s:.3g}"), "times": now_s / forecast_s},
+        evidence_of([first[-1], *recent[-3:]]),
+        "End other programs, or draw fewer points in a step.",
+        {"points_per_step": 8192},
+        recent[-1].step,
+    )
+
+
 def _implausible_class(history: History) -> Finding | None:
     """Fire when the label fills more of its surroundings than vessels can."""
     found = _newest(history, "label_share")
@@ -193,4 +216,5 @@ RULES = (
     Rule("dice_zero", Severity.WARNING, _never_any_vessel),
     Rule("flat_field", Severity.WARNING, _flat),
     Rule("more_pieces", Severity.WARNING, _more_pieces),
+    Rule("slower_than_forecast", Severity.WARNING, _slower_than_forecast),
 )

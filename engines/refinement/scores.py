@@ -15,9 +15,10 @@ from engines.imaging.volumes.label_metrics import (
     surface_distances,
     volume_ml,
 )
+from engines.refinement.topology import branch_errors, num_loops
 
-AGAINST_CLEAN = ("dice", "nsd_1mm", "hd95_mm", "cldice")
-OF_ITSELF = ("components", "volume_ml", "dice_to_input")
+AGAINST_CLEAN = ("dice", "nsd_1mm", "hd95_mm", "cldice", "missing_mm", "spurious_mm")
+OF_ITSELF = ("components", "loops", "volume_ml", "dice_to_input")
 SCORES = (*AGAINST_CLEAN, *OF_ITSELF)
 NO_REFERENCE = "there is no clean label map to score against"
 _TOLERANCE_MM = 1.0
@@ -39,6 +40,7 @@ def score_mask(
     scores: dict[str, float | None] = dict.fromkeys(SCORES)
     scores |= {
         "components": float(num_components(mask)),
+        "loops": float(num_loops(mask)),
         "volume_ml": volume_ml(mask, spacing_mm),
         "dice_to_input": dice(mask, before),
     }
@@ -46,11 +48,14 @@ def score_mask(
         return scores
     distances = surface_distances(mask, reference, spacing_mm)
     agreement = centre_line_agreement(mask, reference)
+    errors = branch_errors(mask, reference, spacing_mm)
     return scores | {
         "dice": dice(mask, reference),
         "nsd_1mm": distances.nsd(_TOLERANCE_MM),
         "hd95_mm": distances.hd95_mm,
         "cldice": None if agreement is None else agreement.cldice,
+        "missing_mm": errors.missing_mm,
+        "spurious_mm": errors.spurious_mm,
     }
 
 

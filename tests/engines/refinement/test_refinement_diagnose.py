@@ -30,6 +30,7 @@ BROKEN = {
     "dice_zero": _stream(lattice_dice=[0.0, 0.0, 0.0]),
     "flat_field": _stream(output_spread=[1e-5] * 3),
     "more_pieces": _stream(components_added=[9.0, 12.0, 13.0]),
+    "slower_than_forecast": _stream("train", step_seconds=[3.0, *[0.4] * 10, *[1.1] * 10]),
 }
 HEALTHY = {
     "sampling_gap": _stream(sample_dice=[0.5, 0.85], lattice_dice=[0.3, 0.8]),
@@ -41,6 +42,7 @@ HEALTHY = {
     "dice_zero": _stream(lattice_dice=[0.0, 0.0, 0.3]),
     "flat_field": _stream(output_spread=[1e-5, 0.2, 0.9]),
     "more_pieces": _stream(components_added=[9.0, 2.0, -20.0]),
+    "slower_than_forecast": _stream("train", step_seconds=[3.0, *[0.4] * 10, *[0.5] * 10]),
 }
 
 
