@@ -18,11 +18,12 @@ from typing import Any
 import numpy as np
 import pydicom
 from pydicom.errors import InvalidDicomError
+from pydicom.sr.coding import Code
 from pydicom.uid import CTImageStorage, generate_uid
 
 from engines.contract.errors import GeometryError, InputError
 from engines.contract.files import write_bytes_atomically
-from engines.imaging.volumes.label_classes import LabelClass, named
+from engines.imaging.volumes.label_classes import ClinicalTerm, LabelClass, clinical_terms, named
 from engines.imaging.volumes.volume import LPS_FROM_RAS, VolumeGeometry, VoxelArray
 
 _LONGEST_LABEL = 64
@@ -32,6 +33,7 @@ _MAY_BE_EMPTY = (
 )  # fmt: skip
 """Tags that every object has, and that de-identification often takes out."""
 _PROGRAM = "Workstation"
+_SNOMED_CT = "SCT"
 
 
 def write_dicom_segmentation(
@@ -93,6 +95,7 @@ def write_dicom_segmentation(
         )
     numbers = np.zeros(max(values) + 1, dtype=np.uint16 if len(values) > 255 else np.uint8)
     numbers[values] = np.arange(1, len(values) + 1)
+    terms = clinical_terms()
     images = _headers(source) if source else _stand_alone(geometry, case)
     patient = images[0].PatientName
     if patient and "^" not in str(patient):
@@ -111,7 +114,7 @@ def write_dicom_segmentation(
         pixel_array=pixels,
         segmentation_type=highdicom.seg.SegmentationTypeValues.BINARY,
         segment_descriptions=[
-            _description(number, one, is_automatic)
+            _description(number, one, is_automatic, terms.get(one.name.casefold()))
             for number, one in enumerate(named(values, classes), start=1)
         ],
         series_instance_uid=generate_uid(),
@@ -138,16 +141,19 @@ def write_dicom_segmentation(
     return target
 
 
-def _description(number: int, one: LabelClass, is_automatic: bool) -> Any:
+def _description(number: int, one: LabelClass, is_automatic: bool, term: ClinicalTerm | None) -> Any:
     import highdicom
     from pydicom.sr.codedict import codes
 
-    kind = codes.SCT.Tissue
+    # A class may have any name; that it is tissue is all that can be said of one that no table knows.
+    category = kind = codes.SCT.Tissue
+    if term is not None:
+        kind = Code(term.code, _SNOMED_CT, term.meaning)
+        category = Code(term.category_code, _SNOMED_CT, term.category_meaning)
     found = highdicom.seg.SegmentDescription(
         segment_number=number,
         segment_label=_short(one.name),
-        # A class is any name; that it is tissue is all that can be said for certain.
-        segmented_property_category=kind,
+        segmented_property_category=category,
         segmented_property_type=kind,
         algorithm_type="SEMIAUTOMATIC" if is_automatic else "MANUAL",
         algorithm_identification=_algorithm() if is_automatic else None,

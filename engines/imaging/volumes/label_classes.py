@@ -35,6 +35,23 @@ class LabelClass:
     colour: str
 
 
+@dataclass(frozen=True, slots=True)
+class ClinicalTerm:
+    """What a class is in SNOMED CT: codes and their meanings, as DICOM writes them.
+
+    Parameters
+    ----------
+    code, meaning : str
+    category_code, category_meaning : str
+        What sort of thing it is: an anatomical structure, an abnormal one.
+    """
+
+    code: str
+    meaning: str
+    category_code: str
+    category_meaning: str
+
+
 def colour_of(value: int) -> str:
     """Return the colour of a class that no table names; neighbours differ."""
     return _PALETTE[(value - 1) % len(_PALETTE)]
@@ -62,6 +79,27 @@ def class_table(key: str) -> tuple[LabelClass, ...]:
     UnknownKeyError
         With the known tables.
     """
+    return classes_from(_table(key)["classes"])
+
+
+def clinical_terms() -> dict[str, ClinicalTerm]:
+    """Return what the shipped tables know of classes, by name in lower case.
+
+    A name says what a class is, wherever it was typed; its number means something in its own table only.
+    """
+    terms: dict[str, ClinicalTerm] = {}
+    for key in class_tables():
+        table = _table(key)
+        names = {row["value"]: row["name"] for row in table["classes"]}
+        category = table.get("category", {})
+        for value, term in table.get("terms", {}).items():
+            terms[names[value].casefold()] = ClinicalTerm(
+                term["code"], term["meaning"], category["code"], category["meaning"]
+            )
+    return terms
+
+
+def _table(key: str) -> dict[str, Any]:
     if key not in class_tables():
         raise UnknownKeyError(
             "There is no class table '{key}'.",
@@ -70,7 +108,8 @@ def class_table(key: str) -> tuple[LabelClass, ...]:
             known=", ".join(class_tables()),
         )
     path = resource_path("label_classes", f"{key}.yaml")
-    return classes_from(yaml.safe_load(path.read_text(encoding="utf-8"))["classes"])
+    table: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return table
 
 
 def classes_from(rows: Iterable[Mapping[str, Any]]) -> tuple[LabelClass, ...]:

@@ -8,6 +8,7 @@ from engines.imaging.volumes.label_classes import (
     class_table,
     class_tables,
     classes_from,
+    clinical_terms,
     colour_of,
     named,
     plain,
@@ -26,6 +27,17 @@ def test_the_cardiac_table_has_the_classes_of_the_data_set() -> None:
     table = {found.value: found.name for found in class_table("public_cardiac_ct")}
     assert sorted(table) == list(range(1, 11))
     assert (table[6], table[9]) == ("aorta", "coronary arteries")
+
+
+def test_terms_are_those_of_dicoms_dictionary() -> None:
+    from pydicom.sr.codedict import codes
+
+    terms = clinical_terms()
+    assert {one.name.casefold() for one in class_table("public_cardiac_ct")} <= set(terms)
+    for term in terms.values():
+        for code, meaning in ((term.code, term.meaning), (term.category_code, term.category_meaning)):
+            keyword = meaning.title().replace(" ", "")
+            assert getattr(codes.SCT, keyword).value == code
 
 
 def test_an_unknown_table_is_refused_with_the_known_ones() -> None:

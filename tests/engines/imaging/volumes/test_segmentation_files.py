@@ -124,6 +124,19 @@ def test_a_segmentation_without_images_refers_to_none(tmp_path: Path) -> None:
     assert "Referenced SOP Instance" not in text
 
 
+def test_a_class_of_a_known_name_is_coded_and_others_are_tissue(tmp_path: Path) -> None:
+    classes = (LabelClass(3, "Coronary arteries", "#ff0000"), LabelClass(300, "my own", "#00ff80"))
+    path = write_dicom_segmentation(tmp_path / "a.dcm", labels(), GRIDS["straight"], classes)
+    known, other = pydicom.dcmread(path).SegmentSequence
+    kind, category = (
+        known.SegmentedPropertyTypeCodeSequence[0],
+        known.SegmentedPropertyCategoryCodeSequence[0],
+    )
+    assert (kind.CodeValue, kind.CodingSchemeDesignator) == ("41801008", "SCT")
+    assert category.CodeMeaning == "Anatomical Structure"
+    assert other.SegmentedPropertyTypeCodeSequence[0].CodeMeaning == "Tissue"
+
+
 def test_a_segmentation_of_a_series_is_filed_with_it(tmp_path: Path) -> None:
     grid = GRIDS["oblique"]
     files = source_series(tmp_path, grid)
