@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -18,10 +18,15 @@ class WeightAverage:
     decay : float
         ``average = decay * average + (1 - decay) * weights``. In the first steps the decay is smaller,
         ``(1 + n) / (10 + n)``, so that the average soon forgets the random start.
+    is_averaged : function or None
+        Which entries are averaged, by name; the others are copied. All by default.
     """
 
-    def __init__(self, network: nn.Module, decay: float) -> None:
+    def __init__(
+        self, network: nn.Module, decay: float, is_averaged: Callable[[str], bool] | None = None
+    ) -> None:
         self.decay = decay
+        self._is_averaged = is_averaged or (lambda _name: True)
         self.num_updates = 0
         self._average = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
 
@@ -32,7 +37,7 @@ class WeightAverage:
         decay = min(self.decay, (1 + self.num_updates) / (10 + self.num_updates))
         for name, tensor in network.state_dict().items():
             average = self._average[name]
-            if average.is_floating_point():
+            if average.is_floating_point() and self._is_averaged(name):
                 average.lerp_(tensor.to(average.device, average.dtype), 1.0 - decay)
             else:
                 average.copy_(tensor)

@@ -114,6 +114,18 @@ class TrainingTask(ABC):
         """
         return [{"params": [parameter for parameter in self.network.parameters() if parameter.requires_grad]}]
 
+    def is_averaged(self, name: str) -> bool:
+        """Tell whether an entry of the state dict is averaged, when averaging is on, or just copied."""
+        return True
+
+    def before_optimiser_step(self) -> dict[str, float]:
+        """Look at the gradients of a step, or limit them; return more values, reported as they are named."""
+        return {}
+
+    def after_optimiser_step(self) -> dict[str, float]:
+        """Look at the new weights; return more values, reported as they are named."""
+        return {}
+
     def extra_state(self) -> dict[str, Any]:
         """Return more state for the checkpoint: tensors and plain values only."""
         return {}

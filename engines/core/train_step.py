@@ -82,11 +82,13 @@ def train_step(
     if getattr(fabric.strategy.precision, "scaler", None) is None:
         # With a scaler an overflow is normal: it skips the step and scales less.
         _require_finite(training, {"gradient_norm": norm}, items)
+    reported = training.task.before_optimiser_step()
     training.optimiser.step()
     if training.average:
         training.average.update(training.network)
+    reported |= training.task.after_optimiser_step()
     means = {name: sum(values) / len(values) for name, values in values_of.items()}
-    return {**means, "gradient_norm": norm, "learning_rate": rate}
+    return {**means, "gradient_norm": norm, "learning_rate": rate, **reported}
 
 
 def _clip_gradients(training: Training) -> float:

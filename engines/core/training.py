@@ -119,7 +119,7 @@ def set_up(run: RunContext, task: TrainingTask, config: TrainingConfig) -> Train
         network=network,
         wrapped=wrapped,
         optimiser=wrapped_optimiser,
-        average=WeightAverage(network, config.ema_decay) if config.ema_decay else None,
+        average=WeightAverage(network, config.ema_decay, task.is_averaged) if config.ema_decay else None,
         sampler=sampler,
         metrics=TrainMetrics(run, total_steps),
         total_steps=total_steps,

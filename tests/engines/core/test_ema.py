@@ -30,6 +30,14 @@ def test_first_updates_forget_the_start_quickly() -> None:
     assert average.weights()["weight"][0].item() == pytest.approx(1 - 2 / 11)
 
 
+def test_entries_that_are_not_averaged_are_copied() -> None:
+    module = network(0.0)
+    average = WeightAverage(module, decay=0.999, is_averaged=lambda name: name != "weight")
+    nn.init.constant_(module.weight, 1.0)
+    average.update(module)
+    assert average.weights()["weight"].tolist() == [1.0, 1.0]
+
+
 def test_whole_numbers_are_copied() -> None:
     module = network(1.0)
     average = WeightAverage(module, decay=0.9)
