@@ -34,6 +34,7 @@ from workstation.controllers.proposal_import import bring_in_results, free_name,
 from workstation.controllers.workbench import Workbench
 from workstation.project.label_map_commands import AddLabelMap, DeleteLabelMap, SetLabelMapFacts
 from workstation.project.label_maps import LabelMap, LabelMapState
+from workstation.project.result_review import ACCEPT_ALL, REPLACE
 from workstation.views.component_protocols import (
     ChangeColours,
     ProposalBarView,
@@ -48,10 +49,8 @@ if TYPE_CHECKING:
 
 KEY = "proposal.changes"
 DELAY_MS = 350
-ACCEPT_ALL = Message("accept proposal into {name}").text
 ACCEPT_SLICE = Message("accept a slice of the proposal into {name}").text
 ACCEPT_COMPONENT = Message("accept a component of the proposal into {name}").text
-REPLACE = Message("replace {name} by the proposal").text
 _DIFFERENCE, _RESAMPLE, _BRING_IN = "proposals.difference", "proposals.resample", "proposals.bring_in"
 _OPACITY = 0.85
 _REACH_VOXELS = 3

@@ -24,6 +24,7 @@ import workstation.project.commands
 import workstation.project.component_commands
 import workstation.project.item_commands
 import workstation.project.label_map_commands
+import workstation.project.result_commands
 import workstation.project.suggestion_commands  # noqa: F401
 from engines.contract.errors import ProjectError
 from engines.contract.kinds import Action, Split

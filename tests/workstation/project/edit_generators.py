@@ -41,6 +41,8 @@ from workstation.project.label_map_commands import (
 )
 from workstation.project.label_maps import LabelMap, LabelMapState
 from workstation.project.project import Project
+from workstation.project.result_commands import JudgeResult, Verdict
+from workstation.project.result_review import verdicts
 from workstation.project.suggestion_commands import AcceptSuggestions, RejectSuggestions, SuggestPairs
 
 ITEMS = ("a", "b")
@@ -183,6 +185,14 @@ def judge_components(project: Project, rng: Random) -> Command | None:
     return JudgeComponents(chosen.id, 1, voxels, is_accepted=rng.random() < 0.7)
 
 
+def judge_result(project: Project, rng: Random) -> Command | None:
+    chosen = label_map(project, rng)
+    verdict = rng.choice(list(Verdict))
+    if verdict is Verdict.REJECTED and chosen is not None:
+        return JudgeResult(chosen.item_id, "run-1", verdict, (chosen.id,))
+    return JudgeResult(rng.choice(ITEMS), f"run-{rng.randrange(3)}", verdict)
+
+
 def delete_label_map(project: Project, rng: Random) -> Command | None:
     chosen = label_map(project, rng)
     return DeleteLabelMap(chosen.id) if chosen is not None else None
@@ -211,6 +221,7 @@ GENERATORS: dict[str, Generator] = {
     "paint_voxels": paint_voxels,
     "set_label_map_facts": set_label_map_facts,
     "judge_components": judge_components,
+    "judge_result": judge_result,
     "delete_label_map": delete_label_map,
     "set_label_map_state": set_label_map_state,
 }
@@ -246,7 +257,8 @@ def state_of(project: Project) -> dict[str, Any]:
             for found in project.label_maps.of_item(item.id)
             for voxels in [project.label_maps.read(found.id)[0].voxels.astype(np.uint16)]
         ]
-        state[item.id] = [facts, sorted(points), sorted(label_maps)]
+        judged = {run: verdict for (name, run), verdict in verdicts(project.store).items() if name == item.id}
+        state[item.id] = [facts, sorted(points), sorted(label_maps), sorted(judged.items())]
     plain = json.loads(json.dumps(state))
     assert isinstance(plain, dict)
     return plain
