@@ -189,7 +189,9 @@ def _add_run_commands(command: Callable[..., argparse.ArgumentParser]) -> None:
     train.add_argument("--resume", metavar="RUN", help="continue a run: its id or folder")
 
     imported = command(
-        "import-weights", import_weights_command.import_weights, "Make a model from weights of other programs."
+        "import-weights",
+        import_weights_command.import_weights,
+        "Make a model from weights of other programs.",
     )
     _add_project(imported)
     _add_pipeline(imported)

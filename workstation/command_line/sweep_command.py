@@ -1,0 +1,113 @@
+"""``sweep``: train a phase once for every value of a setting, and put the results side by side."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from engines.contract.config import parse_overrides
+from engines.contract.errors import InputError
+from engines.contract.kinds import Action, RunState
+from engines.contract.registry import load_spec
+from engines.contract.run_folder import RunFolder
+from engines.contract.spec import PhaseSpec, PipelineSpec
+from workstation.command_line.following import follow
+from workstation.command_line.output import cell_text, remark, say, say_json, say_table
+from workstation.command_line.project_commands import find_run
+from workstation.project.project import Project
+from workstation.runs.launch import prepare_run, resolve_config, start_engine
+from workstation.runs.preconditions import newest_finished_run
+from workstation.runs.sweep import SweepTable, Trial, line_of, plan
+
+
+def sweep(options: argparse.Namespace) -> int:
+    """Train every trial, one after another, and print one table; written after each training."""
+    spec = load_spec(options.pipeline)
+    phase = spec.phase(options.phase or spec.phases[0].key)
+    preset = options.preset or phase.preset
+    trials = plan(options.key, _seeds(options.seeds), with_base=not options.no_base)
+    common = parse_overrides(options.set)
+    for trial in trials:
+        # A wrong value is told before hours were spent on the right ones.
+        resolve_config(spec, Action.TRAIN, phase=phase.key, preset=preset, overrides=trial.overrides(common))
+    table = SweepTable(spec.key, phase.key, preset, options.command_text)
+    with Project.open(options.project) as project:
+        target = options.out or _new_folder(project.folder / "sweeps")
+        base_run = _base_run(project, spec, phase, options.base_run)
+        for number, trial in enumerate(trials, start=1):
+            folder = prepare_run(
+                project,
+                spec,
+                action=Action.TRAIN,
+                phase=phase.key,
+                preset=preset,
+                overrides=trial.overrides(common),
+                base_run=base_run,
+                command=options.command_text,
+            )
+            _check_split(table, folder)
+            remark(f"{number} of {len(trials)}: {_title(trial)} ({folder.id})")
+            model = follow(folder, start_engine, _title(trial))
+            table.lines.append(line_of(trial, model, spec))
+            table.write(target)
+            if model.state is RunState.STOPPED:
+                remark("The sweep was stopped; the table holds what was trained so far.")
+                break
+    if options.json:
+        say_json({"folder": str(target), **asdict(table)})
+    else:
+        _say(table, target)
+    return 0 if all(line.state == RunState.FINISHED for line in table.lines) else 1
+
+
+def _seeds(text: str) -> list[int]:
+    try:
+        seeds = [int(part) for part in text.split(",") if part.strip()]
+    except ValueError as error:
+        raise InputError("'{text}' are no seeds.", remedy="Write whole numbers: 0,1,2.", text=text) from error
+    return list(dict.fromkeys(seeds)) or [0]
+
+
+def _new_folder(root: Path) -> Path:
+    taken = {path.name for path in root.iterdir()} if root.is_dir() else set()
+    number = next(number for number in range(1, len(taken) + 2) if f"sweep_{number}" not in taken)
+    return root / f"sweep_{number}"
+
+
+def _base_run(project: Project, spec: PipelineSpec, phase: PhaseSpec, name: str | None) -> RunFolder | None:
+    """Return the run that every trial starts from; the same one, whatever is trained meanwhile."""
+    if name is not None:
+        return find_run(project, name)
+    return newest_finished_run(project, spec, phase=phase.needs.phases[-1]) if phase.needs.phases else None
+
+
+def _check_split(table: SweepTable, folder: RunFolder) -> None:
+    split_hash = folder.read_manifest().split_hash
+    if table.split_hash and split_hash != table.split_hash:
+        raise InputError(
+            "The split of the project changed while the sweep ran: its trainings do not compare.",
+            remedy="Leave items and splits as they are, and sweep again.",
+        )
+    table.split_hash = split_hash
+
+
+def _title(trial: Trial) -> str:
+    changed = trial.key if trial.value is None else f"{trial.key}={trial.value}"
+    return f"{changed}, seed {trial.seed}"
+
+
+def _say(table: SweepTable, target: Path) -> None:
+    say(f"{table.pipeline}, {table.phase}, preset {table.preset}, split {table.split_hash}")
+    rows: list[Sequence[object]] = []
+    for key, value, num_good, metrics in table.summary():
+        cells = []
+        for metric in table.metric_keys:
+            found = metrics[metric]
+            spread = "" if found is None or found[1] is None else f" ±{cell_text(found[1])}"
+            cells.append(None if found is None else f"{cell_text(found[0])}{spread}")
+        rows.append((key, value, num_good, *cells))
+    say_table(("key", "value", "seeds", *table.metric_keys), rows)
+    say(str(target / "sweep.csv"))
+    say(str(target / "sweep.json"))
