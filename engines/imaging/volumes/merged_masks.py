@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,30 @@ import numpy as np
 from engines.contract.errors import VolumeReadError
 from engines.imaging.volumes.label_classes import LabelClass, colour_of
 from engines.imaging.volumes.volume import Volume
+
+LARGE_SHARE = 0.01
+"""A class that loses more of itself to smaller ones is another mask than the one that was given."""
+
+
+@dataclass(frozen=True, slots=True)
+class MaskOverlap:
+    """What smaller classes took of one.
+
+    Parameters
+    ----------
+    name : str
+    num_lost, num_voxels : int
+        Voxels that were taken, of how many.
+    """
+
+    name: str
+    num_lost: int
+    num_voxels: int
+
+    @property
+    def is_large(self) -> bool:
+        """Whether more than `LARGE_SHARE` of the class was taken."""
+        return self.num_lost > LARGE_SHARE * self.num_voxels
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +47,13 @@ class MergedMasks:
         Voxels above 0 belong to the class.
     classes : tuple of LabelClass
         One for each path.
+    apart : frozenset of str
+        Names of classes that get a label map of their own, and take part in no overlap.
     """
 
     paths: tuple[Path, ...]
     classes: tuple[LabelClass, ...]
+    apart: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, paths: Sequence[Path], names: Sequence[str]) -> MergedMasks:
@@ -34,18 +61,28 @@ class MergedMasks:
         pairs = enumerate(names, start=1)
         return cls(tuple(paths), tuple(LabelClass(value, name, colour_of(value)) for value, name in pairs))
 
+    @property
+    def together(self) -> tuple[LabelClass, ...]:
+        """The classes of the one label map."""
+        return tuple(one for one in self.classes if one.name not in self.apart)
+
+    def setting_apart(self, names: Iterable[str]) -> MergedMasks:
+        """Return the masks with some classes in label maps of their own; one class at least stays."""
+        apart = frozenset(names)
+        return replace(self, apart=apart if len(apart) < len(self.classes) else frozenset())
+
 
 def read_merged(
     masks: MergedMasks, *, should_stop: Callable[[], bool] = lambda: False
-) -> tuple[Volume, dict[str, int]]:
-    """Read masks into one label map.
+) -> tuple[Volume, tuple[MaskOverlap, ...]]:
+    """Read masks into one label map; those that are set apart are left out.
 
     Returns
     -------
     labels : Volume
         On the grid of the first mask.
-    overlaps : dict of str to int
-        Voxels of a class, by its name, that a smaller class took.
+    overlaps : tuple of MaskOverlap
+        Of classes that lost voxels to smaller ones.
 
     Raises
     ------
@@ -57,12 +94,14 @@ def read_merged(
     from engines.imaging.volumes.volume_files import check_same_grid, read_volume
 
     merged: Volume | None = None
-    overlaps: dict[str, int] = {}
+    num_lost = np.zeros(len(masks.paths) + 1, dtype=np.int64)
     num_voxels = np.zeros(len(masks.paths) + 1, dtype=np.int64)
     dtype = np.uint8 if len(masks.paths) <= np.iinfo(np.uint8).max else np.uint16
     for path, label_class in zip(masks.paths, masks.classes, strict=True):
         if should_stop():
             raise VolumeReadError("Reading the masks was cancelled.")
+        if label_class.name in masks.apart:
+            continue
         mask = read_volume(path)
         if merged is None:
             merged = Volume(np.zeros(mask.geometry.shape, dtype, order="F"), mask.geometry, mask.header)
@@ -73,10 +112,29 @@ def read_merged(
         below = merged.voxels[is_inside]
         is_kept = (below > 0) & (num_voxels[below] <= own)
         for value, count in zip(*np.unique(below[(below > 0) & ~is_kept], return_counts=True), strict=True):
-            name = masks.classes[int(value) - 1].name
-            overlaps[name] = overlaps.get(name, 0) + int(count)
-        if is_kept.any():
-            overlaps[label_class.name] = overlaps.get(label_class.name, 0) + int(is_kept.sum())
+            num_lost[value] += count
+        num_lost[label_class.value] += np.count_nonzero(is_kept)
         merged.voxels[is_inside] = np.where(is_kept, below, label_class.value)
     assert merged is not None, "no masks"
-    return merged, overlaps
+    return merged, tuple(
+        MaskOverlap(one.name, int(num_lost[one.value]), int(num_voxels[one.value]))
+        for one in masks.classes
+        if num_lost[one.value]
+    )
+
+
+def read_apart(
+    masks: MergedMasks, *, should_stop: Callable[[], bool] = lambda: False
+) -> Iterator[tuple[LabelClass, Volume]]:
+    """Read each class that is set apart as a label map of its own; errors as `read_merged`."""
+    from engines.imaging.volumes.volume_files import read_volume
+
+    for path, label_class in zip(masks.paths, masks.classes, strict=True):
+        if label_class.name not in masks.apart:
+            continue
+        if should_stop():
+            raise VolumeReadError("Reading the masks was cancelled.")
+        mask = read_volume(path)
+        dtype = np.uint8 if label_class.value <= np.iinfo(np.uint8).max else np.uint16
+        labels = np.where(mask.voxels > 0, dtype(label_class.value), dtype(0))
+        yield label_class, Volume(np.asfortranarray(labels), mask.geometry, mask.header)

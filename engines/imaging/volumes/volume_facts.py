@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engines.imaging.volumes.label_classes import LabelClass
+from engines.imaging.volumes.merged_masks import MaskOverlap
 from engines.imaging.volumes.volume import Volume, VolumeGeometry, VoxelArray
 
 _SLAB_VOXELS = 1 << 24
@@ -38,8 +39,8 @@ class VolumeFacts:
         Names that came with a label map.
     is_spacing_known : bool
         False: the file did not say how large its voxels are, and they count as 1 mm cubes.
-    overlaps : tuple of (class name, voxels)
-        Of merged masks: what a smaller class took.
+    overlaps : tuple of MaskOverlap
+        Of merged masks: what smaller classes took.
     preview : ndarray of uint8, (H, W)
         The middle axial slice: a grey picture of an image, or labels. Seen from the feet, front up.
     """
@@ -52,7 +53,7 @@ class VolumeFacts:
     is_label_map: bool = False
     classes: tuple[LabelClass, ...] = ()
     is_spacing_known: bool = True
-    overlaps: tuple[tuple[str, int], ...] = ()
+    overlaps: tuple[MaskOverlap, ...] = ()
     preview: npt.NDArray[Any] | None = field(default=None, compare=False, repr=False)
 
 

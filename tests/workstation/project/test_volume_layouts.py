@@ -9,14 +9,17 @@ import numpy as np
 import pytest
 
 from engines.contract.kinds import Split
+from engines.imaging.volumes.merged_masks import MaskOverlap
 from engines.imaging.volumes.volume import Volume, VolumeGeometry
 from engines.imaging.volumes.volume_files import write_volume
 from workstation.project.importers.checks import check, ready
 from workstation.project.importers.folder_tree import scan
+from workstation.project.importers.folders import import_proposal
 from workstation.project.importers.inspection import inspect
 from workstation.project.importers.layouts import recognise
 from workstation.project.importers.proposal import ImportProposal, ProposedItem
 from workstation.project.importers.volume_words import words_of
+from workstation.project.project import Project
 
 Make = Callable[..., Path]
 REFERENCE = os.environ.get("WORKSTATION_REFERENCE_DATA", "")
@@ -136,8 +139,40 @@ def test_masks_of_one_class_each_become_one_label_map(tmp_path: Path) -> None:
     assert facts is not None
     # The smaller one is kept, wherever it stands in the alphabet.
     assert dict(facts.label_ml) == {1: pytest.approx(0.009), 2: pytest.approx(0.056)}
-    assert facts.overlaps == (("heart", 8),)
-    assert any("belong to several masks" in str(finding.message) for finding in check(found, inspection))
+    assert facts.overlaps == (MaskOverlap("heart", 8, 64),)
+    (finding,) = (one for one in check(found, inspection) if "several masks" in str(one.message))
+    assert "heart 12.5%" in str(finding.message)
+
+
+def test_a_mask_that_would_be_cut_can_become_a_label_map_of_its_own(tmp_path: Path) -> None:
+    heart, aorta, speck = np.zeros((3, 12, 12, 12), np.uint8)
+    heart[1:11, 1:11, 1:11] = 1
+    aorta[3:8, 3:8, 3:8] = 1
+    speck[7:12, 7, 7] = 1
+    write(tmp_path / "s1/ct.nii.gz", np.arange(12**3, dtype=np.int16).reshape(12, 12, 12) - 1000)
+    for name, mask in (("heart", heart), ("aorta", aorta), ("speck", speck)):
+        write(tmp_path / f"s1/segmentations/{name}.nii.gz", mask)
+    found = first(tmp_path)
+    inspection = inspect([found])
+    (finding,) = (one for one in check(found, inspection) if "several masks" in str(one.message))
+    apart = finding.fixes[0]
+    # The speck takes under a hundredth of the aorta, which stays.
+    assert str(apart.title) == "Label maps of their own: heart"
+    assert apart.change is not None
+    changed = apart.change(found)
+    assert not any("several masks" in str(one.message) for one in check(changed, inspection))
+
+    with Project.create(tmp_path / "项目", "masks") as project:
+        report = import_proposal(project, changed, inspect([changed]))
+        merged, own = project.label_maps.of_item("s1")
+        assert "heart" not in {one.name for one in merged.classes}
+        assert [one.name for one in own.classes] == ["heart"]
+        assert own.name == "heart"
+        np.testing.assert_array_equal(project.label_maps.read(own.id)[0].voxels > 0, heart > 0)
+        voxels = project.label_maps.read(merged.id)[0].voxels
+        assert np.count_nonzero(voxels == 1) == aorta.sum() - 1
+        assert any("of their own, uncut" in str(line) for line in report.volumes)
+        assert project.history.undo_title("s1")
 
 
 def test_each_of_several_images_takes_the_masks_of_its_grid(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from engines.contract.errors import GeometryError, InputError, TableError, Unkno
 from engines.contract.kinds import FileKind, ItemKind, Split
 from engines.contract.messages import Message
 from engines.contract.spec import RoleSpec
+from engines.imaging.volumes.merged_masks import MergedMasks
 from workstation.project.importers.inspection import FileFacts, inspect_file
 from workstation.project.importers.plan import MASK_KINDS, Draft, Plan, image_of_mask, known_roles
 from workstation.project.importers.reading import ITEM_COLUMNS, Row, Table
@@ -23,6 +24,7 @@ from workstation.project.importers.report import ImportReport
 from workstation.project.importers.volume_reading import ROLE_MODALITIES, VolumeSource, is_converted
 from workstation.project.importers.volume_rows import (
     VolumeKeeper,
+    apart_text,
     check_file_kind,
     check_label_grid,
     description,
@@ -157,6 +159,9 @@ class _TableImporter:
         if volume is not None:
             self._plan.volumes[(item_id, role.name)] = volume
             self._report.volumes.append(description(item_id, role.name, volume, new.modality))
+            if isinstance(source, MergedMasks) and source.apart:
+                self._plan.masks_apart.setdefault(item_id, []).append(source)
+                self._report.volumes.append(apart_text(item_id, source))
             # Of files that were looked at before the import these were told then.
             if not self._read_already:
                 for message in remarks(name, volume):

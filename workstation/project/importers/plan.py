@@ -9,6 +9,7 @@ from engines.contract.kinds import FileKind, ItemKind, Split
 from engines.contract.registry import all_specs
 from engines.contract.roles import VOLUME_ROLES
 from engines.contract.spec import RoleSpec
+from engines.imaging.volumes.merged_masks import MergedMasks
 from engines.imaging.volumes.volume_facts import VolumeFacts
 from workstation.project.items import Item, NewFile
 
@@ -78,12 +79,15 @@ class Plan:
     ----------
     volumes : dict of (item, role) to VolumeFacts
         What is known of the new volumes.
+    masks_apart : dict of str to list of MergedMasks
+        Of each item: masks of which some become label maps of their own.
     """
 
     def __init__(self, items: Iterable[Item]) -> None:
         self.drafts: dict[str, Draft] = {}
         self.new_files: list[NewFile] = []
         self.volumes: dict[tuple[str, str], VolumeFacts] = {}
+        self.masks_apart: dict[str, list[MergedMasks]] = {}
         self.groups = SubjectGroups()
         self._item_of_content: dict[str, str] = {}
         for item in items:

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
-from engines.contract.errors import ProjectError, TableError
+from engines.contract.errors import ProjectError, TableError, WorkstationError
 from engines.contract.kinds import ItemKind
 from workstation.project.annotations import KeypointPair
 from workstation.project.commands import ImportedPair, ImportPairs
@@ -19,7 +19,7 @@ from workstation.project.importers.plan import Cancelled, Plan, infer_kind
 from workstation.project.importers.reading import Table, read_table
 from workstation.project.importers.report import ImportReport
 from workstation.project.importers.volume_reading import VolumeSource
-from workstation.project.importers.volume_rows import VolumeKeeper, keep_label_map
+from workstation.project.importers.volume_rows import VolumeKeeper, keep_label_map, keep_masks_apart
 from workstation.project.items import insert_file, set_item_kind
 from workstation.project.label_map_commands import AddLabelMap
 from workstation.project.project import Project
@@ -121,6 +121,9 @@ def import_tables(
     except OSError as error:
         keeper.remove_unused(())
         raise _not_saved(project, error) from error
+    except WorkstationError:
+        keeper.remove_unused(())
+        raise
     if progress is not None:
         progress(total, total)
     report.findings.sort(key=lambda finding: (str(finding.table), finding.line))
@@ -157,7 +160,11 @@ def _keep_label_maps(
                 taken[new.item_id] = {known.name for known in project.label_maps.of_item(new.item_id)}
             made.append(keep_label_map(project, new, facts, taken[new.item_id]))
             taken[new.item_id].add(made[-1].name)
-    except (Cancelled, OSError):
+            for masks in plan.masks_apart.pop(new.item_id, []):
+                for command in keep_masks_apart(project, new.item_id, masks, taken[new.item_id]):
+                    made.append(command)
+                    taken[new.item_id].add(command.name)
+    except (Cancelled, OSError, WorkstationError):
         _remove(project, made)
         raise
     return made

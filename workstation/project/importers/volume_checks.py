@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from engines.contract.kinds import Severity
 from engines.contract.messages import Message
+from engines.imaging.volumes.merged_masks import MergedMasks
 from engines.imaging.volumes.volume_facts import VolumeFacts
 from workstation.project.importers.findings import (
     Fix,
@@ -20,7 +21,7 @@ from workstation.project.importers.inspection import Inspection
 from workstation.project.importers.proposal import LABEL_ROLES, ImportProposal, ProposedFile, ProposedItem
 from workstation.project.importers.subject_aliases import default_path
 from workstation.project.importers.volume_reading import series_of
-from workstation.project.importers.volume_rows import remarks, shown_list
+from workstation.project.importers.volume_rows import OVERLAPS, remarks, shown_list
 
 UNDERSTOOD = Message("Understood")
 _KEPT_GRID = Message("Import on its own grid")
@@ -75,6 +76,20 @@ def _own_grid(item: ProposedItem, file: ProposedFile) -> Fix:
     return Fix(_KEPT_GRID, change_item(item.key, change))
 
 
+def _set_apart(item: ProposedItem, file: ProposedFile, masks: MergedMasks, names: list[str]) -> Fix:
+    """Return the fix that imports classes, of which much would be cut, as label maps of their own."""
+    source = masks.setting_apart(names)
+
+    def change(old: ProposedItem) -> ProposedItem:
+        changed = replace(file, source=source, classes=source.together)
+        return replace(old, files=tuple(changed if one.role == file.role else one for one in old.files))
+
+    return Fix(
+        Message("Label maps of their own: {names}", {"names": shown_list(names)}),
+        change_item(item.key, change),
+    )
+
+
 def _remarks(item: ProposedItem, known: dict[str, VolumeFacts]) -> Iterator[ProposalFinding]:
     for file in item.files:
         if file.role not in known:
@@ -82,9 +97,18 @@ def _remarks(item: ProposedItem, known: dict[str, VolumeFacts]) -> Iterator[Prop
         facts = known[file.role]
         if file.classes:
             facts = replace(facts, classes=file.classes)
+        apart: tuple[Fix, ...] = ()
+        if isinstance(file.source, MergedMasks):
+            large = [one.name for one in facts.overlaps if one.is_large]
+            if file.source.apart:
+                # They overlap nothing any more.
+                facts = replace(facts, overlaps=())
+            elif large:
+                apart = (_set_apart(item, file, file.source, large),)
         for message in remarks(file.path.name, facts):
             key = f"remark {item.key} {file.role} {message.text}"
-            fixes = (keep(key, UNDERSTOOD), skip_file(file.path))
+            offered = apart if message.text == OVERLAPS.text else ()
+            fixes = (*offered, keep(key, UNDERSTOOD), skip_file(file.path))
             yield ProposalFinding(key, Severity.WARNING, message, (item.key,), fixes)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from engines.contract.files import hash_file
 from engines.imaging.volumes.label_names import classes_in
-from engines.imaging.volumes.merged_masks import MergedMasks, read_merged
+from engines.imaging.volumes.merged_masks import MaskOverlap, MergedMasks, read_merged
 from engines.imaging.volumes.volume import Volume
 from engines.imaging.volumes.volume_facts import VolumeFacts, label_facts, volume_facts
 from engines.imaging.volumes.volume_names import split_hdf5, volume_suffix
@@ -43,13 +43,13 @@ class ReadVolume:
     ----------
     volume : Volume
     is_spacing_known : bool
-    overlaps : dict of str to int
-        Of masks that were merged: voxels of a class that a smaller one took.
+    overlaps : tuple of MaskOverlap
+        Of masks that were merged: what smaller classes took.
     """
 
     volume: Volume
     is_spacing_known: bool
-    overlaps: dict[str, int]
+    overlaps: tuple[MaskOverlap, ...] = ()
 
 
 def is_volume_path(path: Path) -> bool:
@@ -83,7 +83,6 @@ def read_source(
     """
     from engines.imaging.volumes.volume_files import as_labels, read_volume
 
-    overlaps: dict[str, int] = {}
     is_spacing_known = True
     if isinstance(source, MergedMasks):
         volume, overlaps = read_merged(source, should_stop=should_stop)
@@ -100,7 +99,7 @@ def read_source(
             is_spacing_known = has_geometry(path)
     if is_label_map:
         volume = Volume(as_labels(volume.voxels, path), volume.geometry, volume.header)
-    return ReadVolume(volume, is_spacing_known, overlaps)
+    return ReadVolume(volume, is_spacing_known)
 
 
 def read_volume_facts(
@@ -116,14 +115,19 @@ def read_volume_facts(
     """
     read = read_source(path, source, is_label_map=is_label_map, should_stop=should_stop)
     if is_label_map:
-        classes = source.classes if isinstance(source, MergedMasks) else classes_in(path)
-        facts = label_facts(read.volume, classes, is_spacing_known=read.is_spacing_known)
-        facts = replace(facts, overlaps=tuple(read.overlaps.items()))
+        facts = facts_of_labels(path, source, read)
     else:
         facts = volume_facts(read.volume, is_spacing_known=read.is_spacing_known)
     if is_converted(path, source):
         return _content_of(read.volume), int(read.volume.voxels.nbytes), facts
     return hash_file(path), path.stat().st_size, facts
+
+
+def facts_of_labels(path: Path, source: VolumeSource | None, read: ReadVolume) -> VolumeFacts:
+    """Return what a label map holds that was read."""
+    classes = source.together if isinstance(source, MergedMasks) else classes_in(path)
+    facts = label_facts(read.volume, classes, is_spacing_known=read.is_spacing_known)
+    return replace(facts, overlaps=read.overlaps)
 
 
 def modality_of(facts: VolumeFacts) -> str | None:

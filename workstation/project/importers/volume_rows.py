@@ -14,11 +14,12 @@ from engines.contract.kinds import FileKind
 from engines.contract.messages import Message
 from engines.contract.spec import RoleSpec
 from engines.imaging.volumes.label_classes import class_table, named
+from engines.imaging.volumes.merged_masks import MergedMasks, read_apart
 from engines.imaging.volumes.volume_facts import VolumeFacts
 from engines.imaging.volumes.volume_names import DICOM_SUFFIXES, stem_of
 from workstation.project.importers.inspection import FileFacts
 from workstation.project.importers.plan import Cancelled
-from workstation.project.importers.volume_reading import VolumeSource, read_source
+from workstation.project.importers.volume_reading import VolumeSource, facts_of_labels, read_source
 from workstation.project.items import NewFile
 from workstation.project.label_map_commands import AddLabelMap
 from workstation.project.project import Project
@@ -26,6 +27,10 @@ from workstation.project.project import Project
 FOLDER = "volumes"
 """Below the project: volumes that were no file of their own."""
 VOLUME_KINDS = (FileKind.VOLUME, FileKind.LABEL_MAP)
+OVERLAPS = Message(
+    "{count} voxels of {file} belong to several masks, and count for the smallest of them only; "
+    "cut were: {names}."
+)
 _SPARE_BYTES = 100_000_000
 _MOST_LABELS_SHOWN = 12
 _YES = ("yes", "y", "true", "1")
@@ -97,8 +102,12 @@ class VolumeKeeper:
         else:
             os.replace(part, target)
             self.written.add(target)
+        volume = facts.volume
+        if isinstance(source, MergedMasks):
+            # Classes may have been set apart since the files were looked at.
+            volume = replace(facts_of_labels(path, source, read), classes=source.together)
         # The file's own grid: a header rounds numbers.
-        volume = replace(facts.volume, grid=read_geometry(target))
+        volume = replace(volume, grid=read_geometry(target))
         kept = replace(facts, sha256=sha256, size_bytes=target.stat().st_size, volume=volume)
         return target.resolve(), kept
 
@@ -213,16 +222,37 @@ def keep_label_map(project: Project, new: NewFile, facts: VolumeFacts, taken: se
     from engines.imaging.volumes.volume_files import read_label_map
 
     volume = read_label_map(new.path)
-    name = stem = stem_of(new.path)
-    number = 1
-    while name in taken:
-        number += 1
-        name = f"{stem} {number}"
+    name = _free_name(stem_of(new.path), taken)
     classes = named([value for value, _ml in facts.label_ml], facts.classes)
     # Classes of a table that this one lacks can still be drawn.
     classes = tuple(sorted({*classes, *facts.classes}, key=lambda one: one.value))
     command = AddLabelMap.on_grid_of(volume, new.item_id, name, source="import", classes=classes)
     return replace(command, file=project.label_maps.keep(new.item_id, command.label_map_id, volume))
+
+
+def keep_masks_apart(
+    project: Project,
+    item_id: str,
+    masks: MergedMasks,
+    taken: set[str],
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Iterator[AddLabelMap]:
+    """Write each class that was set apart into the project; yield the edit that adds it.
+
+    Raises
+    ------
+    VolumeReadError, GeometryError
+        If a mask cannot be read any more.
+    """
+    for label_class, volume in read_apart(masks, should_stop=should_stop):
+        name = _free_name(label_class.name, taken)
+        command = AddLabelMap.on_grid_of(volume, item_id, name, source="import", classes=(label_class,))
+        yield replace(command, file=project.label_maps.keep(item_id, command.label_map_id, volume))
+
+
+def _free_name(stem: str, taken: set[str]) -> str:
+    names = (stem if number == 1 else f"{stem} {number}" for number in range(1, len(taken) + 2))
+    return next(name for name in names if name not in taken)
 
 
 def remarks(name: str, facts: VolumeFacts) -> Iterator[Message]:
@@ -248,13 +278,10 @@ def remarks(name: str, facts: VolumeFacts) -> Iterator[Message]:
             {"file": name, "values": shown_list(str(value) for value in beyond)},
         )
     if facts.overlaps:
-        total = sum(count for _name, count in facts.overlaps)
-        parameters = {"file": name, "count": total, "names": shown_list(one for one, _ in facts.overlaps)}
-        yield Message(
-            "{count} voxels of {file} belong to several masks, and count for the smallest of them only; "
-            "cut were: {names}.",
-            parameters,
-        )
+        total = sum(one.num_lost for one in facts.overlaps)
+        cut = shown_list(f"{one.name} {one.num_lost / one.num_voxels:.1%}" for one in facts.overlaps)
+        parameters = {"file": name, "count": total, "names": cut}
+        yield Message(OVERLAPS.text, parameters)
 
 
 def beyond_classes(facts: VolumeFacts) -> list[int]:
@@ -284,6 +311,15 @@ def description(item: str, role: str, facts: VolumeFacts, modality: str | None) 
 def is_in_hu(modality: str | None) -> bool:
     """Tell whether the values of a modality are Hounsfield units."""
     return modality in ("CT", "CTA")
+
+
+def apart_text(item: str, masks: MergedMasks) -> Message:
+    """Return the line of the import report that says which masks got label maps of their own."""
+    names = shown_list(one.name for one in masks.classes if one.name in masks.apart)
+    return Message(
+        "{item}: label maps of their own, uncut, because they overlap other masks: {names}",
+        {"item": item, "names": names},
+    )
 
 
 def grid_texts(facts: VolumeFacts) -> Mapping[str, object]:
