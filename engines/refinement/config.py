@@ -186,6 +186,26 @@ class PredictConfig(FieldConfig):
 class EvaluateConfig(FieldConfig):
     """Settings of scoring refined label maps."""
 
+    cases: Literal["project", "noise_bench"] = setting(
+        "project",
+        "What is scored: the project's items, or procedural vessels whose labels were spoiled on purpose, "
+        "where the truth is known.",
+    )
+    num_cases: int = setting(
+        10, "Procedural cases of the noise bench; every third is hard.", unit="items", ge=1, le=200
+    )
+    noise_severity: int = setting(2, "How badly the noise bench spoils labels: 1 to 3.", ge=1, le=3)
+    bench_voxels: int = setting(
+        96,
+        "Side of the noise bench's cases.",
+        unit="voxels",
+        ge=32,
+        le=256,
+        is_advanced=True,
+    )
+    bench_spacing_mm: float = setting(
+        0.8, "Voxel size of the noise bench's cases.", unit="mm", ge=0.2, le=3, is_advanced=True
+    )
     label_class: int = setting(
         9, "Label to score when no run is given; a run knows its own.", ge=1, le=65_535, is_advanced=True
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,10 +56,11 @@ def line_length_mm(line: Mask, spacing_mm: Spacing) -> float:
 
 def num_loops(mask: Mask) -> int:
     """Return the first Betti number: how often vessels join in a ring (26-connectivity)."""
-    from skimage.measure import euler_number
+    from skimage import measure
 
     if not mask.any():
         return 0
+    euler_number: Callable[..., float] = measure.euler_number
     part = np.pad(mask[bounding_box(mask)], 1)
     cavities = int(ndimage.label(~part)[1]) - 1
     return num_components(part) + cavities - int(euler_number(part, connectivity=3))

@@ -1,13 +1,17 @@
 """Corrupt clean procedural vessels, refine them without ever seeing the clean ones, and score every method.
 
     python tests/benchmarks/refinement_noise.py OUT [--cases 10] [--severity 2] [--seed 0] [--preset laptop]
-        [--set key=value ...] [--score key=value ...] [--voxels 96] [--spacing 0.8]
+        [--set key=value ...] [--score key=value ...] [--voxels 96] [--spacing 0.8] [--real FOLDER]
 
-Every third case is hard: weak contrast, calcium, veins beside the arteries, and pieces of veins in the label.
-The clean masks are given to the evaluation only; training sees noisy labels and images, and its last
-checkpoint is used, so nothing is selected by the truth. OUT receives ordinary run folders; an existing
-training in OUT is reused. The table has each method on all cases, on the easy and on the hard ones, and for
-each metric the difference to the best morphology row with its 95 % bootstrap interval over cases.
+With ``--real``, vessels of a real CT are cases too, their labels as given counting as clean: a network made
+them, so a correct repair of an error of theirs counts as an error here. With ``--cases 0`` they are the only
+ones.
+
+Every third procedural case is hard: weak contrast, calcium, veins beside the arteries, and pieces of veins in
+the label. The clean masks are given to the evaluation only; training sees noisy labels and images, and its
+last checkpoint is used, so nothing is selected by the truth. OUT receives ordinary run folders; an existing
+training in OUT is reused. The table has each method on all cases and on groups of them, and for each metric
+the difference to the best morphology row with its 95 % bootstrap interval over cases.
 """
 
 from __future__ import annotations
@@ -16,7 +20,8 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,16 +35,16 @@ from engines.contract.presets import training_config
 from engines.contract.registry import config_class, load_spec
 from engines.contract.run_context import RunContext
 from engines.contract.run_folder import RunFolder, RunRequest
-from engines.imaging.volumes.coronary_phantom import CORONARY, PhantomOptions, make_phantom
-from engines.imaging.volumes.label_noise import MIXED, corrupt
+from engines.imaging.volumes.coronary_phantom import CORONARY
 from engines.imaging.volumes.volume import Volume
 from engines.imaging.volumes.volume_files import write_volume
 from engines.refinement.baselines import MORPHOLOGY
+from engines.refinement.data import NativeCase
+from engines.refinement.evaluate import interval_of_mean
+from engines.refinement.noise_bench import REAL_LABELS, BenchOptions, is_hard, procedural_case, real_case
 
 _SPEC = load_spec("refinement")
-_METRICS = ("dice", "nsd_1mm", "hd95_mm", "cldice", "components")
-_HARD_EVERY = 3
-_NUM_BOOTSTRAPS = 2000
+_METRICS = ("dice", "nsd_1mm", "hd95_mm", "cldice", "components", "loops", "missing_mm", "spurious_mm")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,10 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--score", action="append", default=[], metavar="key=value")
     parser.add_argument("--voxels", type=int, default=96)
     parser.add_argument("--spacing", type=float, default=0.8)
+    parser.add_argument("--real", type=Path)
     options = parser.parse_args(arguments)
 
     data = options.out / "data"
-    items = [_item(data, number, options) for number in range(options.cases)]
+    items = _items(data, options)
     overrides = {"num_threads": 1, "device": "cpu", "seed": options.seed, **parse_overrides(options.set)}
     values = training_config(_SPEC, "fit", options.preset, overrides).values()
     training = RunFolder(options.out / "training")
@@ -75,30 +81,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _item(data: Path, number: int, options: argparse.Namespace) -> ItemRecord:
-    name = f"case_{number:02d}"
-    files = {role: data / f"{name}_{role}.nii.gz" for role in ("ct", "reference_label_map", "label_map")}
+def _items(folder: Path, options: argparse.Namespace) -> list[ItemRecord]:
+    """Write what is missing of the cases' files, and return their records."""
+    made = BenchOptions(options.severity, options.seed, options.voxels, options.spacing)
+    items = []
+    if options.cases:
+        for number in range(options.cases):
+            items.append(_item(folder, _name(number), partial(procedural_case, number, CORONARY, made)))
+    if options.real is not None:
+        for name in REAL_LABELS:
+            items.append(
+                _item(folder, f"real_{name}", partial(real_case, name, options.real, CORONARY, made))
+            )
+    return items
+
+
+def _name(number: int) -> str:
+    return f"case_{number:02d}"
+
+
+def _item(folder: Path, name: str, make: Callable[[], NativeCase]) -> ItemRecord:
+    files = {role: folder / f"{name}_{role}.nii.gz" for role in ("ct", "reference_label_map", "label_map")}
     if not files["label_map"].exists():
-        is_hard = _is_hard(name)
-        phantom = make_phantom(
-            100 + 1000 * options.seed + number,
-            PhantomOptions(
-                num_voxels=options.voxels,
-                spacing_mm=options.spacing,
-                has_weak_contrast=is_hard,
-                has_calcium=is_hard,
-                has_veins=is_hard,
-            ),
-        )
-        noise_seed = 500 + 1000 * options.seed + number
-        veins = phantom.veins if is_hard else None
-        noisy = corrupt(phantom.coronary, MIXED, options.severity, noise_seed, veins)
-        data.mkdir(parents=True, exist_ok=True)
-        geometry = phantom.image.geometry
-        write_volume(files["ct"], phantom.image)
-        clean = (CORONARY * phantom.coronary).astype(np.uint8)
+        case = make()
+        folder.mkdir(parents=True, exist_ok=True)
+        geometry = case.image.geometry
+        write_volume(files["ct"], case.image)
+        assert case.reference is not None
+        clean = (CORONARY * case.reference).astype(np.uint8)
         write_volume(files["reference_label_map"], Volume(clean, geometry))
-        write_volume(files["label_map"], Volume((CORONARY * noisy).astype(np.uint8), geometry))
+        write_volume(files["label_map"], case.label_map)
     return ItemRecord(
         id=name,
         subject=name,
@@ -109,10 +121,6 @@ def _item(data: Path, number: int, options: argparse.Namespace) -> ItemRecord:
             AnnotationKind.LABEL_MAP: AnnotationRecord(path=f"annotations/{name}.label_map.nii.gz"),
         },
     )
-
-
-def _is_hard(name: str) -> bool:
-    return int(name.rsplit("_", 1)[1]) % _HARD_EVERY == _HARD_EVERY - 1
 
 
 def _carry_out(
@@ -145,10 +153,14 @@ def _print_tables(report: EvaluationReport) -> None:
     for entry in report.per_item:
         table.setdefault(entry["row"], {})[entry["item"]] = entry
     names = sorted(next(iter(table.values())))
+    hard = [name for name in names if name.startswith("case_") and is_hard(int(name.removeprefix("case_")))]
+    real = [name for name in names if name.startswith("real_")]
     groups = {
         "all": names,
-        "easy": [name for name in names if not _is_hard(name)],
-        "hard": [name for name in names if _is_hard(name)],
+        "easy": [name for name in names if name not in hard + real],
+        "hard": hard,
+        "real": real,
+        **{name: [name] for name in real},
     }
     for title, members in groups.items():
         if not members:
@@ -164,7 +176,7 @@ def _print_tables(report: EvaluationReport) -> None:
         _say(f"model against {best}:")
         for metric in _METRICS:
             gains = np.array([table["model"][name][metric] - table[best][name][metric] for name in members])
-            low, high = _interval(gains)
+            low, high = interval_of_mean(gains)
             _say(f"  {metric:<11} {gains.mean():+.3f}  [{low:+.3f}, {high:+.3f}]")
 
 
@@ -176,13 +188,6 @@ def _say(text: str) -> None:
 def _mean(found: dict[str, dict[str, float]], members: Sequence[str], metric: str) -> float:
     values = [found[name][metric] for name in members if found[name][metric] is not None]
     return float(np.mean(values)) if values else float("nan")
-
-
-def _interval(gains: Any) -> tuple[float, float]:
-    generator = np.random.default_rng(0)
-    means = generator.choice(gains, (_NUM_BOOTSTRAPS, len(gains))).mean(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(low), float(high)
 
 
 if __name__ == "__main__":

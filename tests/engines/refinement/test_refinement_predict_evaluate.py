@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from engines.contract.errors import CheckpointError, PreconditionError
-from engines.contract.evaluation import EvaluationReport
+from engines.contract.evaluation import PAGE_NAME, EvaluationReport
 from engines.contract.kinds import Split
 from engines.contract.run_context import RunContext
 from engines.contract.run_folder import RunFolder
@@ -20,6 +21,8 @@ from engines.imaging.volumes.label_metrics import dice
 from engines.imaging.volumes.volume_files import read_label_map
 from engines.refinement.baselines import BASELINES, baseline_masks
 from engines.refinement.config import EvaluateConfig
+from engines.refinement.evaluate import BENCH_SPLIT, EASY, HARD
+from engines.refinement.noise_bench import BenchOptions, procedural_case
 from engines.refinement.scores import mean_scores, score_mask
 
 Carry = Callable[[RunFolder], RunContext]
@@ -125,6 +128,37 @@ def test_without_a_clean_label_quality_is_undefined_with_a_reason(make: Make, ca
     assert report.rows["input"]["dice"] is None
     assert report.rows["input"]["components"] == 1.0
     assert all("no clean label map" in entry["reason"] for entry in report.per_item)
+
+
+def test_the_noise_bench_scores_spoiled_procedural_labels(
+    make: Make, carry_out: Carry, trained: RunFolder
+) -> None:
+    settings = {"cases": "noise_bench", "num_cases": 3, "bench_voxels": 40, "bench_spacing_mm": 1.0}
+    folder = make(
+        "evaluate", base_run=str(trained.path), has_reference=False, settings={**settings, "latent_steps": 0}
+    )
+    carry_out(folder)
+    report = EvaluationReport.read(folder.evaluation_path)
+    assert report.items == 3
+    assert report.split == BENCH_SPLIT
+    assert set(report.rows) == {"model", *BASELINES}
+    assert set(report.groups) == {EASY, HARD}
+    given = report.rows["input"]["dice"]
+    assert given is not None
+    assert 0.3 < given < 0.98
+    low, high = report.intervals["input"]["dice"]
+    assert low < given < high
+    assert {entry["item"] for entry in report.per_item} == {"bench_00", "bench_01", "bench_02"}
+    assert HARD in (folder.outputs_dir / PAGE_NAME).read_text(encoding="utf-8")
+
+
+def test_cases_of_the_noise_bench_are_the_same_for_the_same_seed() -> None:
+    options = BenchOptions(num_voxels=40, spacing_mm=1.0)
+    first, again = (procedural_case(0, 9, options) for _ in range(2))
+    np.testing.assert_array_equal(first.image.voxels, again.image.voxels)
+    np.testing.assert_array_equal(first.label_map.voxels, again.label_map.voxels)
+    other = procedural_case(0, 9, replace(options, seed=1))
+    assert (other.label_map.voxels != first.label_map.voxels).any()
 
 
 def test_baselines_do_what_they_say() -> None:
