@@ -58,8 +58,8 @@ class Handlers:
     durations_ms: list[float] = field(default_factory=list)
     longest: tuple[float, float, str] = (0.0, 0.0, "")
 
-    def timed(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a function that does the same and is measured."""
+    def timed(self, name: str | Callable[..., str], call: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function that does the same and is measured; its name may depend on its arguments."""
 
         @wraps(call)
         def measured(*arguments: Any, **keywords: Any) -> Any:
@@ -69,7 +69,8 @@ class Handlers:
             finally:
                 taken = 1000 * (time.perf_counter() - began)
                 self.durations_ms.append(taken)
-                self.longest = max(self.longest, (taken, 1000 * (time.thread_time() - worked), name))
+                called = name if isinstance(name, str) else name(*arguments)
+                self.longest = max(self.longest, (taken, 1000 * (time.thread_time() - worked), called))
 
         return measured
 
@@ -256,7 +257,9 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
     handlers = Handlers()
-    Background._on_arrived = handlers.timed("answer of a thread", Background._on_arrived)  # type: ignore[method-assign]
+    Background._on_arrived = handlers.timed(  # type: ignore[method-assign]
+        lambda _self, job, *_: f"answer of the thread for {job.channel}", Background._on_arrived
+    )
     LiveRun._on_events = handlers.timed("news of the run", LiveRun._on_events)  # type: ignore[method-assign]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "sample"
