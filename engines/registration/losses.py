@@ -1,4 +1,4 @@
-"""Losses of phase 1; all in float32 whatever the precision of the network."""
+"""Losses of all phases; all in float32 whatever the precision of the network."""
 
 from __future__ import annotations
 
@@ -10,23 +10,28 @@ _DICE_EPSILON = 1e-3
 _ORTHOGONAL_WEIGHT = 1.0
 
 
-def dice_loss(probability: Tensor, target: Tensor) -> Tensor | None:
+def dice_loss(probability: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
     """Return ``1 - 2 sum(P Y) / (sum P^2 + sum Y^2)`` over the whole batch.
 
     Parameters
     ----------
     probability, target : Tensor, same shape
         0 to 1.
+    weight : Tensor, broadcastable, optional
+        How much each pixel counts; 0 leaves it out.
 
     Returns
     -------
     Tensor or None
         None when the target is empty: Dice would then only teach to see nothing.
     """
-    target = target.float()
+    target, probability = target.float(), probability.float()
+    if weight is not None:
+        # The square root, because every sum is of products of two maps.
+        root = weight.float().sqrt()
+        target, probability = target * root, probability * root
     if not bool(target.any()):
         return None
-    probability = probability.float()
     both = (probability * target).sum()
     return 1 - (2 * both + _DICE_EPSILON) / (
         probability.square().sum() + target.square().sum() + _DICE_EPSILON
@@ -49,6 +54,7 @@ def infonce_loss(
     *,
     temperature: float,
     exclusion_px: float,
+    weight: Tensor | None = None,
 ) -> Tensor | None:
     """Tell each point's partner from all other points of the batch, from both sides.
 
@@ -63,6 +69,8 @@ def infonce_loss(
     temperature : float
     exclusion_px : float
         Points nearer than this to the partner are neither right nor wrong.
+    weight : Tensor, (N,), optional
+        How much each point counts.
 
     Returns
     -------
@@ -76,9 +84,18 @@ def infonce_loss(
     to_moving = _allowed(moving_xy, image_index, exclusion_px) | itself
     to_fixed = _allowed(fixed_xy, image_index, exclusion_px) | itself
     partner = torch.arange(len(fixed), device=fixed.device)
-    forward = functional.cross_entropy(similarity.masked_fill(~to_moving, -torch.inf), partner)
-    backward = functional.cross_entropy(similarity.T.masked_fill(~to_fixed, -torch.inf), partner)
-    return (forward + backward) / 2
+    forward = functional.cross_entropy(
+        similarity.masked_fill(~to_moving, -torch.inf), partner, reduction="none"
+    )
+    backward = functional.cross_entropy(
+        similarity.T.masked_fill(~to_fixed, -torch.inf), partner, reduction="none"
+    )
+    return _mean((forward + backward) / 2, weight)
+
+
+def _mean(values: Tensor, weight: Tensor | None) -> Tensor:
+    """Return the mean; weights below 1 also make the whole smaller, as a doubtful pair should."""
+    return values.mean() if weight is None else (values * weight.to(values.dtype)).mean()
 
 
 def triplet_loss(
@@ -90,6 +107,7 @@ def triplet_loss(
     *,
     margin: float,
     exclusion_px: float,
+    weight: Tensor | None = None,
 ) -> Tensor | None:
     """Keep each point's partner nearer than the hardest and an average wrong one, from both sides.
 
@@ -111,6 +129,7 @@ def triplet_loss(
         count = allowed[has_wrong].sum(dim=1)
         average = matrix.masked_fill(~allowed, 0)[has_wrong].sum(dim=1) / count
         squared = matrix.square().masked_fill(~allowed, 0)[has_wrong].sum(dim=1) / count
-        hinge = functional.relu(margin + positive[has_wrong] - 0.5 * ((1 - hardest) + (1 - average))).mean()
-        losses.append(hinge + _ORTHOGONAL_WEIGHT * (hardest.square().mean() + squared.mean()))
+        hinge = functional.relu(margin + positive[has_wrong] - 0.5 * ((1 - hardest) + (1 - average)))
+        each = hinge + _ORTHOGONAL_WEIGHT * (hardest.square() + squared)
+        losses.append(_mean(each, None if weight is None else weight[has_wrong]))
     return (losses[0] + losses[1]) / 2

@@ -1,108 +1,18 @@
-"""The network: a small shared encoder with first layers by polarity, a detector and a descriptor head.
-
-Geometry: cell m of a grid at stride s covers pixels ``s m .. s m + s - 1``; its centre is
-``s m + (s - 1) / 2``. Every layer is padded so that this holds, and `sample_descriptors` relies on it.
-"""
+"""Networks by the facts of a checkpoint, and how their descriptors are read."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from engines.registration.network_view import POLARITIES
+from engines.registration.networks.base import DESCRIPTOR_STRIDE, KeypointNetwork, stem_index
+from engines.registration.networks.compat import CompatNetwork, StemmedCompatNetwork
+from engines.registration.networks.xmodal import XmodalNetwork
 
-DESCRIPTOR_STRIDE = 8
-_GROUPS = 4
-
-
-class _Block(nn.Sequential):
-    """Two 3x3 convolutions with one normalisation."""
-
-    def __init__(self, num_in: int, num_out: int) -> None:
-        super().__init__(
-            nn.Conv2d(num_in, num_out, 3, padding=1),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(num_out, num_out, 3, padding=1, bias=False),
-            nn.GroupNorm(_GROUPS, num_out),
-            nn.ReLU(inplace=True),
-        )
-
-
-class KeypointNetwork(nn.Module):
-    """Find keypoints and describe them.
-
-    Parameters
-    ----------
-    width : int
-        Channels of the first stage; a multiple of 4.
-    descriptor_size : int
-        Length of a descriptor.
-    num_channels : int
-        2 with vesselness as a second channel, else 1.
-    """
-
-    def __init__(self, width: int, descriptor_size: int, num_channels: int) -> None:
-        super().__init__()
-        width = -(-width // _GROUPS) * _GROUPS
-        self.num_channels = num_channels
-        self.stems = nn.ModuleList(_Block(num_channels, width) for _ in POLARITIES)
-        self.stage2 = _Block(width, 2 * width)
-        self.stage3 = _Block(2 * width, 4 * width)
-        self.stage4 = _Block(4 * width, 4 * width)
-        self.lateral3 = nn.Conv2d(4 * width, 4 * width, 1)
-        self.merge3 = nn.Conv2d(4 * width, 2 * width, 3, padding=1)
-        self.lateral2 = nn.Conv2d(2 * width, 2 * width, 1)
-        self.merge2 = nn.Conv2d(2 * width, 2 * width, 3, padding=1)
-        self.detector = nn.Conv2d(2 * width, 1, 1)
-        # Bifurcations cover a few hundredths of an image: start from there.
-        assert self.detector.bias is not None
-        nn.init.constant_(self.detector.bias, -3.0)
-        self.local = nn.Conv2d(4 * width, 4 * width, 3, padding=1)
-        self.context = nn.Conv2d(4 * width, 4 * width, 4, stride=2, padding=1)
-        self.descriptor = nn.Conv2d(8 * width, descriptor_size, 1)
-
-    def forward(self, channels: Tensor, polarities: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute maps.
-
-        Parameters
-        ----------
-        channels : Tensor, (B, 2, H, W)
-            Intensity and vesselness; H and W are multiples of 16.
-        polarities : Tensor of int64, (B,)
-            Which first layers read each image.
-
-        Returns
-        -------
-        logits : Tensor, (B, 1, H, W)
-            Of the probability that a pixel is a keypoint.
-        descriptors : Tensor, (B, D, H / 8, W / 8)
-            Not normalised.
-        """
-        x1 = self._stem(channels[:, : self.num_channels], polarities)
-        x2 = self.stage2(functional.max_pool2d(x1, 2))
-        x3 = self.stage3(functional.max_pool2d(x2, 2))
-        x4 = self.stage4(functional.max_pool2d(x3, 2))
-
-        up3 = torch.relu(self.merge3(_doubled(x4) + self.lateral3(x3)))
-        up2 = torch.relu(self.merge2(_doubled(up3) + self.lateral2(x2)))
-        logits = _doubled(self.detector(up2))
-
-        local = torch.relu(self.local(x4))
-        context = _doubled(torch.relu(self.context(local)))
-        return logits, self.descriptor(torch.cat([local, context], dim=1))
-
-    def _stem(self, channels: Tensor, polarities: Tensor) -> Tensor:
-        parts = [(polarities == number).nonzero().flatten() for number in range(len(self.stems))]
-        outputs = [stem(channels[part]) for stem, part in zip(self.stems, parts, strict=True) if len(part)]
-        order = torch.argsort(torch.cat([part for part in parts if len(part)]))
-        return torch.cat(outputs)[order]
-
-
-def _doubled(grid: Tensor) -> Tensor:
-    return functional.interpolate(grid, scale_factor=2, mode="bilinear", align_corners=False)
+__all__ = ["DESCRIPTOR_STRIDE", "KeypointNetwork", "build_network", "sample_descriptors", "stem_index"]
 
 
 def sample_descriptors(descriptors: Tensor, points_xy: Tensor) -> Tensor:
@@ -131,5 +41,25 @@ def sample_descriptors(descriptors: Tensor, points_xy: Tensor) -> Tensor:
 
 
 def build_network(facts: dict[str, Any]) -> KeypointNetwork:
-    """Build the network that a checkpoint's facts describe."""
-    return KeypointNetwork(int(facts["width"]), int(facts["descriptor_size"]), int(facts["num_channels"]))
+    """Build the network that a checkpoint's facts describe.
+
+    Raises
+    ------
+    KeyError, ValueError
+        If the facts are of no network known here.
+    """
+    mode = facts.get("mode", "xmodal")
+    stems = facts.get("stems", "polarity")
+    if mode == "compat":
+        return CompatNetwork()
+    if mode == "xmodal_wide":
+        return StemmedCompatNetwork(int(facts["num_channels"]), stems)
+    if mode != "xmodal":
+        raise ValueError(f"unknown network '{mode}'")
+    return XmodalNetwork(
+        int(facts["width"]),
+        int(facts["descriptor_size"]),
+        int(facts["num_channels"]),
+        stems,
+        has_full_detector=bool(facts.get("has_full_detector", False)),
+    )

@@ -32,7 +32,7 @@ from engines.registration.matching import (
     find_consensus,
     mutual_matches,
 )
-from engines.registration.model import KeypointNetwork, sample_descriptors
+from engines.registration.model import build_network, sample_descriptors
 from engines.registration.pictures import checkerboard, draw_keypoints, draw_matches, grey_picture
 
 _CORRECT_PX = 3.0
@@ -97,9 +97,7 @@ class SyntheticPairsTask(TrainingTask):
         # The same weights for the same seed, whatever was drawn before.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
-            self._network = KeypointNetwork(
-                config.width, config.descriptor_size, 2 if config.vesselness_channel else 1
-            )
+            self._network = build_network(self.model_facts())
         bounds = warp_range(config)
         self._validation_pairs = [
             warped_pair(view, config, bounds, _VALIDATION_SEED + 1000 * number + warp)
@@ -249,7 +247,7 @@ class SyntheticPairsTask(TrainingTask):
             "mode": "xmodal",
             "width": self._config.width,
             "descriptor_size": self._config.descriptor_size,
-            "num_channels": self._network.num_channels,
+            "num_channels": 2 if self._config.vesselness_channel else 1,
             "image_size_px": self._config.image_size_px,
         }
 

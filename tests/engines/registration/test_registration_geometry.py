@@ -9,7 +9,8 @@ import torch
 from engines.contract.geometry import apply_homography, inside, invert
 from engines.registration.bifurcation_labels import kernel_side, label_kernel, label_map
 from engines.registration.keypoints import extract_keypoints
-from engines.registration.model import KeypointNetwork, sample_descriptors
+from engines.registration.model import sample_descriptors
+from engines.registration.networks.xmodal import XmodalNetwork
 from engines.registration.warps import WarpRange, random_homography, sample_through
 
 SIZE = (96, 80)
@@ -88,7 +89,7 @@ def test_descriptors_are_read_where_their_cell_lies() -> None:
 
 def test_the_descriptor_grid_follows_a_shift_of_one_cell() -> None:
     torch.manual_seed(0)
-    network = KeypointNetwork(8, 16, 2).eval()
+    network = XmodalNetwork(8, 16, 2).eval()
     image = torch.zeros(1, 2, 160, 160)
     image[:, :, 64:96, 64:96] = torch.randn(1, 2, 32, 32)
     # The context layer has stride 16, so only whole multiples of it are exact.
@@ -102,7 +103,7 @@ def test_the_descriptor_grid_follows_a_shift_of_one_cell() -> None:
 
 def test_each_polarity_has_its_own_first_layers() -> None:
     torch.manual_seed(0)
-    network = KeypointNetwork(8, 16, 2).eval()
+    network = XmodalNetwork(8, 16, 2).eval()
     images = torch.randn(3, 2, 32, 32)
     with torch.no_grad():
         mixed, _ = network(images, torch.tensor([1, 0, 1]))
