@@ -19,6 +19,7 @@ from typing import NoReturn
 from engines.contract.errors import InputError, WorkstationError
 from workstation.command_line import (
     doctor_command,
+    grade_commands,
     import_weights_command,
     project_commands,
     relink_command,
@@ -146,6 +147,22 @@ def build_parser() -> tuple[argparse.ArgumentParser, tuple[str, ...]]:
     add.add_argument("--layout", metavar="L", help="of a folder: the one that fits best by default")
     add.add_argument("--in-pixels", action="store_true", help="BigWarp counts pixels, not millimetres")
     add.add_argument("--whole-centres", action="store_true", help="ImageJ counts from a pixel's centre")
+
+    graded = command("import-grades", grade_commands.import_grades, "Give items the grades of a table.")
+    _add_project(graded)
+    graded.add_argument("table", metavar="TABLE", type=Path, help="CSV with a column Grade and ids of items")
+    _add_json(graded)
+
+    phantoms = command(
+        "phantom-brains",
+        grade_commands.phantom_brains,
+        "Make a project of procedural brains with tumours, labels and grades.",
+    )
+    phantoms.add_argument("folder", metavar="DIR", type=Path)
+    phantoms.add_argument("--subjects", type=int, default=200, metavar="N")
+    phantoms.add_argument("--seed", type=int, default=0, metavar="N")
+    phantoms.add_argument("--site-shortcut", action="store_true", help="the scanner tells the grade")
+    phantoms.add_argument("--oracle", action="store_true", help="print what simple methods reach")
 
     relink = command("relink", relink_command.relink, "Find images that were moved, by their content.")
     _add_project(relink)

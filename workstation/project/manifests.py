@@ -11,11 +11,13 @@ from pathlib import Path
 
 from engines.contract.errors import InputError, PreconditionError, UnknownKeyError
 from engines.contract.files import relative_or_absolute
+from engines.contract.grade_file import GradeFile
 from engines.contract.kinds import Action, AnnotationKind, Split
 from engines.contract.manifest import AnnotationRecord, FileRecord, ItemRecord, Manifest, hash_of_split
 from engines.contract.run_folder import RunFolder
 from engines.contract.spec import Needs, PipelineSpec
 from workstation.project.annotations import KeypointStore, write_pairs
+from workstation.project.grades import Grade
 from workstation.project.items import Item, ItemStore
 from workstation.project.label_maps import LabelMap, LabelMapStore
 from workstation.project.splits import SplitStore, check_no_leak
@@ -33,15 +35,19 @@ class _Annotations:
     num_pairs : mapping of item id to number of keypoint pairs
     label_maps : mapping of item id to LabelMap
         The accepted one that was changed last.
+    grades : mapping of item id to Grade
     """
 
     num_pairs: Mapping[str, int]
     label_maps: Mapping[str, LabelMap]
+    grades: Mapping[str, Grade]
 
     def has(self, kind: AnnotationKind | None, item_id: str) -> bool:
         """Tell whether an item has an annotation of a kind; of none, every item has."""
         if kind is AnnotationKind.KEYPOINT_PAIRS:
             return item_id in self.num_pairs
+        if kind is AnnotationKind.GRADE:
+            return item_id in self.grades
         return kind is not AnnotationKind.LABEL_MAP or item_id in self.label_maps
 
 
@@ -50,6 +56,7 @@ def build_manifest(
     keypoints: KeypointStore,
     splits: SplitStore,
     label_maps: LabelMapStore,
+    known_grades: Mapping[str, Grade],
     spec: PipelineSpec,
     *,
     action: Action,
@@ -63,7 +70,11 @@ def build_manifest(
     everything = items.all()
     check_no_leak(everything)
     has_label_maps = AnnotationKind.LABEL_MAP in spec.annotation_kinds
-    annotations = _Annotations(keypoints.counts(), label_maps.accepted() if has_label_maps else {})
+    annotations = _Annotations(
+        keypoints.counts(),
+        label_maps.accepted() if has_label_maps else {},
+        known_grades if AnnotationKind.GRADE in spec.annotation_kinds else {},
+    )
     needs = spec.phase(phase).needs if action is Action.TRAIN else _needs_of(spec)
     if chosen is None:
         selected = [item for item in everything if _is_usable(item, spec, needs, annotations)]
@@ -199,6 +210,9 @@ def _freeze(
     kind = AnnotationKind.LABEL_MAP
     if kind in spec.annotation_kinds and annotations.has(kind, item.id):
         frozen[kind] = _frozen_label_map(annotations.label_maps[item.id], label_maps, run_folder)
+    kind = AnnotationKind.GRADE
+    if kind in spec.annotation_kinds and annotations.has(kind, item.id):
+        frozen[kind] = _frozen_grade(item, annotations.grades[item.id], run_folder)
     return ItemRecord(
         id=item.id,
         subject=item.subject,
@@ -230,6 +244,14 @@ def _frozen_label_map(found: LabelMap, label_maps: LabelMapStore, run_folder: Ru
         path=path.relative_to(run_folder.path).as_posix(),
         revision=f"{found.id} {found.revision}",
         annotator=found.annotator,
+    )
+
+
+def _frozen_grade(item: Item, found: Grade, run_folder: RunFolder) -> AnnotationRecord:
+    path = run_folder.annotations_dir / f"{item.id}.{AnnotationKind.GRADE.value}.json"
+    GradeFile(grade=found.value, source=found.source, annotator=found.annotator).write(path)
+    return AnnotationRecord(
+        path=path.relative_to(run_folder.path).as_posix(), revision=found.revision, annotator=found.annotator
     )
 
 

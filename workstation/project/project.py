@@ -22,6 +22,7 @@ from sqlalchemy import select
 # Importing a file of commands makes their kinds known: undo after a restart needs every one of them.
 import workstation.project.commands
 import workstation.project.component_commands
+import workstation.project.grade_commands
 import workstation.project.item_commands
 import workstation.project.label_map_commands
 import workstation.project.result_commands
@@ -33,6 +34,7 @@ from engines.contract.run_folder import RunFolder
 from engines.contract.spec import PipelineSpec
 from workstation.project.annotations import KeypointStore
 from workstation.project.emergency import EmergencyFile
+from workstation.project.grades import Grade, grades
 from workstation.project.history import History
 from workstation.project.items import ItemStore, MissingFile
 from workstation.project.label_maps import LabelMapStore
@@ -175,6 +177,10 @@ class Project:
         """Return the files that are no longer where they were."""
         return self.items.missing_files()
 
+    def grades(self) -> dict[str, Grade]:
+        """Return the grade of each item that has one."""
+        return grades(self._store)
+
     def setting(self, key: str, default: Any = None) -> Any:
         """Return a setting of the project: plain JSON data."""
         with self._store.read() as session:
@@ -243,6 +249,7 @@ class Project:
             self.keypoints,
             self.splits,
             self.label_maps,
+            self.grades(),
             spec,
             action=action,
             phase=phase,

@@ -100,6 +100,8 @@ def _annotated(project: Project, kind: AnnotationKind | None) -> Collection[str]
     """Return the items with an annotation of a kind; None when every item will do."""
     if kind is AnnotationKind.KEYPOINT_PAIRS:
         return project.keypoints.counts().keys()
+    if kind is AnnotationKind.GRADE:
+        return project.grades().keys()
     return project.label_maps.accepted().keys() if kind is AnnotationKind.LABEL_MAP else None
 
 

@@ -30,6 +30,8 @@ from workstation.project.commands import (
 )
 from workstation.project.component_commands import JudgeComponents
 from workstation.project.component_review import accepted_voxels
+from workstation.project.grade_commands import SetGrades
+from workstation.project.grades import grades
 from workstation.project.history import Command
 from workstation.project.item_commands import EditItem, MergeSubjects, SwapRoles
 from workstation.project.label_map_commands import (
@@ -193,6 +195,10 @@ def judge_result(project: Project, rng: Random) -> Command | None:
     return JudgeResult(rng.choice(ITEMS), f"run-{rng.randrange(3)}", verdict)
 
 
+def set_grades(_project: Project, rng: Random) -> Command:
+    return SetGrades({item: rng.choice(["LGG", "HGG", None]) for item in rng.sample(ITEMS, rng.randint(1, 2))})
+
+
 def delete_label_map(project: Project, rng: Random) -> Command | None:
     chosen = label_map(project, rng)
     return DeleteLabelMap(chosen.id) if chosen is not None else None
@@ -222,6 +228,7 @@ GENERATORS: dict[str, Generator] = {
     "set_label_map_facts": set_label_map_facts,
     "judge_components": judge_components,
     "judge_result": judge_result,
+    "set_grades": set_grades,
     "delete_label_map": delete_label_map,
     "set_label_map_state": set_label_map_state,
 }
@@ -258,7 +265,14 @@ def state_of(project: Project) -> dict[str, Any]:
             for voxels in [project.label_maps.read(found.id)[0].voxels.astype(np.uint16)]
         ]
         judged = {run: verdict for (name, run), verdict in verdicts(project.store).items() if name == item.id}
-        state[item.id] = [facts, sorted(points), sorted(label_maps), sorted(judged.items())]
+        graded = grades(project.store).get(item.id)
+        state[item.id] = [
+            facts,
+            sorted(points),
+            sorted(label_maps),
+            sorted(judged.items()),
+            graded and (graded.value, graded.source),
+        ]
     plain = json.loads(json.dumps(state))
     assert isinstance(plain, dict)
     return plain
