@@ -5,25 +5,13 @@ from __future__ import annotations
 from PySide6.QtCore import QT_TRANSLATE_NOOP
 
 from workstation.actions.application import COMPARE_MENU
-from workstation.actions.registry import ActionSpec
+from workstation.actions.registry import ActionFamily, ActionSpec
 
 SLICES = "compare.slices"
 """Scope: the focus is in the panes of a volume."""
 
 
-def _compare(
-    verb: str,
-    text: str,
-    tooltip: str,
-    *shortcuts: str,
-    short: str = "",
-    scope: str = "",
-    is_checkable: bool = False,
-) -> ActionSpec:
-    return ActionSpec(
-        f"compare.{verb}", text, tooltip, shortcuts, COMPARE_MENU, scope, "compare", is_checkable, short
-    )
-
+_compare = ActionFamily("compare", COMPARE_MENU, "compare")
 
 COMPARE_ACTIONS: tuple[ActionSpec, ...] = (
     _compare(

@@ -5,16 +5,9 @@ from __future__ import annotations
 from PySide6.QtCore import QT_TRANSLATE_NOOP
 
 from workstation.actions.application import VIEW_MENU
-from workstation.actions.registry import ActionSpec
+from workstation.actions.registry import ActionFamily, ActionSpec
 
-
-def _display(
-    verb: str, text: str, tooltip: str, shortcut: str, *, short: str = "", is_checkable: bool = False
-) -> ActionSpec:
-    return ActionSpec(
-        f"display.{verb}", text, tooltip, (shortcut,), VIEW_MENU, "", "pairs", is_checkable, short
-    )
-
+_display = ActionFamily("display", VIEW_MENU, "pairs")
 
 DISPLAY_ACTIONS: tuple[ActionSpec, ...] = (
     _display(

@@ -5,23 +5,10 @@ from __future__ import annotations
 from PySide6.QtCore import QT_TRANSLATE_NOOP
 
 from workstation.actions.application import MASK_MENU
-from workstation.actions.registry import ActionSpec
+from workstation.actions.registry import ActionFamily, ActionSpec
 from workstation.actions.volume import CANVAS
 
-
-def _mask(
-    verb: str,
-    text: str,
-    tooltip: str,
-    *shortcuts: str,
-    short: str = "",
-    scope: str = "",
-    is_checkable: bool = False,
-) -> ActionSpec:
-    return ActionSpec(
-        f"masks.{verb}", text, tooltip, shortcuts, MASK_MENU, scope, "volume", is_checkable, short
-    )
-
+_mask = ActionFamily("masks", MASK_MENU, "volume")
 
 MASK_ACTIONS: tuple[ActionSpec, ...] = (
     _mask(

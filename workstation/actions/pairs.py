@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QT_TRANSLATE_NOOP
 
 from workstation.actions.application import PAIRS_MENU
-from workstation.actions.registry import ActionSpec
+from workstation.actions.registry import ActionFamily, ActionSpec
 
 CANVAS = "pairs.canvas"
 """Scope: the focus is in one of the two canvases."""
@@ -13,19 +13,7 @@ AREA = "pairs.area"
 """Scope: the focus is in a canvas or in the table."""
 
 
-def _pairs(
-    verb: str,
-    text: str,
-    tooltip: str,
-    *shortcuts: str,
-    short: str = "",
-    scope: str = "",
-    is_checkable: bool = False,
-) -> ActionSpec:
-    return ActionSpec(
-        f"pairs.{verb}", text, tooltip, shortcuts, PAIRS_MENU, scope, "pairs", is_checkable, short
-    )
-
+_pairs = ActionFamily("pairs", PAIRS_MENU, "pairs")
 
 PAIRS_ACTIONS: tuple[ActionSpec, ...] = (
     _pairs(

@@ -56,6 +56,37 @@ class ActionSpec:
     short: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ActionFamily:
+    """Actions of one menu and screen, whose keys begin alike; call it to declare one.
+
+    Parameters
+    ----------
+    prefix : str
+        Of the keys: ``"pairs"`` makes ``"pairs.add"``.
+    menu, screen : str
+        See `ActionSpec`.
+    """
+
+    prefix: str
+    menu: str
+    screen: str = ""
+
+    def __call__(
+        self,
+        verb: str,
+        text: str,
+        tooltip: str,
+        *shortcuts: str,
+        short: str = "",
+        scope: str = "",
+        is_checkable: bool = False,
+    ) -> ActionSpec:
+        """Return one of its actions."""
+        key = f"{self.prefix}.{verb}"
+        return ActionSpec(key, text, tooltip, shortcuts, self.menu, scope, self.screen, is_checkable, short)
+
+
 class ActionRegistry(QObject):
     """Every action of the window, by key.
 

@@ -5,25 +5,13 @@ from __future__ import annotations
 from PySide6.QtCore import QT_TRANSLATE_NOOP
 
 from workstation.actions.application import VOLUME_MENU
-from workstation.actions.registry import ActionSpec
+from workstation.actions.registry import ActionFamily, ActionSpec
 
 CANVAS = "volume.canvas"
 """Scope: the focus is in one of the panes."""
 
 
-def _volume(
-    verb: str,
-    text: str,
-    tooltip: str,
-    *shortcuts: str,
-    short: str = "",
-    scope: str = "",
-    is_checkable: bool = False,
-) -> ActionSpec:
-    return ActionSpec(
-        f"volume.{verb}", text, tooltip, shortcuts, VOLUME_MENU, scope, "volume", is_checkable, short
-    )
-
+_volume = ActionFamily("volume", VOLUME_MENU, "volume")
 
 VOLUME_ACTIONS: tuple[ActionSpec, ...] = (
     _volume(
