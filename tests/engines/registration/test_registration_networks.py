@@ -17,24 +17,10 @@ from engines.registration.networks.compat import (
 )
 
 _LAYERS = [
-    "conv1a",
-    "conv1b",
-    "conv2a",
-    "conv2b",
-    "conv3a",
-    "conv3b",
-    "conv4a",
-    "conv4b",
-    "convDa",
-    "convDb",
-    "convDc",
+    *(f"conv{stage}{part}" for stage in (1, 2, 3, 4) for part in "ab"),
+    *(f"convD{part}" for part in "abc"),
     "trans_conv",
-    "dconv_up3.0",
-    "dconv_up3.2",
-    "dconv_up2.0",
-    "dconv_up2.2",
-    "dconv_up1.0",
-    "dconv_up1.2",
+    *(f"dconv_up{stage}.{part}" for stage in (1, 2, 3) for part in (0, 2)),
     "conv_last",
 ]
 
