@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from engines.imaging.volumes.label_metrics import dice
+from engines.refinement import model
 from engines.refinement.checks import point_independence
 from engines.refinement.config import TrainConfig
 from engines.refinement.data import NUM_CHANNELS, RefinementCase, appearance_channels
@@ -96,6 +97,19 @@ def test_a_point_has_one_value_whatever_it_is_asked_with(architecture: Architect
         pair = torch.sigmoid(query(points))
     assert float(alone[0]) == pytest.approx(values[3, 4, 5], abs=1e-5)
     assert float(pair[1]) == pytest.approx(values[18, 26, 34], abs=1e-5)
+
+
+def test_gradients_on_a_large_lattice_are_those_of_a_small_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    image, points = torch.rand(NUM_CHANNELS, 9, 8, 7), torch.rand(40, 3) * 6
+    found = []
+    for limit in (10**9, 1):
+        monkeypatch.setattr(model, "_LARGEST_KEPT", limit)
+        field = field_of(SEEING)
+        field(0, image, points, (9, 8, 7)).square().mean().backward()
+        assert field.encoder is not None
+        found.append([parameter.grad for parameter in field.encoder.parameters()])
+    for kept, computed_again in zip(*found, strict=True):
+        torch.testing.assert_close(computed_again, kept, atol=0.0, rtol=0.0)
 
 
 def test_a_norm_over_points_would_be_found() -> None:
