@@ -252,6 +252,20 @@ def test_a_single_slice_is_refused_with_the_reason(
     assert "only one slice" in str(view.show_message.call_args.args[0])
 
 
+def test_voxels_that_are_no_numbers_are_black(
+    controller: VolumeCompareController, case_bench: Workbench, add_case: Callable[..., None], qtbot
+) -> None:
+    empty = np.zeros(SHAPE, np.uint8)
+    add_case(case_bench.project, "holes", {"a": ("manual", empty), "b": ("import", empty)})
+    values = np.full(SHAPE, 900.0, np.float32)
+    values[:10], values[10:14] = np.nan, -900.0
+    path = case_bench.project.items.get("holes").files["cta"].path
+    write_volume(path, Volume(values, VolumeGeometry(SHAPE, AFFINE)))
+    show(controller, case_bench, qtbot, "holes")
+    picture = rgb(shown(controller).contents[0])
+    assert set(np.unique(picture)) == {0, 255}
+
+
 def test_images_of_a_set_lie_under_label_maps_by_choice(
     controller: VolumeCompareController,
     case_bench: Workbench,

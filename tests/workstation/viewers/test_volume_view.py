@@ -417,6 +417,24 @@ def test_a_volume_of_one_slice_is_shown(view: VolumeView) -> None:
         canvas.grab()
 
 
+@pytest.mark.parametrize("thickness_mm", [0.0, 4.0])
+@pytest.mark.parametrize("window", [(0.0, 1.0), (-500.0, -100.0)])
+def test_voxels_that_are_no_numbers_are_black(
+    view: VolumeView, thickness_mm: float, window: tuple[float, float]
+) -> None:
+    grid = geometry((20, 16, 12))
+    voxels = np.full(grid.shape, 50.0, np.float32)
+    voxels[:10], voxels[:10, :8] = np.nan, -np.inf
+    view.set_grid(grid)
+    view.set_labels([])
+    view.set_images([ImageLayer("f", "f", Volume(voxels, grid), window)])
+    view.set_slab(thickness_mm)
+    axial = view.panes[Plane.AXIAL]
+    assert seen(axial, (15.0, 8.0, 6.0)).lightness() == 255
+    assert seen(axial, (3.0, 12.0, 6.0)).lightness() == 0
+    assert seen(axial, (3.0, 4.0, 6.0)).lightness() == 0
+
+
 def test_memory_does_not_grow_over_fifty_cases(view: VolumeView) -> None:
     shape = (128, 128, 64)
 
