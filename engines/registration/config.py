@@ -13,7 +13,7 @@ GRID_PX = 16
 
 
 class TrainConfig(TrainingConfig):
-    """Settings of phase 1."""
+    """Settings of the four phases; a phase reads those that concern it."""
 
     epochs: int = setting(40, "Passes over the training items.", unit="epochs", ge=1, le=100_000)
     max_minutes: float = setting(
@@ -22,6 +22,21 @@ class TrainConfig(TrainingConfig):
     batch_size: int = setting(2, "Image pairs in one batch.", unit="items", ge=1, le=1024)
     learning_rate: float = setting(1e-3, "Peak learning rate of the optimiser.", gt=0, le=1)
 
+    recipe: Literal["recommended", "literal"] = setting(
+        "recommended",
+        "literal trains as the published plan has it: it sets network, losses and their weights itself.",
+    )
+    network: Literal["xmodal", "xmodal_wide", "compat"] = setting(
+        "xmodal",
+        "Small network of our own, the published sizes with own first layers, or the published network; "
+        "a run that starts from another takes that one's.",
+    )
+    stems: Literal["shared", "polarity", "modality"] = setting(
+        "polarity", "What has its own first layers: nothing, dark and bright vessels, or each modality."
+    )
+    detector_resolution: Literal["half", "full"] = setting(
+        "half", "Resolution of the detector of the small network; half costs less.", is_advanced=True
+    )
     image_size_px: int = setting(
         320, "Side of the square that images are fitted into; a multiple of 16.", unit="px", ge=64, le=1536
     )
@@ -59,6 +74,30 @@ class TrainConfig(TrainingConfig):
     )
     min_overlap: float = setting(
         0.4, "Smallest common share of the two images.", ge=0.05, le=0.95, is_advanced=True
+    )
+    modality_probability: float = setting(
+        0.5,
+        "Probability of giving an image the look of another modality: angiogram, red-free, OCT, OCTA.",
+        ge=0,
+        le=1,
+    )
+    looks_per_item: int = setting(
+        4,
+        "Looks of other modalities that are made of each item, drawn anew in every run.",
+        unit="looks",
+        ge=0,
+        le=100,
+        is_advanced=True,
+    )
+    scanned_share: float = setting(
+        0.2,
+        "Share of looks that are a cut-out, as OCT and OCTA scan it; it fills the canvas.",
+        ge=0,
+        le=1,
+        is_advanced=True,
+    )
+    scanned_scale_min: float = setting(
+        0.35, "Smallest scale of such a cut-out.", ge=0.1, le=1, is_advanced=True
     )
     polarity_inversion_probability: float = setting(
         0.3, "Probability of turning dark vessels bright, for each image.", ge=0, le=1
@@ -102,6 +141,81 @@ class TrainConfig(TrainingConfig):
     )
     validation_warps: int = setting(
         2, "Warped pairs made from each validation item.", unit="pairs", ge=1, le=100, is_advanced=True
+    )
+    validation_rotation_deg: float = setting(
+        30.0, "Largest turn of a validation pair.", unit="deg", ge=0, le=180, is_advanced=True
+    )
+    bifurcations: Literal["mask", "vesselness", "points", "mask_and_points"] = setting(
+        "mask_and_points",
+        "Where training points come from: the vessel mask, lines found in the image, a person's points, or "
+        "the mask and the points.",
+        is_advanced=True,
+    )
+    vesselness_weight: float = setting(
+        0.4,
+        "Weight of the detector loss where points come from lines found in the image.",
+        ge=0,
+        le=1,
+        is_advanced=True,
+    )
+
+    lambda_geometry: float = setting(
+        0.75, "From phase 2 on: weight of the agreement of both detectors.", ge=0, le=100
+    )
+    geometry_ramp_epochs: int = setting(
+        5,
+        "Epochs of phase 2 over which that weight rises, and in which only the moving detector follows.",
+        unit="epochs",
+        ge=0,
+        le=10_000,
+        is_advanced=True,
+    )
+    pke_candidate_score: float = setting(
+        0.1, "From phase 3 on: least score of a new point in the fixed image.", ge=0, le=1, is_advanced=True
+    )
+    pke_geometry_score: float = setting(
+        0.5, "Least score of the moving detector at the place of a new point.", ge=0, le=1
+    )
+    pke_content_ratio: float = setting(
+        0.75,
+        "Largest ratio of the descriptor distances of a new point to its own partner and to the next best.",
+        gt=0,
+        le=1,
+    )
+    pke_validation_ratio: float = setting(
+        0.9, "The same ratio where validation counts what would be found.", gt=0, le=1, is_advanced=True
+    )
+    pke_max_new_points: int = setting(
+        300, "New points of an image in one round at most.", unit="points", ge=1, le=5000
+    )
+    pke_radius_px: float = setting(
+        10.0,
+        "Least distance of new points from each other and from given ones, at 768 px.",
+        unit="px",
+        ge=1,
+        le=100,
+        is_advanced=True,
+    )
+
+    real_share: float = setting(0.8, "In phase 4: share of real pairs among the training pairs.", ge=0, le=1)
+    real_pairs: Literal["landmarks", "landmarks_and_verified"] = setting(
+        "landmarks_and_verified",
+        "Which real pairs train: those with keypoint pairs, or also those registered without training.",
+    )
+    real_geometry: Literal["t_0to1", "pre_align"] = setting(
+        "pre_align",
+        "Whether a real pair keeps its own geometry, or is aligned first and then warped anew every time.",
+    )
+    real_max_rmse_px: float = setting(
+        6.0,
+        "Largest error of a real pair's transform at its points, at 768 px.",
+        unit="px",
+        gt=0,
+        le=100,
+        is_advanced=True,
+    )
+    lambda_pke: float = setting(
+        0.5, "In phase 4: weight of the descriptor loss at points that were found by training.", ge=0, le=100
     )
 
     @model_validator(mode="after")

@@ -27,7 +27,8 @@ from engines.registration.config import GRID_PX, MatcherConfig
 from engines.registration.keypoints import extract_keypoints
 from engines.registration.matching import Consensus, Keypoints, find_consensus, mutual_matches
 from engines.registration.model import KeypointNetwork, build_network
-from engines.registration.network_view import POLARITIES, NetworkView, network_view
+from engines.registration.network_view import NetworkView, network_view
+from engines.registration.published_preprocessing import Preprocessing
 from engines.registration.registrars import Image, PairResult, ShouldStop, from_classical
 from engines.registration.suggestions import match_scores
 from engines.registration.warps import sample_through
@@ -67,6 +68,7 @@ class LearnedRegistrar:
             self._network: KeypointNetwork = build_network(facts)
             self._network.load_state_dict(state)
             self._image_size_px = int(facts["image_size_px"])
+            self._preprocessing: Preprocessing = facts.get("preprocessing", "flat")
         except (KeyError, RuntimeError, ValueError) as error:
             raise CheckpointError(
                 "The weights of {run} do not fit this program's registration network: {reason}.",
@@ -92,8 +94,8 @@ class LearnedRegistrar:
         A pair without a common area gives results without a transform and with the reason, never an error.
         """
         proposals = self._propose(
-            network_view(fixed, self._image_size_px, fixed_modality),
-            network_view(moving, self._image_size_px, moving_modality),
+            network_view(fixed, self._image_size_px, fixed_modality, preprocessing=self._preprocessing),
+            network_view(moving, self._image_size_px, moving_modality, preprocessing=self._preprocessing),
             should_stop,
         )
         if not proposals:
@@ -169,7 +171,7 @@ class LearnedRegistrar:
             field = sample_through(field.astype(np.float32), back, size) > 0.999
         logits, grids = self._network(
             torch.from_numpy(channels)[None].to(self._device),
-            torch.tensor([POLARITIES.index(view.polarity)], device=self._device),
+            torch.tensor([view.stem], device=self._device),
         )
         found = extract_keypoints(
             logits[0],

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engines.registration.networks.base import DESCRIPTOR_STRIDE, KeypointNetwork, stem_index
+from engines.registration.networks.base import DESCRIPTOR_STRIDE, KeypointNetwork
 from engines.registration.networks.compat import CompatNetwork, StemmedCompatNetwork
 from engines.registration.networks.xmodal import XmodalNetwork
 
-__all__ = ["DESCRIPTOR_STRIDE", "KeypointNetwork", "build_network", "sample_descriptors", "stem_index"]
+__all__ = ["DESCRIPTOR_STRIDE", "KeypointNetwork", "build_network", "sample_descriptors"]
 
 
 def sample_descriptors(descriptors: Tensor, points_xy: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -22,6 +22,8 @@ from engines.imaging.images import channel_for_vessels, to_uint8
 from engines.imaging.opencv import cv2
 from engines.imaging.vessels.vesselness import flatten_field, line_maps
 from engines.registration.config import GRID_PX
+from engines.registration.modality_stems import stem_index
+from engines.registration.published_preprocessing import Preprocessing, published_intensity
 from engines.registration.warps import FloatImage
 
 Polarity: TypeAlias = Literal["dark", "bright"]
@@ -57,6 +59,9 @@ class NetworkView:
     polarity : "dark" or "bright"
     view_from_native : ndarray of float64, (3, 3)
     native_size : (width, height), px
+    modality : str or None
+    preprocessing : "flat" or "published"
+        What `intensity` is, see `network_view`.
     """
 
     intensity: FloatImage
@@ -65,6 +70,13 @@ class NetworkView:
     polarity: Polarity
     view_from_native: FloatArray
     native_size: Size
+    modality: str | None = None
+    preprocessing: Preprocessing = "flat"
+
+    @property
+    def stem(self) -> int:
+        """Which first layers of a network read the image."""
+        return stem_index(self.polarity, self.modality)
 
     @property
     def size(self) -> Size:
@@ -77,7 +89,12 @@ class NetworkView:
 
 
 def network_view(
-    image: npt.NDArray[Any], image_size_px: int, modality: str | None = None, *, is_square: bool = False
+    image: npt.NDArray[Any],
+    image_size_px: int,
+    modality: str | None = None,
+    *,
+    is_square: bool = False,
+    preprocessing: Preprocessing = "flat",
 ) -> NetworkView:
     """Bring an image to the scale at which the network was trained.
 
@@ -93,6 +110,9 @@ def network_view(
         Decides which first layers read the image, unless the image says clearly otherwise.
     is_square : bool
         Cut or pad to that square, centred on the field of view.
+    preprocessing : "flat" or "published"
+        Even illumination inside the field of view, around 0; or what the published network was trained on,
+        0 to 1.
     """
     eight_bit = to_uint8(image)
     native_size = (image.shape[1], image.shape[0])
@@ -108,20 +128,50 @@ def network_view(
     else:
         shift = (0, 0)
         canvas = (_round_up(size[0], GRID_PX), _round_up(size[1], GRID_PX))
-    field = erode_field_of_view(mask)
-    flat = flatten_field(to_uint8(channel_for_vessels(scaled)), field)
+    seen = described(scaled, erode_field_of_view(mask), modality, preprocessing)
+    return replace(
+        seen,
+        intensity=_placed(seen.intensity, shift, canvas),
+        vesselness=_placed(seen.vesselness, shift, canvas),
+        field=_placed(seen.field.astype(np.uint8), shift, canvas) > 0,
+        view_from_native=compose(translation_matrix(shift), resize_matrix(native_size, size)),
+        native_size=native_size,
+    )
+
+
+def described(
+    image: npt.NDArray[np.uint8],
+    field: BoolImage,
+    modality: str | None = None,
+    preprocessing: Preprocessing = "flat",
+) -> NetworkView:
+    """Return what the network sees of an image that already has the working size.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, (H, W) or (H, W, 3)
+    field : ndarray of bool, (H, W)
+        Eroded field of view.
+    modality, preprocessing
+        As in `network_view`.
+    """
+    grey = to_uint8(channel_for_vessels(image))
+    flat = flatten_field(grey, field)
     dark, bright = line_maps(flat)
     ratios = {"dark": dark.polarity_ratio(field), "bright": bright.polarity_ratio(field)}
     polarity = _polarity(ratios, modality)
     lines = (dark if polarity == "dark" else bright).response
     strongest = float(np.percentile(lines[field], _LINE_PERCENTILE)) if field.any() else 1.0
+    intensity = flat if preprocessing == "flat" else published_intensity(grey) * field
     return NetworkView(
-        _placed(flat, shift, canvas),
-        _placed(np.minimum(lines / (strongest + 1e-6), 1.0).astype(np.float32), shift, canvas),
-        _placed(field.astype(np.uint8), shift, canvas) > 0,
+        intensity.astype(np.float32),
+        np.minimum(lines / (strongest + 1e-6), 1.0).astype(np.float32),
+        field,
         polarity,
-        compose(translation_matrix(shift), resize_matrix(native_size, size)),
-        native_size,
+        np.eye(3),
+        (field.shape[1], field.shape[0]),
+        modality,
+        preprocessing,
     )
 
 

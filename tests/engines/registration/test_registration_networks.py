@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engines.registration.model import build_network, sample_descriptors, stem_index
+from engines.registration.modality_stems import stem_index
+from engines.registration.model import build_network, sample_descriptors
 from engines.registration.networks.compat import (
     CompatNetwork,
     StemmedCompatNetwork,
