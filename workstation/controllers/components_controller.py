@@ -98,7 +98,7 @@ class ComponentsController(QObject):
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(DELAY_MS)
-        self._timer.timeout.connect(self.look)
+        self._timer.timeout.connect(self._on_quiet)
         volumes.active_changed.connect(self._on_subject)
         volumes.classes_changed.connect(self._on_subject)
         volumes.arrays.changed.connect(self._on_voxels)
@@ -159,6 +159,13 @@ class ComponentsController(QObject):
             self._on_survey,
             _ignore,
         )
+
+    def _on_quiet(self) -> None:
+        # A stroke may still go on, without a move for a while.
+        if self._volumes.arrays.is_drawing:
+            self._timer.start()
+        else:
+            self.look()
 
     def _on_survey(self, survey: Survey) -> None:
         geometry = self._volumes.grid

@@ -122,6 +122,11 @@ class LabelArrays(QObject):
 
     # -- edits ---------------------------------------------------------------------------------------
 
+    @property
+    def is_drawing(self) -> bool:
+        """Whether a stroke is under way; work that can wait should."""
+        return any(found.shown for found in self._open.values())
+
     def show(self, label_map_id: str, changes: VoxelChanges) -> None:
         """Change the array of a label map while an edit is under way; nothing is stored."""
         found = self._open[label_map_id]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -41,6 +41,8 @@ class VolumeClasses(QObject):
     ----------
     workbench : Workbench
     layers : VolumeLayers
+    is_drawing : callable
+        While this is true nothing is counted: a thread that works makes the stroke stutter.
 
     Signals
     -------
@@ -50,10 +52,17 @@ class VolumeClasses(QObject):
 
     changed = Signal()
 
-    def __init__(self, workbench: Workbench, layers: VolumeLayers, parent: QObject | None = None) -> None:
+    def __init__(
+        self,
+        workbench: Workbench,
+        layers: VolumeLayers,
+        is_drawing: Callable[[], bool] = lambda: False,
+        parent: QObject | None = None,
+    ) -> None:
         super().__init__(parent)
         self._bench = workbench
         self._layers = layers
+        self._is_drawing = is_drawing
         self._counts: dict[str, Mapping[int, int]] = {}
         self._active_of: dict[str, int] = {}
         self._timer = QTimer(self)
@@ -205,6 +214,9 @@ class VolumeClasses(QObject):
         self._counts.clear()
 
     def _count(self) -> None:
+        if self._is_drawing():
+            self._timer.start()
+            return
         key = self._layers.active_id
         volume = self._layers.volume_of(key)
         if volume is not None:

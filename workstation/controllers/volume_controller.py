@@ -106,9 +106,9 @@ class VolumeController(QObject):
         self.presets = presets
         first, second = list(presets.values())[:2]
         self.layers = VolumeLayers(first, second, self)
-        self.classes = VolumeClasses(workbench, self.layers, self)
+        self.classes = VolumeClasses(workbench, self.layers, self._is_drawing, self)
         self.edits = VolumeEdits(workbench, screen, self.layers, self.read_maps, self.set_active, self)
-        self.surfaces = SurfaceUpdates(workbench.background, self._surface_request, self)
+        self.surfaces = SurfaceUpdates(workbench.background, self._surface_request, self._is_drawing, self)
         self._reader = CaseReader(workbench.background, cache, self)
         self._item: Item | None = None
         self._grid: VolumeGeometry | None = None
@@ -376,6 +376,9 @@ class VolumeController(QObject):
                 self._tell()
 
         return take
+
+    def _is_drawing(self) -> bool:
+        return self.arrays.is_drawing
 
     def _surface_request(self) -> SurfaceRequest | None:
         volume = self.layers.volume_of(self.active_id)

@@ -81,6 +81,8 @@ class SurfaceUpdates(QObject):
     background : Background
     asked : callable
         Returns what is to be shown now, or None for nothing.
+    is_drawing : callable
+        While this is true nothing is begun: a thread that works makes the stroke stutter.
 
     Signals
     -------
@@ -93,11 +95,13 @@ class SurfaceUpdates(QObject):
         self,
         background: Background,
         asked: Callable[[], SurfaceRequest | None],
+        is_drawing: Callable[[], bool] = lambda: False,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._background = background
         self._asked = asked
+        self._is_drawing = is_drawing
         self._token = CancelToken()
         self._cache: _Cache = {}
         self._is_on = True
@@ -130,6 +134,9 @@ class SurfaceUpdates(QObject):
     def make(self) -> None:
         """Make them now."""
         self.stop()
+        if self._is_drawing():
+            self.make_later()
+            return
         request = self._asked()
         if not self._is_on:
             return

@@ -417,6 +417,27 @@ def test_surfaces_are_of_visible_classes_and_only_while_a_pane_shows_them(
     assert len(screen.view.meshes) == 1
 
 
+def test_nothing_is_counted_or_made_while_a_stroke_goes_on(
+    bench: Workbench, controller: VolumeController, two_maps: tuple[str, str], qtbot
+) -> None:
+    bench.set_item("cta")
+    controller.surfaces.make()
+    made: list[object] = []
+    controller.surfaces.made.connect(made.append)
+    controller.classes._timer.setInterval(5)
+    controller.surfaces._timer.setInterval(5)
+    counted = [row.volume_ml for row in controller.classes.rows()]
+    before = np.zeros((2, 2, 2), np.uint8)
+    stroke = VoxelChanges.between(before, before + 2, SHAPE, (6, 5, 3))
+    controller.arrays.show(two_maps[0], stroke)
+    qtbot.wait(60)
+    assert [row.volume_ml for row in controller.classes.rows()] == counted
+    assert not made
+    controller.arrays.commit(two_maps[0], stroke, "paint {label} in {name}", is_shown=True, label="2")
+    qtbot.waitUntil(lambda: [row.volume_ml for row in controller.classes.rows()] != counted)
+    qtbot.waitUntil(lambda: bool(made))
+
+
 def test_resampling_makes_a_new_label_map_and_leaves_the_first(
     bench: Workbench, controller: VolumeController, two_maps: tuple[str, str]
 ) -> None:
