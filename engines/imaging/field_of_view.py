@@ -73,12 +73,16 @@ def erode_field_of_view(mask: BoolImage) -> BoolImage:
     return eroded.astype(bool)
 
 
-def common_size(image: npt.NDArray[np.uint8]) -> tuple[Size, FloatArray]:
-    """Return the size at which the field of view has its fixed diameter.
+def common_size(
+    image: npt.NDArray[np.uint8], diameter_px: float = FIELD_DIAMETER_PX
+) -> tuple[Size, FloatArray]:
+    """Return the size at which the field of view has a certain diameter.
 
     Parameters
     ----------
     image : ndarray of uint8, (H, W) or (H, W, 3)
+    diameter_px : float
+        Of the circle round the field of view.
 
     Returns
     -------
@@ -90,8 +94,9 @@ def common_size(image: npt.NDArray[np.uint8]) -> tuple[Size, FloatArray]:
     ratio = _PREVIEW_LONG_SIDE_PX / max(width, height)
     preview = resize(image, (max(1, round(width * ratio)), max(1, round(height * ratio))))
     _, radius = enclosing_circle(field_of_view(preview))
-    scale = ratio * FIELD_DIAMETER_PX / (2.0 * radius)
-    low, high = (limit / max(width, height) for limit in _LONG_SIDE_LIMITS_PX)
+    scale = ratio * diameter_px / (2.0 * radius)
+    limits = (limit * diameter_px / FIELD_DIAMETER_PX for limit in _LONG_SIDE_LIMITS_PX)
+    low, high = (limit / max(width, height) for limit in limits)
     scale = min(max(scale, low), high)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return size, resize_matrix((width, height), size)

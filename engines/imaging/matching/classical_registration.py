@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from engines.contract.geometry import FloatArray, compose, invert
 from engines.contract.messages import Message
+from engines.imaging.matching.curved_refinement import refine_quadratic
 from engines.imaging.matching.oriented_search import search
 from engines.imaging.matching.overlap_score import OverlapScore, score_overlap
 from engines.imaging.matching.registration_result import (
@@ -21,6 +23,7 @@ from engines.imaging.matching.registration_result import (
     RegistrationResult,
     verdict_for,
 )
+from engines.imaging.matching.search_frames import COMMON_FRAME, SearchFrame
 from engines.imaging.matching.skeleton_icp import refine_transform
 from engines.imaging.transforms.transform_fits import MatrixModel
 from engines.imaging.vessels.vessel_features import PolarityChoice, VesselFeatures, prepare
@@ -28,7 +31,15 @@ from engines.imaging.vessels.vessel_features import PolarityChoice, VesselFeatur
 __all__ = ["ClassicalOptions", "choose", "prepare", "refine", "register", "register_features", "verify"]
 
 Progress = Callable[[float], None]
+RegistrationModel: TypeAlias = MatrixModel | Literal["quadratic"]
 _PREPARED_SHARE, _SEARCHED_SHARE = 0.3, 0.75
+
+
+class Proposal(NamedTuple):
+    """A pose that somebody else proposes, between native pixels, and who it was."""
+
+    homography_fixed_from_moving: FloatArray
+    source: str
 
 
 @dataclass(frozen=True)
@@ -41,17 +52,20 @@ class ClassicalOptions:
         Poses of the search that are refined and verified.
     fixed_polarity, moving_polarity : "auto", "dark" or "bright"
         Whether vessels are darker or brighter than the background.
-    model : "similarity", "affine", "homography" or None
-        Last transform family; None chooses by overlap.
+    model : "similarity", "affine", "homography", "quadratic" or None
+        Last transform family; None chooses a matrix by overlap.
     seed : int
         Of the sampling of centre-line points.
+    frames : tuple of SearchFrame
+        Tried in turn until a result is registered; see `frames_for`.
     """
 
     num_candidates: int = 4
     fixed_polarity: PolarityChoice = "auto"
     moving_polarity: PolarityChoice = "auto"
-    model: MatrixModel | None = None
+    model: RegistrationModel | None = None
     seed: int = 0
+    frames: tuple[SearchFrame, ...] = (COMMON_FRAME,)
 
 
 def register(
@@ -78,13 +92,35 @@ def register(
     RegistrationResult
         Also for images without vessels or without a common area: then ``not_registered`` with the reason.
     """
-    fixed_features = prepare(fixed, options.fixed_polarity, options.seed)
+    best: RegistrationResult | None = None
+    for number, frame in enumerate(options.frames):
+        share = _part(progress, number / len(options.frames), 1 / len(options.frames))
+        features = prepare_pair(fixed, moving, options, frame, share)
+        result = register_features(
+            *features, options=options, progress=share, should_stop=should_stop, frame=frame
+        )
+        if best is None or is_surer(result, best):
+            best = result
+        if result.is_stopped or best.verdict == "registered":
+            break
+    assert best is not None
+    progress(1.0)
+    return best
+
+
+def prepare_pair(
+    fixed: npt.NDArray[np.uint8 | np.uint16],
+    moving: npt.NDArray[np.uint8 | np.uint16],
+    options: ClassicalOptions,
+    frame: SearchFrame,
+    progress: Progress = lambda _: None,
+) -> tuple[VesselFeatures, VesselFeatures]:
+    """Prepare both images of a pair for a frame."""
+    fixed_features = prepare(fixed, options.fixed_polarity, options.seed, frame.fixed_diameter_px)
     progress(_PREPARED_SHARE / 2)
-    moving_features = prepare(moving, options.moving_polarity, options.seed)
+    moving_features = prepare(moving, options.moving_polarity, options.seed, frame.moving_diameter_px)
     progress(_PREPARED_SHARE)
-    return register_features(
-        fixed_features, moving_features, options=options, progress=progress, should_stop=should_stop
-    )
+    return fixed_features, moving_features
 
 
 def register_features(
@@ -94,53 +130,67 @@ def register_features(
     options: ClassicalOptions = ClassicalOptions(),
     progress: Progress = lambda _: None,
     should_stop: Callable[[], bool] = lambda: False,
+    frame: SearchFrame = COMMON_FRAME,
+    proposals: Sequence[Proposal] = (),
 ) -> RegistrationResult:
-    """Register two prepared images; see `register`."""
-    candidates: list[RefinedCandidate] = []
-    readings = [
+    """Register two prepared images; see `register`.
+
+    Parameters
+    ----------
+    frame : SearchFrame
+        That the images were prepared for.
+    proposals : sequence of Proposal
+        Refined and verified beside the poses of the search; the best of all is the result.
+    """
+    best: RegistrationResult | None = None
+    readings = readings_of(fixed, moving)
+    num_candidates = max(options.num_candidates, frame.num_candidates)
+    for number, (fixed_reading, moving_reading) in enumerate(readings):
+        stride = (1 - _PREPARED_SHARE) / len(readings)
+        report = _part(progress, _PREPARED_SHARE + stride * number, stride)
+        poses = search(
+            fixed_reading,
+            moving_reading,
+            num_candidates,
+            should_stop,
+            _part(report, 0.0, _SEARCHED_SHARE),
+        )
+        tried = [
+            refine(fixed_reading, moving_reading, pose, model=options.model, source=source)
+            for pose, source in proposals
+        ]
+        for index, pose in enumerate(poses):
+            if should_stop():
+                break
+            tried.append(
+                _refine_common(fixed_reading, moving_reading, pose.fixed_from_moving, options.model, "search")
+            )
+            report(_SEARCHED_SHARE + (1 - _SEARCHED_SHARE) * (index + 1) / len(poses))
+        if should_stop():
+            return _stopped(fixed, moving)
+        candidates = [candidate for candidate in tried if candidate is not None]
+        result = choose(fixed_reading, moving_reading, candidates, frame)
+        if best is None or _rank(result) > _rank(best):
+            best = result
+    progress(1.0)
+    return best or choose(fixed, moving, (), frame)
+
+
+def readings_of(fixed: VesselFeatures, moving: VesselFeatures) -> list[tuple[VesselFeatures, VesselFeatures]]:
+    """Return every way to read a pair: more than one when an image does not tell its polarity."""
+    return [
         (fixed_reading, moving_reading)
         for fixed_reading in (fixed, fixed.alternative)
         for moving_reading in (moving, moving.alternative)
         if fixed_reading is not None and moving_reading is not None
     ]
-    best: RegistrationResult | None = None
-    for number, (fixed_reading, moving_reading) in enumerate(readings):
-        start = _PREPARED_SHARE + (1 - _PREPARED_SHARE) * number / len(readings)
-        stride = (1 - _PREPARED_SHARE) / len(readings)
 
-        def report(share: float, start: float = start, stride: float = stride) -> None:
-            progress(start + stride * share)
 
-        candidates = []
-        poses = search(
-            fixed_reading,
-            moving_reading,
-            options.num_candidates,
-            should_stop,
-            lambda share, report=report: report(_SEARCHED_SHARE * share),
-        )
-        for index, pose in enumerate(poses):
-            if should_stop():
-                break
-            candidate = _refine_common(
-                fixed_reading, moving_reading, pose.fixed_from_moving, options.model, "search"
-            )
-            candidates += [candidate] if candidate else []
-            report(_SEARCHED_SHARE + (1 - _SEARCHED_SHARE) * (index + 1) / len(poses))
-        if should_stop():
-            return RegistrationResult(
-                None,
-                "not_registered",
-                reason=Message("Registration was stopped."),
-                fixed_size=fixed.native_size,
-                moving_size=moving.native_size,
-                is_stopped=True,
-            )
-        result = choose(fixed_reading, moving_reading, candidates)
-        if best is None or _rank(result) > _rank(best):
-            best = result
-    progress(1.0)
-    return best or choose(fixed, moving, candidates)
+def is_surer(result: RegistrationResult, other: RegistrationResult) -> bool:
+    """Tell whether a result is to be preferred to one of another frame."""
+    order = ("not_registered", "uncertain", "registered")
+    ranks = [(order.index(found.verdict), _rank(found)) for found in (result, other)]
+    return ranks[0] > ranks[1]
 
 
 def refine(
@@ -148,7 +198,7 @@ def refine(
     moving: VesselFeatures,
     homography_fixed_from_moving: FloatArray,
     *,
-    model: MatrixModel | None = None,
+    model: RegistrationModel | None = None,
     source: str = "proposed",
 ) -> RefinedCandidate | None:
     """Refine and score a transform that somebody else proposed.
@@ -183,7 +233,10 @@ def verify(
 
 
 def choose(
-    fixed: VesselFeatures, moving: VesselFeatures, candidates: Sequence[RefinedCandidate]
+    fixed: VesselFeatures,
+    moving: VesselFeatures,
+    candidates: Sequence[RefinedCandidate],
+    frame: SearchFrame = COMMON_FRAME,
 ) -> RegistrationResult:
     """Return the result that the best of several candidates gives."""
     ordered = tuple(sorted(candidates, key=lambda candidate: -candidate.rank))
@@ -198,7 +251,7 @@ def choose(
             moving_polarity=moving.polarity,
         )
     best = ordered[0]
-    verdict = verdict_for(best.z)
+    verdict = verdict_for(best.z, frame)
     reason = None
     if verdict == "uncertain":
         reason = Message("The vessels agree only in part (z = {z:.1f}); look at the overlay.", {"z": best.z})
@@ -217,6 +270,7 @@ def choose(
         moving.native_size,
         fixed.polarity,
         moving.polarity,
+        quadratic_fixed_from_moving=best.quadratic_fixed_from_moving,
     )
 
 
@@ -224,16 +278,34 @@ def _refine_common(
     fixed: VesselFeatures,
     moving: VesselFeatures,
     fixed_from_moving: FloatArray,
-    model: MatrixModel | None,
+    model: RegistrationModel | None,
     source: str,
 ) -> RefinedCandidate | None:
     """Refine and score a transform between the common sizes; the result is between native pixels."""
-    refined = refine_transform(fixed, moving, fixed_from_moving, model)
+    refined = refine_transform(fixed, moving, fixed_from_moving, None if model == "quadratic" else model)
     if refined is None:
         return None
     score = score_overlap(fixed.points, fixed.mask, moving.points, moving.mask, refined.fixed_from_moving)
     native = compose(invert(fixed.common_from_native), refined.fixed_from_moving, moving.common_from_native)
-    return RefinedCandidate(native, refined.model, score.s, score.z, score.overlap, source)
+    curve = refine_quadratic(fixed, moving, native) if model == "quadratic" else None
+    family = refined.model if curve is None else "quadratic"
+    return RefinedCandidate(native, family, score.s, score.z, score.overlap, source, curve)
+
+
+def _part(progress: Progress, start: float, length: float) -> Progress:
+    """Return a progress that fills a part of another."""
+    return lambda share: progress(start + length * share)
+
+
+def _stopped(fixed: VesselFeatures, moving: VesselFeatures) -> RegistrationResult:
+    return RegistrationResult(
+        None,
+        "not_registered",
+        reason=Message("Registration was stopped."),
+        fixed_size=fixed.native_size,
+        moving_size=moving.native_size,
+        is_stopped=True,
+    )
 
 
 def _rank(result: RegistrationResult) -> float:

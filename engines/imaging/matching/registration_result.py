@@ -7,18 +7,20 @@ from typing import Literal, TypeAlias
 
 from engines.contract.geometry import FloatArray, Size
 from engines.contract.messages import Message
+from engines.imaging.matching.search_frames import COMMON_FRAME, SearchFrame
+from engines.imaging.transforms.quadratic_transform import QuadraticTransform
 
 Verdict: TypeAlias = Literal["registered", "uncertain", "not_registered"]
 
-REGISTERED_Z = 6.0
-UNCERTAIN_Z = 4.5
+REGISTERED_Z = COMMON_FRAME.registered_z
+UNCERTAIN_Z = COMMON_FRAME.uncertain_z
 
 
-def verdict_for(z: float) -> Verdict:
+def verdict_for(z: float, frame: SearchFrame = COMMON_FRAME) -> Verdict:
     """Return the verdict that an agreement of z standard deviations allows."""
-    if z >= REGISTERED_Z:
+    if z >= frame.registered_z:
         return "registered"
-    return "uncertain" if z >= UNCERTAIN_Z else "not_registered"
+    return "uncertain" if z >= frame.uncertain_z else "not_registered"
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class RefinedCandidate:
         See `engines.imaging.matching.overlap_score.OverlapScore`.
     source : str
         Who proposed the pose, for example ``search``.
+    quadratic_fixed_from_moving : QuadraticTransform or None
+        Native pixels; the curve beside the homography, when `model` is ``quadratic``.
     """
 
     homography_fixed_from_moving: FloatArray
@@ -43,6 +47,7 @@ class RefinedCandidate:
     z: float
     overlap: float
     source: str = "search"
+    quadratic_fixed_from_moving: QuadraticTransform | None = None
 
     @property
     def rank(self) -> float:
@@ -76,6 +81,8 @@ class RegistrationResult:
         Vessels darker or brighter than the background, as assumed for this result.
     is_stopped : bool
         The caller asked to stop before the search ended.
+    quadratic_fixed_from_moving : QuadraticTransform or None
+        Native pixels, when `model` is ``quadratic``; the homography is then its projective part.
     """
 
     homography_fixed_from_moving: FloatArray | None
@@ -91,3 +98,4 @@ class RegistrationResult:
     fixed_polarity: str = ""
     moving_polarity: str = ""
     is_stopped: bool = False
+    quadratic_fixed_from_moving: QuadraticTransform | None = None

@@ -79,7 +79,7 @@ def refine_transform(
     """
     if min(len(fixed.points), len(moving.points)) < _FEWEST_PAIRS:
         return None
-    problem = _Alignment(fixed.points, moving.points)
+    problem = Alignment(fixed.points, moving.points)
     state = problem.start(fixed_from_moving)
     num_pairs = 0
     last = final_model or "homography"
@@ -105,13 +105,13 @@ def refine_transform(
     return RefinedTransform(problem.matrix(state), last, num_pairs)
 
 
-class _Alignment:
+class Alignment:
     """Gauss-Newton over point pairs, in moving coordinates that are centred and scaled to spread 1."""
 
     def __init__(self, fixed: SkeletonPoints, moving: SkeletonPoints) -> None:
         self._moving = moving
         self._fixed_xy = fixed.points_xy
-        self._fixed_normal = np.column_stack([-np.sin(fixed.directions), np.cos(fixed.directions)])
+        self.fixed_normal = np.column_stack([-np.sin(fixed.directions), np.cos(fixed.directions)])
         self._fixed_features = _with_direction(fixed.points_xy, fixed.directions)
         self._fixed_tree = cKDTree(self._fixed_features)
         self._centre = moving.points_xy.mean(axis=0)
@@ -133,12 +133,12 @@ class _Alignment:
     def step(self, state: FloatArray, model: MatrixModel, tolerance: float) -> tuple[FloatArray, int] | None:
         """Pair points under the current transform and improve it once; None when that is not possible."""
         mapped_xy, mapped_directions = map_with_directions(self.matrix(state), self._moving)
-        moving_index, fixed_index = self._pairs(mapped_xy, mapped_directions, tolerance)
+        moving_index, fixed_index = self.pairs(mapped_xy, mapped_directions, tolerance)
         if len(moving_index) < _FEWEST_PAIRS:
             return None
         difference = mapped_xy[moving_index] - self._fixed_xy[fixed_index]
         weight = np.exp(-np.square(difference).sum(axis=1) / (2 * tolerance**2))
-        normal = self._fixed_normal[fixed_index]
+        normal = self.fixed_normal[fixed_index]
         tangent = np.column_stack([normal[:, 1], -normal[:, 0]])
         jacobian = _jacobian(state, self._unit_xy, mapped_xy, model)[moving_index]
         rows = np.concatenate(
@@ -172,7 +172,7 @@ class _Alignment:
             and perspective <= _LARGEST_PERSPECTIVE
         )
 
-    def _pairs(
+    def pairs(
         self, mapped_xy: FloatArray, mapped_directions: FloatArray, tolerance: float
     ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
         """Return indices of moving and fixed points that are neighbours, from both sides."""

@@ -9,7 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from engines.contract.geometry import FloatArray, Size
-from engines.imaging.field_of_view import BoolImage, common_size, erode_field_of_view, field_of_view, resize
+from engines.imaging.field_of_view import (
+    FIELD_DIAMETER_PX,
+    BoolImage,
+    common_size,
+    erode_field_of_view,
+    field_of_view,
+    resize,
+)
 from engines.imaging.images import channel_for_vessels, to_uint8
 from engines.imaging.vessels.skeleton import SkeletonPoints, skeleton_of_response, skeleton_points
 from engines.imaging.vessels.vesselness import LineMap, flatten_field, line_maps
@@ -54,7 +61,10 @@ class VesselFeatures:
 
 
 def prepare(
-    image: npt.NDArray[np.uint8 | np.uint16], polarity: PolarityChoice = "auto", seed: int = 0
+    image: npt.NDArray[np.uint8 | np.uint16],
+    polarity: PolarityChoice = "auto",
+    seed: int = 0,
+    diameter_px: float = FIELD_DIAMETER_PX,
 ) -> VesselFeatures:
     """Find the vessels of an image.
 
@@ -64,6 +74,8 @@ def prepare(
     polarity : "auto", "dark" or "bright"
     seed : int
         Of the sampling of skeleton points.
+    diameter_px : float
+        Of the field of view at the common size.
 
     Returns
     -------
@@ -72,7 +84,7 @@ def prepare(
     """
     eight_bit = to_uint8(image)
     native_size = (image.shape[1], image.shape[0])
-    size, common_from_native = common_size(eight_bit)
+    size, common_from_native = common_size(eight_bit, diameter_px)
     scaled = resize(eight_bit, size)
     mask = erode_field_of_view(field_of_view(scaled))
     dark, bright = line_maps(flatten_field(channel_for_vessels(scaled), mask))

@@ -13,7 +13,8 @@ from engines.contract.errors import ProjectError
 from engines.contract.kinds import ItemKind, Split
 from engines.contract.resources import resource_path
 from engines.imaging.images import read_image
-from engines.imaging.matching.classical_registration import register
+from engines.imaging.matching.classical_registration import ClassicalOptions, register
+from engines.imaging.matching.search_frames import frames_for
 from engines.imaging.volumes.label_metrics import dice
 from workstation.project.first_steps import SAMPLE_SETTING
 from workstation.project.label_maps import LabelMapState
@@ -33,7 +34,8 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 def verdict(project: Project, item_id: str) -> str:
     item = project.items.get(item_id)
     fixed, moving = (read_image(item.files[role].require()) for role in ("fixed", "moving"))
-    return register(fixed, moving).verdict
+    frames = frames_for(*(item.files[role].modality for role in ("fixed", "moving")))
+    return register(fixed, moving, options=ClassicalOptions(frames=frames)).verdict
 
 
 def test_the_first_pair_of_the_list_is_registered_without_training(sample: Project) -> None:
@@ -46,7 +48,7 @@ def test_the_first_pair_of_the_list_is_registered_without_training(sample: Proje
     [
         ("visits", "registered"),
         ("fa-octa", "registered"),
-        ("fa-octa-3mm", "not_registered"),
+        ("fa-octa-3mm", "registered"),
         ("octa-6mm-3mm", "registered"),
     ],
 )
