@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QShowEvent, QWheelEvent
-from PySide6.QtWidgets import QLabel, QStackedLayout, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QStackedLayout, QWidget
 
 from engines.contract.geometry import FloatArray
 from engines.imaging.volumes.volume import VolumeGeometry
@@ -23,6 +23,8 @@ CLICK_PX = 3.0
 """Farthest that the mouse moves in a click."""
 ZOOM_STEP = 1.15
 _MARKER_PX = 7.0
+_SPARE_DELAY_MS = 1500
+"""A new layer holds up the window for a tenth of a second: it is made while nobody draws."""
 _NO_FACES = (np.zeros((3, 3), np.float32), np.array([[0, 1, 2]], np.int32))
 
 
@@ -54,6 +56,10 @@ class SurfacePane(QWidget):
         self._resized = QTimer(self)
         self._resized.setSingleShot(True)
         self._resized.timeout.connect(self._on_resized)
+        self._idle = QTimer(self)
+        self._idle.setSingleShot(True)
+        self._idle.setInterval(_SPARE_DELAY_MS)
+        self._idle.timeout.connect(self._make_spare)
         self.note = QLabel(self.tr("No surface yet"))
         self.note.setObjectName("surfaceNote")
         self.note.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -90,6 +96,8 @@ class SurfacePane(QWidget):
             self._make()
         if self._canvas is not None:
             self._canvas.show_meshes(self._meshes)
+            if not self._canvas.has_spare:
+                self._idle.start()
             self._stack.setCurrentWidget(self._canvas.viewer if self._meshes else self.note)
             if self._is_whole or had_none:
                 self.show_whole()
@@ -116,6 +124,7 @@ class SurfacePane(QWidget):
         """Let go of the canvas; napari keeps it alive otherwise."""
         self._is_shut, self._meshes = True, ()
         self._resized.stop()
+        self._idle.stop()
         if self._canvas is not None:
             self._canvas.native.removeEventFilter(self)
             self._canvas.shut()
@@ -136,6 +145,12 @@ class SurfacePane(QWidget):
             self.show_whole()
         else:
             self._look(self.camera)
+
+    def _make_spare(self) -> None:
+        if QApplication.mouseButtons() != Qt.MouseButton.NoButton:
+            self._idle.start()
+        elif self._canvas is not None:
+            self._canvas.make_spare()
 
     def _make(self) -> None:
         if self._canvas is not None or self._is_shut or not self._meshes:
@@ -262,8 +277,7 @@ class _Canvas:
         camera = self._model.scene.camera
         before = camera.center, camera.zoom, camera.angles
         while len(self._layers) < len(meshes):
-            self._layers.append(self._model.add_surface(_NO_FACES, shading="smooth"))
-            self._model.layers.selection.clear()
+            self.make_spare()
         for number, layer in enumerate(self._layers):
             if number >= len(meshes):
                 layer.visible = False
@@ -283,6 +297,19 @@ class _Canvas:
             layer.contrast_limits = (0.0, 1.0)
             layer.opacity = mesh.opacity
             layer.visible = True
+        camera.center, camera.zoom, camera.angles = before
+
+    @property
+    def has_spare(self) -> bool:
+        """Whether there is a hidden layer for one surface more."""
+        return len(self._layers) > len(self._shown)
+
+    def make_spare(self) -> None:
+        """Make a hidden layer; slow."""
+        camera = self._model.scene.camera
+        before = camera.center, camera.zoom, camera.angles
+        self._layers.append(self._model.add_surface(_NO_FACES, shading="smooth", visible=False))
+        self._model.layers.selection.clear()
         camera.center, camera.zoom, camera.angles = before
 
     def look(self, camera: SurfaceCamera) -> None:

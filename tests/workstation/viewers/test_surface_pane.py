@@ -162,6 +162,23 @@ def test_other_surfaces_take_the_place_of_those_before(pane: SurfacePane) -> Non
     assert pane.note.isVisible()
 
 
+def test_one_surface_more_finds_a_layer_that_is_there(
+    pane: SurfacePane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    canvas = pane._canvas
+    assert canvas is not None
+    before = pane.camera, canvas._model.scene.camera.zoom
+    pane._make_spare()
+    assert canvas.has_spare
+    assert (pane.camera, canvas._model.scene.camera.zoom) == before
+    monkeypatch.setattr(canvas, "make_spare", lambda: pytest.fail("a layer was made while somebody waits"))
+    pane.show_meshes([*pane._meshes, cube((0, 0, 0), "#00ff00", 90.0)])
+    middle_of(shot(pane), 1)
+    assert not canvas.has_spare
+    assert pane._idle.isActive()
+    pane._idle.stop()
+
+
 def test_directions_are_right_handed() -> None:
     for turn, lean in ((0, 0), (33, 12), (250, -60)):
         camera = SurfaceCamera(turn=turn, lean=lean)
