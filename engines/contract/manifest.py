@@ -47,8 +47,32 @@ class AnnotationRecord(_Record):
     annotator: str = ""
 
 
+class ComponentDecision(_Record):
+    """What a person decided about a component of one of the item's label maps.
+
+    Attributes
+    ----------
+    source : str
+        Run that wrote the label map; empty for one that no run wrote.
+    label : int
+        The class.
+    voxel : (i, j, k)
+        One of the component's voxels.
+    shape : (I, J, K)
+        Of the label map.
+    is_accepted : bool
+        False: it was taken away.
+    """
+
+    source: str = ""
+    label: int
+    voxel: tuple[int, int, int]
+    shape: tuple[int, int, int]
+    is_accepted: bool
+
+
 class ItemRecord(_Record):
-    """One item of a run: id, subject, split, files by role and annotations by kind."""
+    """One item of a run: id, subject, split, files by role, annotations by kind, and decisions."""
 
     id: str
     subject: str
@@ -58,6 +82,8 @@ class ItemRecord(_Record):
     annotations: dict[AnnotationKind, AnnotationRecord] = {}
     laterality: str | None = None
     visit: str | None = None
+    decisions: tuple[ComponentDecision, ...] = ()
+    """About components of label maps, the oldest first."""
 
     def has(self, *roles: str) -> bool:
         """Tell whether the item holds a file for each of these roles."""

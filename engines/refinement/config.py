@@ -180,7 +180,53 @@ class FieldConfig(RunConfig):
 class PredictConfig(FieldConfig):
     """Settings of refining label maps."""
 
-    write_probability: bool = setting(False, "Whether the probability is written too, as a volume.")
+    smallest_piece_mm3: float = setting(
+        0.0,
+        "Pieces of the result that are smaller than this are left out before cleaning; 0 leaves all to it.",
+        unit="mm3",
+        ge=0,
+        le=10_000,
+        is_advanced=True,
+    )
+    from_run: str = setting(
+        "",
+        "Earlier refining run, by id or folder: its results are cleaned, fused and checked again with what "
+        "was decided since, and the field is not asked.",
+    )
+    anatomy: Literal["public_cardiac_ct", "none"] = setting(
+        "public_cardiac_ct",
+        "Whose classes the label maps have: which are aorta and muscle, and who keeps a voxel. Without "
+        "anatomy every other class keeps its voxels.",
+    )
+    aorta_class: int = setting(
+        0, "Class of the aorta; 0 takes that of the anatomy.", ge=0, le=65_535, is_advanced=True
+    )
+    myocardium_class: int = setting(
+        0, "Class of the heart muscle; 0 takes that of the anatomy.", ge=0, le=65_535, is_advanced=True
+    )
+    ostium_mm: float = setting(
+        3.0, "Farthest distance of a tree's root from the aorta.", unit="mm", gt=0, le=50, is_advanced=True
+    )
+    far_from_myocardium_mm: float = setting(
+        15.0,
+        "Mean distance to the heart muscle from which a piece is flagged.",
+        unit="mm",
+        gt=0,
+        le=200,
+        is_advanced=True,
+    )
+    gap_mm: float = setting(
+        6.0, "Longest gap that is proposed to be bridged.", unit="mm", gt=0, le=50, is_advanced=True
+    )
+    speck_mm3: float = setting(
+        5.0, "Pieces smaller than this are proposed to be removed.", unit="mm3", ge=0, le=10_000
+    )
+    stub_mm: float = setting(
+        3.0, "Pieces shorter than this are proposed to be removed.", unit="mm", ge=0, le=100
+    )
+    write_probability: bool = setting(
+        False, "Whether the probability is written as a volume too, for other programs."
+    )
 
 
 class EvaluateConfig(FieldConfig):

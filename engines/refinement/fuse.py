@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +11,13 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from engines.contract.errors import GeometryError
-from engines.imaging.volumes.label_metrics import Mask
+from engines.imaging.volumes.label_metrics import Mask, Spacing, bounding_box
+from engines.refinement.anatomy import PUBLIC_CARDIAC_CT
 
-PRIORITY = (9, 8, 10, 2, 3, 1, 6, 4, 5, 7)
-"""Public Cardiac CT classes: coronary, appendage, pulmonary veins, LA, LV, myocardium, aorta, RA, RV, PA."""
+PRIORITY = PUBLIC_CARDIAC_CT.priority
+"""Coronary, appendage, pulmonary veins, LA, LV, myocardium, aorta, RA, RV, PA."""
 _NEIGHBOURHOOD = 2
+DEEPEST_OSTIUM_MM = 2.0
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Fused:
     conflicts: dict[tuple[int, int], int]
 
 
-def fuse(labels: npt.NDArray[Any], refined: Mapping[int, Mask]) -> Fused:
+def fuse(labels: npt.NDArray[Any], refined: Mapping[int, Mask], priority: Sequence[int] = PRIORITY) -> Fused:
     """Return a label map with refined classes; untouched classes change only where a stronger one grew.
 
     A voxel that a class gave up takes the most frequent other label within two voxels; background counts as
@@ -43,7 +45,9 @@ def fuse(labels: npt.NDArray[Any], refined: Mapping[int, Mask]) -> Fused:
     ----------
     labels : ndarray of unsigned integers, (I, J, K)
     refined : mapping of class to ndarray of bool, (I, J, K)
-        Classes outside `PRIORITY` yield to all of it.
+        Classes outside `priority` yield to all of it.
+    priority : sequence of int
+        Classes, the strongest first.
 
     Raises
     ------
@@ -57,6 +61,10 @@ def fuse(labels: npt.NDArray[Any], refined: Mapping[int, Mask]) -> Fused:
                 remedy="Refine it on the grid of the label map.",
                 value=value,
             )
+
+    def rank(value: int) -> int:
+        return priority.index(value) if value in priority else len(priority) + value
+
     result = np.array(labels)
     freed = np.zeros(labels.shape, dtype=bool)
     for value, mask in refined.items():
@@ -65,14 +73,14 @@ def fuse(labels: npt.NDArray[Any], refined: Mapping[int, Mask]) -> Fused:
         freed |= lost
     conflicts: dict[tuple[int, int], int] = {}
     # Weakest first, so that stronger classes overwrite.
-    for value in sorted(refined, key=_rank, reverse=True):
+    for value in sorted(refined, key=rank, reverse=True):
         wanted = refined[value] & (result != value)
         for other in np.unique(result[wanted]):
             at = wanted & (result == other)
             if other == 0:
                 result[at] = value
                 continue
-            wins = _rank(value) < _rank(int(other))
+            wins = rank(value) < rank(int(other))
             pair = (value, int(other)) if wins else (int(other), value)
             conflicts[pair] = conflicts.get(pair, 0) + int(at.sum())
             if wins:
@@ -81,14 +89,31 @@ def fuse(labels: npt.NDArray[Any], refined: Mapping[int, Mask]) -> Fused:
     return Fused(result, conflicts)
 
 
-def _rank(value: int) -> int:
-    return PRIORITY.index(value) if value in PRIORITY else len(PRIORITY) + value
+def without_ostium_overrun(mask: Mask, aorta: Mask | None, spacing_mm: Spacing) -> Mask:
+    """Return a vessel that ends at the aortic wall: what lies deep in the aorta is given back to it.
+
+    Parameters
+    ----------
+    mask : ndarray of bool, (I, J, K)
+    aorta : ndarray of bool or None
+        As the input has it.
+    spacing_mm : (i, j, k)
+    """
+    if aorta is None or not (mask & aorta).any():
+        return mask
+    box = bounding_box(aorta, margin=1)
+    depth = ndimage.distance_transform_edt(aorta[box], sampling=spacing_mm)
+    result = mask.copy()
+    result[box] &= ~(aorta[box] & (depth > DEEPEST_OSTIUM_MM))
+    return result
 
 
 def _fill(result: npt.NDArray[Any], freed: Mask, labels: npt.NDArray[Any]) -> None:
     """Give freed voxels the most frequent label around them that was not their own."""
     if not freed.any():
         return
+    box = bounding_box(freed, margin=_NEIGHBOURHOOD)
+    result, freed, labels = result[box], freed[box], labels[box]
     best = np.zeros(labels.shape, dtype=np.float32)
     winner = np.zeros_like(result)
     size = 2 * _NEIGHBOURHOOD + 1

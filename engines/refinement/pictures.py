@@ -11,7 +11,7 @@ from engines.imaging.volumes.label_metrics import Mask
 
 Picture = npt.NDArray[np.uint8]
 
-_KEPT, _ADDED, _REMOVED = (170, 170, 170), (60, 210, 90), (225, 60, 200)
+KEPT, ADDED, REMOVED = (170, 170, 170), (60, 210, 90), (225, 60, 200)
 _WINDOW = (-200.0, 600.0)
 _SCALE = 3
 _OPACITY = 0.6
@@ -42,7 +42,7 @@ def projection_picture(label: Mask, refined: Mask) -> Picture:
 
 
 def _layers(label: Mask, refined: Mask) -> tuple[tuple[Mask, tuple[int, int, int]], ...]:
-    return ((label & refined, _KEPT), (refined & ~label, _ADDED), (label & ~refined, _REMOVED))
+    return ((label & refined, KEPT), (refined & ~label, ADDED), (label & ~refined, REMOVED))
 
 
 def _shown(canvas: npt.NDArray[Any]) -> Picture:

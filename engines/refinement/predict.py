@@ -1,25 +1,39 @@
-"""Refine the label maps of a run."""
+"""Refine the label maps of a run, step by step: refine, clean, fuse, check, and ask the gate.
+
+A run that was stopped and is started again skips the items whose inputs are the same. With `from_run` the
+field is not asked: the stored results of an earlier run are cleaned, fused and checked with what a person
+decided since.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import json
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from engines.contract.errors import InputError, PreconditionError
+from engines.contract.files import hash_file, hash_text
 from engines.contract.kinds import AnnotationKind
-from engines.contract.manifest import ItemRecord
+from engines.contract.manifest import ComponentDecision, ItemRecord
+from engines.contract.probability_file import SparseProbability
 from engines.contract.run_context import RunContext
-from engines.imaging.volumes.label_metrics import dice, num_components, volume_ml
-from engines.imaging.volumes.volume import Volume
-from engines.imaging.volumes.volume_files import write_volume
+from engines.imaging.volumes.label_metrics import Mask
+from engines.refinement.anatomy import ANATOMIES, Anatomy
+from engines.refinement.case_files import case_is_written, stored_row, write_case
+from engines.refinement.clean import CleanRules
 from engines.refinement.config import FieldConfig, PredictConfig
 from engines.refinement.data import NativeCase, image_role, read_case
-from engines.refinement.field_runner import FieldRunner, Refined
-from engines.refinement.gate import judge
+from engines.refinement.steps import take_steps
+from engines.refinement.stored_results import StoredResults
 from engines.refinement.tables import write_per_item
 
-_COLUMNS = (
+if TYPE_CHECKING:
+    from engines.refinement.runners import ItemRunner
+
+COLUMNS = (
     "item",
     "gate",
     "rules",
@@ -30,42 +44,176 @@ _COLUMNS = (
     "components_before",
     "components_after",
     "dice_to_input",
+    "pieces_left_out",
     "queries",
     "lattice_points",
     "new_case",
+    "seconds",
     "reason",
 )
+_NOT_OF_THE_RESULT = ("device", "num_threads", "write_probability")
+"""Settings that change nothing of a result."""
+
+
+@dataclass(frozen=True, eq=False)
+class RefinedItem:
+    """A refined mask, from the field or from the disk.
+
+    Parameters
+    ----------
+    native : NativeCase
+    mask : ndarray of bool, (I, J, K)
+    label_class : int
+    probability : SparseProbability or None
+        None: it is where it was stored.
+    is_finite : bool
+    facts : dict
+        What the report says of where it comes from.
+    """
+
+    native: NativeCase
+    mask: Mask
+    label_class: int
+    probability: SparseProbability | None
+    is_finite: bool
+    facts: dict[str, Any]
 
 
 def predict(run: RunContext) -> None:
-    """Refine every item and write its label map on the grid of its image."""
+    """Refine every item and write each step on the grid of its label map."""
     config = run.typed_config(PredictConfig)
     items = refinable_items(run)
-    runner = field_runner(run, config)
-    if runner is None:
-        raise PreconditionError(
-            "Refining needs a training run, and none was given.", remedy="Choose a finished run."
-        )
+    source = _source(run, config)
     rows: list[dict[str, Any]] = []
     run.phase("Refining")
     for number, item in enumerate(items):
         run.check_stop()
         run.progress(number, len(items))
         try:
-            native = read_case(run, item, runner.label_class)
-            refined = runner.refine(item.id, native)
+            rows.append(_one(run, item, source, config))
         except InputError as error:
             run.warn("{item} was left out: {reason}", item=item.id, reason=error.render())
             rows.append({"item": item.id, "reason": error.render()})
-            continue
-        _write(run, item, native, refined, config, runner.label_class)
-        rows.append(_row(item, native, refined))
-        write_per_item(run.folder.per_item_path, _COLUMNS, rows)
-    write_per_item(run.folder.per_item_path, _COLUMNS, rows)
+        write_per_item(run.folder.per_item_path, COLUMNS, rows)
     run.progress(len(items), len(items))
     run.summary["items"] = sum("reason" not in row for row in rows)
     gates = [row["gate"] for row in rows if "gate" in row]
     run.summary["gates"] = {name: gates.count(name) for name in sorted(set(gates))}
+
+
+def _one(
+    run: RunContext, item: ItemRecord, source: ItemRunner | StoredResults, config: PredictConfig
+) -> dict[str, Any]:
+    inputs = _inputs_hash(run, item, source, config)
+    if case_is_written(run.folder, item.id, inputs):
+        return stored_row(run.folder, item.id)
+    started = time.monotonic()
+    if isinstance(source, StoredResults):
+        refined, decisions = _from_disk(item, source, config)
+    else:
+        refined, decisions = _from_field(run, item, source, config), item.decisions
+    shape = refined.mask.shape
+    decisions = tuple(one for one in decisions if one.shape == shape and one.label == refined.label_class)
+    steps = take_steps(
+        refined.native,
+        refined.mask,
+        refined.label_class,
+        anatomy_of(config),
+        _rules(config),
+        decisions,
+        is_finite=refined.is_finite,
+    )
+    seconds = round(time.monotonic() - started, 2)
+    return write_case(run, item, refined, steps, decisions, inputs, seconds)
+
+
+def _source(run: RunContext, config: PredictConfig) -> ItemRunner | StoredResults:
+    if config.from_run:
+        return StoredResults(run, config.from_run)
+    runner = field_runner(run, config)
+    if runner is None:
+        raise PreconditionError(
+            "Refining needs a training run, and none was given.", remedy="Choose a finished run."
+        )
+    return runner
+
+
+def _from_field(run: RunContext, item: ItemRecord, runner: ItemRunner, config: PredictConfig) -> RefinedItem:
+    native = read_case(run, item, runner.label_class)
+    refined = runner.refine(item.id, native)
+    lattice, values = refined.case.lattice, refined.values
+    full = np.zeros(native.mask.shape, dtype=np.float32)
+    full[lattice.native_box] = lattice.at_native(values.probability)
+    facts = {
+        "model": run.request.base_run and run.folder.file_path(run.request.base_run).name,
+        "model_sha256": runner.weights_sha256,
+        "variant": runner.variant,
+        "work_spacing_mm": lattice.spacing_mm,
+        "margin_mm": runner.margin_mm,
+        "queries": values.num_queries,
+        "lattice_points": int(np.prod(lattice.shape)),
+        "new_case": refined.is_new,
+    }
+    return RefinedItem(
+        native,
+        refined.mask,
+        runner.label_class,
+        SparseProbability.of(full, label=runner.label_class),
+        bool(np.isfinite(values.probability).all()),
+        facts,
+    )
+
+
+def _from_disk(
+    item: ItemRecord, results: StoredResults, config: PredictConfig
+) -> tuple[RefinedItem, tuple[ComponentDecision, ...]]:
+    stored = results.read(item, config)
+    names = ("model", "model_sha256", "variant", "work_spacing_mm", "margin_mm", "queries")
+    facts = {name: stored.facts.get(name) for name in (*names, "lattice_points", "new_case")}
+    facts["from_run"] = results.folder.id
+    # What was decided about that run's own result is nearest to the point, so it comes last and holds.
+    decisions = sorted(item.decisions, key=lambda one: one.source == results.folder.id)
+    refined = RefinedItem(stored.native, stored.mask, int(stored.facts["label_class"]), None, True, facts)
+    return refined, tuple(decisions)
+
+
+def _inputs_hash(
+    run: RunContext, item: ItemRecord, source: ItemRunner | StoredResults, config: PredictConfig
+) -> str:
+    """Return a hash of everything that the result of an item depends on."""
+    files = [run.folder.file_path(record.path) for record in item.annotations.values()]
+    role = image_role(item)
+    if role is not None:
+        files.append(run.input_path(item, role))
+    origin = source.folder.id if isinstance(source, StoredResults) else source.weights_sha256
+    settings = {key: value for key, value in config.values().items() if key not in _NOT_OF_THE_RESULT}
+    values = {
+        "files": [hash_file(path) if path.is_file() else "" for path in files],
+        "origin": origin,
+        "settings": settings,
+        "decisions": [decision.model_dump(mode="json") for decision in item.decisions],
+    }
+    return hash_text(json.dumps(values, sort_keys=True))
+
+
+def anatomy_of(config: PredictConfig) -> Anatomy:
+    """Return the anatomy that the settings describe."""
+    anatomy = ANATOMIES[config.anatomy]
+    return replace(
+        anatomy,
+        aorta=config.aorta_class or anatomy.aorta,
+        myocardium=config.myocardium_class or anatomy.myocardium,
+    )
+
+
+def _rules(config: PredictConfig) -> CleanRules:
+    return CleanRules(
+        ostium_mm=config.ostium_mm,
+        myocardium_mm=config.far_from_myocardium_mm,
+        gap_mm=config.gap_mm,
+        smallest_mm3=config.speck_mm3,
+        shortest_mm=config.stub_mm,
+    )
 
 
 def refinable_items(run: RunContext) -> tuple[ItemRecord, ...]:
@@ -88,67 +236,11 @@ def refinable_items(run: RunContext) -> tuple[ItemRecord, ...]:
     return items
 
 
-def field_runner(run: RunContext, config: FieldConfig) -> FieldRunner | None:
-    """Return the trained field that the run was given, or None."""
+def field_runner(run: RunContext, config: FieldConfig) -> ItemRunner | None:
+    """Return the trained or imported field that the run was given, or None."""
     if not run.request.base_run:
         return None
     from engines.core.device import choose_device
-    from engines.refinement.field_runner import FieldRunner
+    from engines.refinement.runners import open_runner
 
-    return FieldRunner(run.folder.file_path(run.request.base_run), config, choose_device(config))
-
-
-def merged_labels(native: NativeCase, refined: Refined, label_class: int) -> Volume:
-    """Return the label map with the refined class in it; other classes keep every voxel.
-
-    What the class lost becomes background, and where it wants a voxel of another class it yields.
-    """
-    labels = np.array(native.label_map.voxels)
-    others = (labels != 0) & (labels != label_class)
-    labels[native.mask] = 0
-    labels[refined.mask & ~others] = label_class
-    return Volume(labels, native.label_map.geometry, native.label_map.header)
-
-
-def _write(
-    run: RunContext,
-    item: ItemRecord,
-    native: NativeCase,
-    refined: Refined,
-    config: PredictConfig,
-    label_class: int,
-) -> None:
-    path = run.folder.outputs_dir / "label_map" / f"{item.id}.nii.gz"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_volume(path, merged_labels(native, refined, label_class))
-    run.output(item.id, "label_map", path)
-    if config.write_probability:
-        probability = np.zeros(native.mask.shape, dtype=np.float32)
-        probability[refined.case.lattice.native_box] = refined.case.lattice.at_native(
-            refined.values.probability
-        )
-        path = run.folder.outputs_dir / "probability" / f"{item.id}.nii.gz"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_volume(path, Volume(probability, native.image.geometry, native.image.header))
-        run.output(item.id, "probability", path)
-
-
-def _row(item: ItemRecord, native: NativeCase, refined: Refined) -> dict[str, Any]:
-    spacing = native.image.geometry.spacing_mm
-    before, after = native.mask, refined.mask
-    verdict = judge(before, after, spacing)
-    return {
-        "item": item.id,
-        "gate": verdict.status,
-        "rules": "; ".join(verdict.rules),
-        "volume_before_ml": round(volume_ml(before, spacing), 4),
-        "volume_after_ml": round(volume_ml(after, spacing), 4),
-        "voxels_added": int((after & ~before).sum()),
-        "voxels_removed": int((before & ~after).sum()),
-        "components_before": num_components(before),
-        "components_after": num_components(after),
-        "dice_to_input": round(dice(after, before), 4),
-        "queries": refined.values.num_queries,
-        "lattice_points": int(np.prod(refined.case.lattice.shape)),
-        "new_case": refined.is_new,
-    }
+    return open_runner(run.folder.file_path(run.request.base_run), config, choose_device(config))

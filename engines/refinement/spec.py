@@ -77,8 +77,13 @@ SPEC = PipelineSpec(
     ),
     baselines=("input", "drop_specks", "closing", "gaussian", "largest_two", "hu_threshold"),
     outputs=(
-        OutputSpec("label_map", OutputKind.LABEL_MAP, "Refined label map"),
+        OutputSpec("refined", OutputKind.LABEL_MAP, "Refined"),
+        OutputSpec("cleaned", OutputKind.LABEL_MAP, "Cleaned"),
+        OutputSpec("fused", OutputKind.LABEL_MAP, "Fused"),
         OutputSpec("probability", OutputKind.IMAGE, "Probability"),
+        OutputSpec("components", OutputKind.TABLE, "Pieces"),
+        OutputSpec("review", OutputKind.TABLE, "Review"),
+        OutputSpec("report", OutputKind.TABLE, "Report"),
     ),
     panels=(
         PanelSpec("loss", PanelKind.CURVE, "Loss", ("loss_total", "loss_dice", "loss_focal")),

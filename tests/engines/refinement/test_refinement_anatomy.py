@@ -73,7 +73,8 @@ def test_pieces_are_judged_by_anatomy_and_not_by_rank() -> None:
     mask = tube(6, 30) | tube(33, 50) | other
     mask[50, 26, 26] = True
     image = np.full(mask.shape, -80.0)
-    image[mask] = np.random.default_rng(0).normal(350.0, 20.0, int(mask.sum()))
+    lumen = mask | tube(6, 50)
+    image[lumen] = np.random.default_rng(0).normal(350.0, 20.0, int(lumen.sum()))
     image[other] = 120.0
     aorta = np.zeros_like(mask)
     aorta[2:6, 8:20, 8:20] = True

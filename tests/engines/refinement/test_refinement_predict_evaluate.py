@@ -44,7 +44,7 @@ def test_refining_repairs_what_the_image_shows(
     broken[2:5, 20:22, 2:4] = True
     folder = make("predict", base_run=str(trained.path), splits=(Split.TEST,), label=broken)
     carry_out(folder)
-    path = folder.outputs_dir / "label_map" / "case_0.nii.gz"
+    path = folder.outputs_dir / "fused" / "case_0.nii.gz"
     refined = read_label_map(path)
     given = read_label_map(folder.path / "annotations" / "case_0.label_map.nii.gz")
     assert refined.geometry.difference(given.geometry) is None
@@ -65,7 +65,7 @@ def test_sparse_and_dense_inference_write_the_same_labels(
         run = carry_out(folder)
         assert run.summary["items"] == 3
         found[inference] = [
-            read_label_map(folder.outputs_dir / "label_map" / f"case_{number}.nii.gz").voxels
+            read_label_map(folder.outputs_dir / "fused" / f"case_{number}.nii.gz").voxels
             for number in range(3)
         ]
         assert (folder.outputs_dir / "probability" / "case_0.nii.gz").is_file()
