@@ -17,11 +17,13 @@ from engines.imaging.perceptual_hash import perceptual_hash, similar_pairs
 from engines.imaging.pyramid import image_for_looks
 from engines.imaging.volumes.volume_facts import VolumeFacts
 from workstation.project.importers.folder_tree import ScanCancelled
+from workstation.project.importers.memory_budget import MemoryBudget
 from workstation.project.importers.proposal import MASK_ROLES, ImportProposal
 from workstation.project.importers.volume_reading import (
     VolumeSource,
     is_volume_path,
     modality_of,
+    needed_bytes,
     read_volume_facts,
 )
 from workstation.project.items import Item
@@ -201,14 +203,16 @@ def _reading(
     is_mask: Mapping[Path, bool], sources: Mapping[Path, VolumeSource], should_stop: Callable[[], bool]
 ) -> Iterator[dict[Path, Future[FileFacts]]]:
     """Read on several threads; what has not begun is dropped at the end."""
+    budget = MemoryBudget()
+
+    def read(path: Path, mask: bool, source: VolumeSource | None) -> FileFacts:
+        needed = needed_bytes(path, source) if source is not None or is_volume_path(path) else 0
+        with budget.hold(needed, should_stop):
+            return inspect_file(path, is_mask=mask, source=source, should_stop=should_stop)
+
     pool = ThreadPoolExecutor(max_workers=max(1, min(_MOST_THREADS, (os.cpu_count() or 2) - 1)))
     try:
-        yield {
-            path: pool.submit(
-                inspect_file, path, is_mask=mask, source=sources.get(path), should_stop=should_stop
-            )
-            for path, mask in is_mask.items()
-        }
+        yield {path: pool.submit(read, path, mask, sources.get(path)) for path, mask in is_mask.items()}
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from engines.contract.errors import InputError
 from engines.contract.files import hash_file
 from engines.imaging.volumes.label_names import classes_in
 from engines.imaging.volumes.merged_masks import MaskOverlap, MergedMasks, read_merged
@@ -31,6 +32,9 @@ ROLE_MODALITIES = {
     "ct": "CT", "ncct": "CT", "cta": "CTA", "t1": "T1", "t1ce": "T1CE", "t2": "T2", "flair": "FLAIR",
 }  # fmt: skip
 _CT_AIR_HU = -900.0
+_VOXEL_BYTES = 4
+_COPIES = 2
+"""The voxels, and what is computed of them."""
 _DETACHED_SUFFIXES = (".mhd", ".nhdr")
 """Headers whose voxels lie in another file: neither hash nor path of the header tells of that one."""
 
@@ -100,6 +104,25 @@ def read_source(
     if is_label_map:
         volume = Volume(as_labels(volume.voxels, path), volume.geometry, volume.header)
     return ReadVolume(volume, is_spacing_known)
+
+
+def needed_bytes(path: Path, source: VolumeSource | None) -> int:
+    """Return about how much memory `read_volume_facts` takes; 0 where the header does not tell.
+
+    What cannot be read is refused by the reading itself.
+    """
+    if source is not None and not isinstance(source, MergedMasks):
+        return _COPIES * int(np.prod(source.shape)) * _VOXEL_BYTES
+    from engines.imaging.volumes.volume_files import read_geometry
+
+    first = source.paths[0] if isinstance(source, MergedMasks) else path
+    if split_hdf5(first) is not None:
+        return 0
+    try:
+        shape = read_geometry(first).shape
+    except InputError:
+        return 0
+    return _COPIES * int(np.prod(shape)) * _VOXEL_BYTES
 
 
 def read_volume_facts(
