@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 
 from engines.contract.errors import WorkstationError
+from engines.contract.messages import Message
 from engines.imaging.volumes.voxel_changes import Labels, VoxelChanges
+from workstation.controllers.background import CancelToken
 from workstation.controllers.workbench import Workbench
 from workstation.project.label_map_commands import PaintVoxels
 from workstation.views.protocols import Card
@@ -52,9 +54,12 @@ class LabelEdits(QObject):
     -------
     busy_changed
         The queue began to work, or is empty again.
+    progressed : Message or None, float or None
+        What is being done, and which share of the queue is behind; None when nothing is.
     """
 
     busy_changed = Signal()
+    progressed = Signal(object, object)
 
     def __init__(self, workbench: Workbench, arrays: LabelArrays, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -62,6 +67,8 @@ class LabelEdits(QObject):
         self._arrays = arrays
         self._queue: deque[_Waiting] = deque()
         self._is_busy = False
+        self._num_begun = self._num_added = 0
+        self._token = CancelToken()
         workbench.project_changed.connect(self._forget)
 
     @property
@@ -94,8 +101,14 @@ class LabelEdits(QObject):
             Told what was changed, when it is stored and shown; not called when it is refused.
         """
         self._queue.append(_Waiting(label_map_id, change, title, sources, done))
+        self._num_added += 1
         if not self._is_busy:
             self._begin_next()
+
+    def cancel(self) -> None:
+        """Leave out what is not stored yet; edits that were stored stay, and can be undone."""
+        self._queue.clear()
+        self._token.cancel()
 
     def _begin_next(self) -> None:
         project, found = self._bench.project, self._next()
@@ -104,9 +117,14 @@ class LabelEdits(QObject):
             return
         waiting, labels = found
         self._set_busy(True)
+        token = self._token = CancelToken()
+        self._num_begun += 1
+        number, count = self._num_begun, max(self._num_begun, self._num_added)
+        text = Message("Changing the label map: edit {number} of {count}", {"number": number, "count": count})
+        self.progressed.emit(text, (number - 1) / count if count > 1 else None)
         self._bench.background.submit(
             _CHANNEL,
-            lambda: _store(project, waiting, labels),
+            lambda: _store(project, waiting, labels, token.is_cancelled),
             lambda changes: self._on_stored(waiting, changes),
             self._on_refused,
         )
@@ -120,9 +138,9 @@ class LabelEdits(QObject):
                 return waiting, volume.voxels
         return None
 
-    def _on_stored(self, waiting: _Waiting, changes: VoxelChanges) -> None:
+    def _on_stored(self, waiting: _Waiting, changes: VoxelChanges | None) -> None:
         self._arrays.follow()
-        if waiting.done is not None:
+        if waiting.done is not None and changes is not None:
             waiting.done(changes)
         self._begin_next()
 
@@ -135,6 +153,9 @@ class LabelEdits(QObject):
     def _set_busy(self, is_busy: bool) -> None:
         if is_busy != self._is_busy:
             self._is_busy = is_busy
+            if not is_busy:
+                self._num_begun = self._num_added = 0
+                self.progressed.emit(None, None)
             self.busy_changed.emit()
 
     def _forget(self) -> None:
@@ -142,10 +163,14 @@ class LabelEdits(QObject):
         self._set_busy(False)
 
 
-def _store(project: Project, waiting: _Waiting, labels: Labels) -> VoxelChanges:
+def _store(
+    project: Project, waiting: _Waiting, labels: Labels, should_stop: Callable[[], bool]
+) -> VoxelChanges | None:
     # The revision first: a stroke that is stored meanwhile makes the edit be refused, not wrong.
     revision = project.label_maps.get(waiting.label_map_id).revision
     changes = waiting.change(labels)
+    if should_stop():
+        return None
     if not changes.is_empty:
         command = PaintVoxels(
             waiting.label_map_id,

@@ -11,6 +11,7 @@ from engines.contract.errors import WorkstationError
 from engines.contract.messages import Message
 from engines.imaging.volumes.label_classes import LabelClass, colour_of
 from engines.imaging.volumes.volume import Volume, VolumeGeometry
+from workstation.controllers.background import CancelToken
 from workstation.controllers.pair_edits import execute
 from workstation.controllers.volume_layers import VolumeLayers
 from workstation.controllers.workbench import Workbench
@@ -52,6 +53,7 @@ class VolumeEdits(QObject):
         self._read_maps = read_maps
         self._set_active = set_active
         self._is_resampling = False
+        self._token = CancelToken()
 
     @property
     def is_resampling(self) -> bool:
@@ -119,11 +121,14 @@ class VolumeEdits(QObject):
         is_image_grid = base is not None and base.volume.geometry.difference(onto) is None
         header = base.volume.header if base is not None and is_image_grid else b""
         item_id = source.item_id
+        token = self._token = CancelToken()
 
-        def work() -> AddLabelMap:
+        def work() -> AddLabelMap | None:
             from engines.imaging.volumes.resampling import resample_labels
 
             voxels = resample_labels(volume.voxels, volume.geometry, onto, smooth=is_smooth)
+            if token.is_cancelled():
+                return None
             made = Volume(voxels, onto, header)
             command = AddLabelMap.on_grid_of(
                 made, item_id, name, state=source.state, source=source.source, classes=source.classes
@@ -134,8 +139,14 @@ class VolumeEdits(QObject):
         self._screen.show_progress(Message("Resampling {name}", {"name": source.name}), None)
         self._bench.background.submit("volume.resample", work, self._on_resampled, self._on_failed)
 
-    def _on_resampled(self, command: AddLabelMap) -> None:
+    def cancel(self) -> None:
+        """Give up the label map that is being resampled; nothing of it is kept."""
+        self._token.cancel()
+
+    def _on_resampled(self, command: AddLabelMap | None) -> None:
         self._end()
+        if command is None:
+            return
         if command.item_id == self._bench.item_id:
             self.add(command)
         else:

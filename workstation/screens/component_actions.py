@@ -74,6 +74,8 @@ def bind_components(
     # Between the tool bar and the panes: what it says is about what is seen.
     column.insertWidget(1, bar)
     edits = LabelEdits(workbench, controller.arrays, controller)
+    edits.progressed.connect(centre.show_progress)
+    centre.stopped.connect(edits.cancel)
     components = ComponentsController(workbench, controller, edits, panel, changes, controller)
     proposals = ProposalsController(
         workbench, controller, edits, bar, changes, lambda: centre.tr("accepted"), controller

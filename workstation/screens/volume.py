@@ -10,6 +10,7 @@ from workstation.controllers.workbench import Workbench
 from workstation.screens import Screen
 from workstation.screens.component_actions import bind_components
 from workstation.screens.mask_actions import bind_masks
+from workstation.screens.review_actions import bind_review
 from workstation.screens.volume_actions import bind_volume, reading_text
 from workstation.viewers.napari_compat import warm_up
 from workstation.viewers.volume_view import VolumeView
@@ -42,15 +43,18 @@ def build(workbench: Workbench, actions: ActionRegistry) -> Screen:
         lambda reading: workbench.cursor_moved.emit(reading_text(centre, reading))
     )
     centre.stopped.connect(controller.stop_reading)
+    centre.stopped.connect(controller.edits.cancel)
     bind_volume(actions, centre, controller)
     editor = bind_masks(workbench, actions, centre, controller)
-    review = bind_components(workbench, actions, centre, controller)
+    components = bind_components(workbench, actions, centre, controller)
+    review = bind_review(workbench, actions, centre, controller, components)
     controller.state_changed.connect(actions.refresh)
     controller.show_item(workbench.item_id)
 
     def close() -> None:
         editor.close()
         review.close()
+        components.close()
         controller.close()
         view.shut()
 

@@ -118,3 +118,24 @@ def test_a_deleted_label_map_is_left_alone(case: Case) -> None:
     case.edits.add(case.id, plane(3, 2), "paint {name}")
     assert not case.edits.is_busy
     assert not case.stored.any()
+
+
+def test_edits_that_are_not_stored_yet_can_be_left_out(case: Case) -> None:
+    said: list[tuple[str, object]] = []
+    case.edits.progressed.connect(
+        lambda text, share: said.append((str(text) if text is not None else "", share))
+    )
+
+    def given_up(labels: Labels) -> VoxelChanges:
+        case.edits.add(case.id, plane(5, 1), "paint {name}")
+        case.edits.cancel()
+        return plane(3, 2)(labels)
+
+    case.edits.add(case.id, plane(2, 1), "paint {name}")
+    case.edits.add(case.id, given_up, "paint {name}")
+    assert (case.stored[2] == 1).all()
+    assert not case.stored[3].any()
+    assert not case.stored[5].any()
+    assert not case.edits.is_busy
+    assert said[0] == ("Changing the label map: edit 1 of 1", None)
+    assert said[-1] == ("", None)

@@ -458,6 +458,26 @@ def test_resampling_makes_a_new_label_map_and_leaves_the_first(
     assert len(bench.project.label_maps.of_item("cta")) == 4
 
 
+def test_resampling_that_is_given_up_leaves_nothing(
+    bench: Workbench, controller: VolumeController, two_maps: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from engines.imaging.volumes import resampling
+
+    bench.set_item("cta")
+    resample = resampling.resample_labels
+
+    def stopped(*words: object, **choices: object) -> np.ndarray:
+        controller.edits.cancel()
+        return resample(*words, **choices)
+
+    monkeypatch.setattr(resampling, "resample_labels", stopped)
+    files = set((bench.project.folder / "label_maps").rglob("*"))
+    controller.edits.refine("fine")
+    assert not controller.edits.is_resampling
+    assert len(controller.layers.maps) == 2
+    assert set((bench.project.folder / "label_maps").rglob("*")) == files
+
+
 def test_deleting_draws_in_another_label_map_and_a_taken_name_gives_a_card(
     bench: Workbench, controller: VolumeController, two_maps: tuple[str, str]
 ) -> None:
