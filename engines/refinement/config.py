@@ -165,8 +165,23 @@ class FieldConfig(RunConfig):
     support_mm: float = setting(
         3.0, "Distance to the label within which the field is always asked.", unit="mm", ge=0.2, le=50
     )
+    least_support: float = setting(
+        0.86,
+        "Share of the field's centre line that the label of a case must have for the field to decide alone. "
+        "Below it veins or weak contrast mislead the field, and the label keeps its branches; 0 trusts all.",
+        ge=0,
+        le=1,
+    )
+    longest_bridge_mm: float = setting(
+        8.0,
+        "Largest extent of what may join two pieces of the label in a case where the field is not trusted.",
+        unit="mm",
+        ge=0,
+        le=100,
+        is_advanced=True,
+    )
     smallest_piece_mm3: float = setting(
-        5.0,
+        10.0,
         "Pieces of the result that are smaller than this are left out; 0 keeps all.",
         unit="mm3",
         ge=0,

@@ -12,7 +12,6 @@ from engines.contract.run_folder import RunFolder
 from engines.core.checkpoint import load_weights
 from engines.core.generations import WEIGHTS_FILE
 from engines.imaging.volumes.label_metrics import Mask
-from engines.refinement.baselines import without_small
 from engines.refinement.config import FieldConfig
 from engines.refinement.data import (
     CONTEXT_CHANNEL,
@@ -21,6 +20,7 @@ from engines.refinement.data import (
     appearance_channels,
     make_case,
 )
+from engines.refinement.evidence import weigh
 from engines.refinement.inference import FieldValues, dense, query_of, sparse
 from engines.refinement.latent_fit import fit_latent
 from engines.refinement.model import build_field
@@ -38,12 +38,17 @@ class Refined:
     values : FieldValues
     is_new : bool
         Whether the case was not trained on, so that its latent was fitted now.
+    support : float or None
+    is_careful : bool
+        See `engines.refinement.evidence.Evidence`.
     """
 
     mask: Mask
     case: RefinementCase
     values: FieldValues
     is_new: bool
+    support: float | None = None
+    is_careful: bool = False
 
 
 class FieldRunner:
@@ -125,9 +130,15 @@ class FieldRunner:
         mask = case.lattice.refined_mask(
             native.mask, case.occupancy, values.probability, config.threshold, config.keep_margin
         )
-        voxel_mm3 = 1000.0 * native.image.geometry.voxel_volume_ml
-        mask = without_small(mask, config.smallest_piece_mm3 / voxel_mm3)
-        return Refined(mask, case, values, row is None)
+        evidence = weigh(
+            native.mask,
+            mask,
+            native.image.geometry.spacing_mm,
+            least_support=config.least_support,
+            longest_bridge_mm=config.longest_bridge_mm,
+            smallest_piece_mm3=config.smallest_piece_mm3,
+        )
+        return Refined(evidence.mask, case, values, row is None, evidence.support, evidence.is_careful)
 
     def _fits(self, row: int, case: RefinementCase) -> bool:
         """Tell whether a case's own grids are of this lattice: its label may have changed since training."""

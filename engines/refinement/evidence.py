@@ -1,0 +1,114 @@
+"""How far a field may overrule the label of a case: as far as label and image agree there.
+
+A field that sees an image follows everything that looks like a vessel. Where veins run beside the arteries,
+or contrast is weak, that is more than the arteries, and it shows in the case itself: much of the field's
+centre line has no label. Then the label keeps its branches, and the field may only close short gaps, and take
+away what lies off the label's centre line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from engines.imaging.volumes.components import label_components
+from engines.imaging.volumes.label_metrics import (
+    CONNECTIVITY_26,
+    Mask,
+    Spacing,
+    bounding_box,
+    centre_line,
+)
+from engines.refinement.baselines import without_small
+
+_FACES = ndimage.generate_binary_structure(3, 1)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A refined mask as far as the label bears it out.
+
+    Parameters
+    ----------
+    mask : ndarray of bool, (I, J, K)
+    support : float or None
+        Share of the field's centre line that lies in the label or beside it; None without a centre line.
+    is_careful : bool
+        Whether the support was too small for the field to decide alone.
+    """
+
+    mask: Mask
+    support: float | None
+    is_careful: bool
+
+
+def weigh(
+    label: Mask,
+    refined: Mask,
+    spacing_mm: Spacing,
+    *,
+    least_support: float,
+    longest_bridge_mm: float,
+    smallest_piece_mm3: float,
+) -> Evidence:
+    """Return what of a refined mask the label bears out.
+
+    Parameters
+    ----------
+    label, refined : ndarray of bool, (I, J, K)
+    spacing_mm : (i, j, k)
+    least_support : float
+        Share of the field's centre line that the label must have for the field to decide alone.
+    longest_bridge_mm : float
+        Largest extent of what may join two pieces of the label where it does not.
+    smallest_piece_mm3 : float
+        Pieces of the result that are smaller are left out.
+    """
+    least_voxels = smallest_piece_mm3 / float(np.prod(spacing_mm))
+    if not label.any():
+        return Evidence(without_small(refined, least_voxels), None, is_careful=False)
+    box = bounding_box(label | refined, margin=2)
+    part = without_small(refined[box], least_voxels)
+    support = support_of(part, label[box])
+    is_careful = support is not None and support < least_support
+    if is_careful:
+        kept = without_small(label[box], least_voxels)
+        part = _careful(kept, refined[box], spacing_mm, longest_bridge_mm)
+        part = without_small(part, least_voxels)
+    result = np.zeros_like(label)
+    result[box] = part
+    return Evidence(result, support, is_careful)
+
+
+def support_of(refined: Mask, label: Mask) -> float | None:
+    """Return the share of a mask's centre line that lies in the label or touches it; None without a line."""
+    line = centre_line(refined)
+    if not line.any():
+        return None
+    return float(ndimage.binary_dilation(label, _FACES)[line].mean())
+
+
+def _careful(label: Mask, refined: Mask, spacing_mm: Spacing, longest_bridge_mm: float) -> Mask:
+    # A voxel to each side of the centre line stays: what is off it is the boundary, a leak, or a neighbour.
+    course = ndimage.binary_dilation(centre_line(label), _FACES) & label
+    bridges = _bridges(label, refined & ~label, spacing_mm, longest_bridge_mm)
+    return np.asarray((label & refined) | course | bridges)
+
+
+def _bridges(label: Mask, additions: Mask, spacing_mm: Spacing, longest_mm: float) -> Mask:
+    """Return the additions that are short and touch more than one piece of the label."""
+    pieces, _ = label_components(label)
+    numbers, _ = ndimage.label(additions, CONNECTIVITY_26)
+    result = np.zeros_like(label)
+    for number, found in enumerate(ndimage.find_objects(numbers), start=1):
+        extent = [(side.stop - side.start) * step for side, step in zip(found, spacing_mm, strict=True)]
+        if float(np.linalg.norm(extent)) > longest_mm:
+            continue
+        around = tuple(slice(max(0, side.start - 1), side.stop + 1) for side in found)
+        piece = numbers[around] == number
+        touched = np.unique(pieces[around][ndimage.binary_dilation(piece, CONNECTIVITY_26)])
+        if np.count_nonzero(touched) > 1:
+            result[around] |= piece
+    return result
