@@ -37,6 +37,7 @@ ALLOWED = {
         "workstation.views.compare_protocols",
         "workstation.views.volume_protocols",
         "workstation.views.component_protocols",
+        "workstation.views.review_protocols",
         "workstation.views.mask_protocols",
         "workstation.views.volume_compare_protocols",
         "engines.imaging",

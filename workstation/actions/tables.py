@@ -11,6 +11,7 @@ from workstation.actions.help import HELP_ACTIONS
 from workstation.actions.masks import MASK_ACTIONS
 from workstation.actions.pairs import PAIRS_ACTIONS
 from workstation.actions.registry import ActionSpec
+from workstation.actions.review import REVIEW_ACTIONS, START_ACTIONS
 from workstation.actions.training import RUNS_ACTIONS, TRAIN_ACTIONS
 from workstation.actions.volume import VOLUME_ACTIONS
 
@@ -23,7 +24,9 @@ ALL_ACTIONS: tuple[ActionSpec, ...] = (
     *VOLUME_ACTIONS,
     *MASK_ACTIONS,
     *COMPONENT_ACTIONS,
+    *REVIEW_ACTIONS,
     *COMPARE_ACTIONS,
     *TRAIN_ACTIONS,
     *RUNS_ACTIONS,
+    *START_ACTIONS,
 )

@@ -78,6 +78,7 @@ class ProposalsController(QObject):
 
     Attributes
     ----------
+    edits : LabelEdits
     is_showing : bool
         Whether changes are coloured in the slices.
 
@@ -102,7 +103,7 @@ class ProposalsController(QObject):
         super().__init__(parent)
         self._bench = workbench
         self._volumes = volumes
-        self._edits = edits
+        self.edits = edits
         self._bar = bar
         self._colours = colours
         self._fresh_name = fresh_name
@@ -326,7 +327,7 @@ class ProposalsController(QObject):
             return
         self._is_asked = False
         self._volumes.arrays.load(
-            target_id, lambda _volume: self._edits.add(target_id, change, title, sources=sources)
+            target_id, lambda _volume: self.edits.add(target_id, change, title, sources=sources)
         )
 
     def _fresh_target(self, chosen: LabelMap) -> str:

@@ -12,7 +12,7 @@ from engines.contract.registry import load_spec
 from engines.contract.run_folder import RunFolder
 from workstation.project.project import Project
 
-_VOLUME_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha")
+VOLUME_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def _of_run(folder: RunFolder, item_id: str) -> list[LabelMapOutput]:
         return []
     found = []
     for output in spec.outputs:
-        paths = (folder.outputs_dir / output.role / f"{item_id}{suffix}" for suffix in _VOLUME_SUFFIXES)
+        paths = (folder.outputs_dir / output.role / f"{item_id}{suffix}" for suffix in VOLUME_SUFFIXES)
         path = next((path for path in paths if path.is_file()), None)
         if output.kind is OutputKind.LABEL_MAP and path is not None:
             found.append(LabelMapOutput(folder.id, output.role, output.title, path))

@@ -148,13 +148,18 @@ class LowerTabs(QTabWidget):
         super().__init__(parent)
         self.setDocumentMode(True)
         self.tabBar().setDrawBase(False)
-        self._is_needed = False
+        self._is_needed = self._has_queue = False
         self.hide()
 
     def set_needed(self, is_needed: bool) -> None:
         """Tell whether the case has label maps."""
         self._is_needed = is_needed
-        self.setVisible(is_needed and self.count() > 0)
+        self.setVisible((is_needed or self._has_queue) and self.count() > 0)
+
+    def set_queue(self, *, has_queue: bool) -> None:
+        """Tell whether there are results to review, whatever case is shown."""
+        self._has_queue = has_queue
+        self.set_needed(self._is_needed)
 
     def minimumSizeHint(self) -> QSize:
         """Return room for a bar and a few rows: the slices need the rest."""
