@@ -1,0 +1,1 @@
+"""CT angiography from non-contrast CT: generator, registration, discriminator and refiner."""

@@ -1,0 +1,120 @@
+"""Body, lungs and vessels of a chest CT from HU alone; no network, no weights.
+
+Masks are bool, (I, J, K), slices across the last axis, which runs from the feet to the head.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from engines.imaging.volumes.label_metrics import Mask, Spacing
+from engines.synthesis.windows import FloatVoxels
+
+BODY_HU = -500.0
+AIR_HU = -320.0
+VESSEL_RISE_HU = 80.0
+_SMALLEST_LUNG_ML = 50.0
+_CLOSING_MM = 6.0
+_TOTAL_ML = (1000.0, 9000.0)
+_RATIO = (0.5, 2.0)
+
+
+@dataclass(frozen=True)
+class LungMask:
+    """Both lungs and how plausible they are.
+
+    Parameters
+    ----------
+    mask : ndarray of bool, (I, J, K)
+    volume_ml : float
+    ratio : float or None
+        Of the two pieces' volumes, the larger over the smaller; None for one piece.
+    problem : str
+        Empty when plausible.
+    """
+
+    mask: Mask
+    volume_ml: float
+    ratio: float | None
+    problem: str = ""
+
+
+def body_mask(hu: npt.NDArray[Any]) -> Mask:
+    """Return the largest piece above -500 HU, holes of each slice filled; everything when nothing is."""
+    # The table and blankets are thin: they fall off the smoothed image.
+    smooth = ndimage.gaussian_filter(np.asarray(hu, dtype=np.float32), (1.0, 1.0, 0.0))
+    above = smooth > BODY_HU
+    labels, count = ndimage.label(above)
+    if not count:
+        return np.ones(hu.shape, dtype=bool)
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    largest = labels == int(np.argmax(sizes))
+    for number in range(largest.shape[2]):
+        largest[:, :, number] = ndimage.binary_fill_holes(largest[:, :, number])
+    return np.asarray(largest)
+
+
+def lung_mask(hu: npt.NDArray[Any], body: Mask, spacing_mm: Spacing) -> LungMask:
+    """Return the lungs: air inside the body that does not reach the border of a slice, closed by 6 mm.
+
+    Closing takes the vessels of the hilum in. The airways above the lungs go with small pieces.
+    """
+    voxel_ml = float(np.prod(spacing_mm)) / 1000.0
+    air = (ndimage.gaussian_filter(np.asarray(hu, dtype=np.float32), 0.7) < AIR_HU) & body
+    air &= ~_connected_to_sides(air)
+    labels, count = ndimage.label(air)
+    sizes = np.bincount(labels.ravel(), minlength=count + 1).astype(float) * voxel_ml
+    sizes[0] = 0.0
+    order = [number for number in np.argsort(-sizes) if sizes[number] >= _SMALLEST_LUNG_ML][:2]
+    if not order:
+        return LungMask(np.zeros(hu.shape, dtype=bool), 0.0, None, "no lungs were found")
+    lungs = np.isin(labels, order)
+    closed = _closed(lungs, spacing_mm) & body
+    for number in range(closed.shape[2]):
+        closed[:, :, number] = ndimage.binary_fill_holes(closed[:, :, number])
+    total = float(closed.sum()) * voxel_ml
+    ratio = float(sizes[order[0]] / sizes[order[1]]) if len(order) > 1 else None
+    return LungMask(closed, total, ratio, _problem(total, ratio))
+
+
+def _problem(total_ml: float, ratio: float | None) -> str:
+    if not _TOTAL_ML[0] <= total_ml <= _TOTAL_ML[1]:
+        return "the lungs hold less than 1 L or more than 9 L"
+    if ratio is not None and not _RATIO[0] <= ratio <= _RATIO[1]:
+        return "one lung is more than twice as large as the other"
+    return ""
+
+
+def _connected_to_sides(air: Mask) -> Mask:
+    """Return the pieces that touch a side of a slice: air around the body that the mask let in."""
+    labels, _ = ndimage.label(air)
+    sides = np.concatenate([labels[[0, -1]].ravel(), labels[:, [0, -1]].ravel()])
+    touching = np.setdiff1d(np.unique(sides), [0])
+    return np.asarray(np.isin(labels, touching))
+
+
+def _closed(mask: Mask, spacing_mm: Spacing) -> Mask:
+    """Return a mask closed by a ball of `_CLOSING_MM`, by distances: fast for any radius."""
+    pad = [int(np.ceil(_CLOSING_MM / step)) + 1 for step in spacing_mm]
+    grown = np.pad(mask, [(count, count) for count in pad])
+    grown = ndimage.distance_transform_edt(~grown, sampling=spacing_mm) <= _CLOSING_MM
+    shrunk = ndimage.distance_transform_edt(grown, sampling=spacing_mm) > _CLOSING_MM
+    inner = tuple(slice(count, count + side) for count, side in zip(pad, mask.shape, strict=True))
+    return np.asarray(shrunk[inner] | mask)
+
+
+def vessel_proxy(ncct_hu: FloatVoxels, cta_hu: FloatVoxels, body: Mask) -> Mask:
+    """Return where contrast raised the image by more than 80 HU, without single voxels.
+
+    For metrics and sampling only, never an input: it holds what is to be predicted.
+    """
+    rise = ndimage.gaussian_filter(cta_hu - ncct_hu, 0.5) > VESSEL_RISE_HU
+    rise &= body
+    neighbours = ndimage.uniform_filter(rise.astype(np.float32), 3) * 27.0
+    return np.asarray(rise & (neighbours >= 4.0))
