@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from engines.contract.config import RunConfig, TrainingConfig, setting
+from engines.contract.config import ImportWeightsConfig, RunConfig, TrainingConfig, setting
 
 Variant = Literal["shape", "shape+appearance"]
 
@@ -187,6 +187,14 @@ class FieldConfig(RunConfig):
         ge=0,
         le=10_000,
     )
+    resolution: int = setting(
+        128,
+        "Points a side of the lattice on which an imported field is asked; others do not use it.",
+        unit="points",
+        ge=8,
+        le=512,
+        is_advanced=True,
+    )
     weights: Literal["best", "last"] = setting(
         "best", "Which checkpoint of the run is used.", is_advanced=True
     )
@@ -242,6 +250,34 @@ class PredictConfig(FieldConfig):
     write_probability: bool = setting(
         False, "Whether the probability is written as a volume too, for other programs."
     )
+
+
+class ImportConfig(ImportWeightsConfig):
+    """Settings of importing fields that other programs trained."""
+
+    checkpoint: Literal["best", "latest"] = setting(
+        "best", "Which weights of a folder are taken, where it has both."
+    )
+    table: str = setting(
+        "",
+        "Table of the cases that the field was trained on, in the order of the latents; info.csv beside the "
+        "weights by default.",
+    )
+    label_class: int = setting(
+        0, "Class that it refines; 0 takes what config.json says, else 9.", ge=0, le=65_535
+    )
+    window_low_hu: float = setting(
+        -200.0, "Value of the image that the field saw as 0.", unit="HU", ge=-2000, le=4000, is_advanced=True
+    )
+    window_high_hu: float = setting(
+        500.0, "Value of the image that the field saw as 1.", unit="HU", ge=-2000, le=4000, is_advanced=True
+    )
+
+    @model_validator(mode="after")
+    def _check_window(self) -> Self:
+        if self.window_low_hu >= self.window_high_hu:
+            raise ValueError("window_low_hu must be below window_high_hu")
+        return self
 
 
 class EvaluateConfig(FieldConfig):

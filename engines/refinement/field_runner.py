@@ -75,7 +75,7 @@ class FieldRunner:
             self._rows = {str(name): int(row) for name, row in facts["rows"].items()}
             self.label_class = int(facts["label_class"])
             self._spacing_mm = float(facts["work_spacing_mm"])
-            self.margin_mm = float(facts["margin_mm"])
+            self._margin_mm = float(facts["margin_mm"])
             self.weights_sha256 = str(facts["files"][WEIGHTS_FILE])
             self._has_context = bool(facts["label_context"])
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
@@ -103,7 +103,7 @@ class FieldRunner:
     def refine(self, item: str, native: NativeCase) -> Refined:
         """Refine one item; its latent is looked up by item id, and fitted where it is a new one."""
         case = make_case(
-            item, native.image, native.mask, spacing_mm=self._spacing_mm, margin_mm=self.margin_mm
+            item, native.image, native.mask, spacing_mm=self._spacing_mm, margin_mm=self._margin_mm
         )
         row = self._rows.get(item)
         if row is not None and not self._fits(row, case):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -148,8 +148,7 @@ def _from_field(run: RunContext, item: ItemRecord, runner: ItemRunner, config: P
         "model": run.request.base_run and run.folder.file_path(run.request.base_run).name,
         "model_sha256": runner.weights_sha256,
         "variant": runner.variant,
-        "work_spacing_mm": lattice.spacing_mm,
-        "margin_mm": runner.margin_mm,
+        "lattice": asdict(lattice),
         "queries": values.num_queries,
         "lattice_points": int(np.prod(lattice.shape)),
         "new_case": refined.is_new,
@@ -168,8 +167,8 @@ def _from_disk(
     item: ItemRecord, results: StoredResults, config: PredictConfig
 ) -> tuple[RefinedItem, tuple[ComponentDecision, ...]]:
     stored = results.read(item, config)
-    names = ("model", "model_sha256", "variant", "work_spacing_mm", "margin_mm", "queries")
-    facts = {name: stored.facts.get(name) for name in (*names, "lattice_points", "new_case")}
+    names = ("model", "model_sha256", "variant", "lattice", "queries", "lattice_points", "new_case")
+    facts = {name: stored.facts.get(name) for name in names}
     facts["from_run"] = results.folder.id
     # What was decided about that run's own result is nearest to the point, so it comes last and holds.
     decisions = sorted(item.decisions, key=lambda one: one.source == results.folder.id)

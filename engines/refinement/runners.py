@@ -21,7 +21,6 @@ class ItemRunner(Protocol):
     """A field that refines items."""
 
     label_class: int
-    margin_mm: float
     weights_sha256: str
 
     @property

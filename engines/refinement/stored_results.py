@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ from engines.contract.run_context import RunContext
 from engines.contract.run_folder import RunFolder
 from engines.imaging.volumes.label_metrics import Mask, bounding_box
 from engines.refinement.config import PredictConfig
-from engines.refinement.data import NativeCase, make_case, read_case
+from engines.refinement.data import NativeCase, read_case
+from engines.refinement.lattice import WorkLattice
 
 REPORT = "report"
 REFINED = "refined"
@@ -120,13 +122,7 @@ class StoredResults:
     ) -> Mask:
         path = self.folder.outputs_dir / PROBABILITY / f"{item_id}.npz"
         probability = SparseProbability.read(path).full().astype(np.float32)
-        lattice = make_case(
-            item_id,
-            native.image,
-            native.mask,
-            spacing_mm=float(facts["work_spacing_mm"]),
-            margin_mm=float(facts["margin_mm"]),
-        ).lattice
+        lattice = lattice_of(facts["lattice"])
         return decided(
             native.mask,
             lattice.at_native(lattice.occupancy(native.mask)),
@@ -134,6 +130,12 @@ class StoredResults:
             lattice.native_box,
             config,
         )
+
+
+def lattice_of(facts: Mapping[str, Any]) -> WorkLattice:
+    """Return the lattice that a report describes."""
+    places = {name: tuple(facts[name]) for name in ("shape", "native_shape", "start_ijk", "step_ijk")}
+    return WorkLattice(**places, spacing_mm=float(facts["spacing_mm"]))
 
 
 def decided(
