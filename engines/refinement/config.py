@@ -165,10 +165,10 @@ class FieldConfig(RunConfig):
     support_mm: float = setting(
         3.0, "Distance to the label within which the field is always asked.", unit="mm", ge=0.2, le=50
     )
-    least_support: float = setting(
-        0.86,
-        "Share of the field's centre line that the label of a case must have for the field to decide alone. "
-        "Below it veins or weak contrast mislead the field, and the label keeps its branches; 0 trusts all.",
+    least_agreement: float = setting(
+        0.85,
+        "Agreement with the centre lines of a case's label (clDice) from which the field decides alone. Below "
+        "it, veins or weak contrast mislead the field, and the label keeps its branches; 0 trusts it always.",
         ge=0,
         le=1,
     )

@@ -1,9 +1,9 @@
 """How far a field may overrule the label of a case: as far as label and image agree there.
 
 A field that sees an image follows everything that looks like a vessel. Where veins run beside the arteries,
-or contrast is weak, that is more than the arteries, and it shows in the case itself: much of the field's
-centre line has no label. Then the label keeps its branches, and the field may only close short gaps, and take
-away what lies off the label's centre line.
+or contrast is weak, that is not the arteries, and it shows in the case itself: the centre lines of field and
+label agree badly. Then the label keeps its branches, and the field may only close short gaps, and take away
+what lies off the label's centre line.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from engines.imaging.volumes.label_metrics import (
     Spacing,
     bounding_box,
     centre_line,
+    centre_line_agreement,
 )
 from engines.refinement.baselines import without_small
 
@@ -33,14 +34,14 @@ class Evidence:
     Parameters
     ----------
     mask : ndarray of bool, (I, J, K)
-    support : float or None
-        Share of the field's centre line that lies in the label or beside it; None without a centre line.
+    agreement : float or None
+        clDice of field and label, without specks; None without a centre line.
     is_careful : bool
-        Whether the support was too small for the field to decide alone.
+        Whether the agreement was too small for the field to decide alone.
     """
 
     mask: Mask
-    support: float | None
+    agreement: float | None
     is_careful: bool
 
 
@@ -49,7 +50,7 @@ def weigh(
     refined: Mask,
     spacing_mm: Spacing,
     *,
-    least_support: float,
+    least_agreement: float,
     longest_bridge_mm: float,
     smallest_piece_mm3: float,
 ) -> Evidence:
@@ -59,8 +60,8 @@ def weigh(
     ----------
     label, refined : ndarray of bool, (I, J, K)
     spacing_mm : (i, j, k)
-    least_support : float
-        Share of the field's centre line that the label must have for the field to decide alone.
+    least_agreement : float
+        clDice with the label from which the field decides alone.
     longest_bridge_mm : float
         Largest extent of what may join two pieces of the label where it does not.
     smallest_piece_mm3 : float
@@ -70,24 +71,15 @@ def weigh(
     if not label.any():
         return Evidence(without_small(refined, least_voxels), None, is_careful=False)
     box = bounding_box(label | refined, margin=2)
+    kept = without_small(label[box], least_voxels)
     part = without_small(refined[box], least_voxels)
-    support = support_of(part, label[box])
-    is_careful = support is not None and support < least_support
+    agreement = centre_line_agreement(part, kept) if part.any() else None
+    is_careful = agreement is not None and agreement.cldice < least_agreement
     if is_careful:
-        kept = without_small(label[box], least_voxels)
-        part = _careful(kept, refined[box], spacing_mm, longest_bridge_mm)
-        part = without_small(part, least_voxels)
+        part = without_small(_careful(kept, refined[box], spacing_mm, longest_bridge_mm), least_voxels)
     result = np.zeros_like(label)
     result[box] = part
-    return Evidence(result, support, is_careful)
-
-
-def support_of(refined: Mask, label: Mask) -> float | None:
-    """Return the share of a mask's centre line that lies in the label or touches it; None without a line."""
-    line = centre_line(refined)
-    if not line.any():
-        return None
-    return float(ndimage.binary_dilation(label, _FACES)[line].mean())
+    return Evidence(result, None if agreement is None else agreement.cldice, is_careful)
 
 
 def _careful(label: Mask, refined: Mask, spacing_mm: Spacing, longest_bridge_mm: float) -> Mask:

@@ -38,7 +38,7 @@ class Refined:
     values : FieldValues
     is_new : bool
         Whether the case was not trained on, so that its latent was fitted now.
-    support : float or None
+    agreement : float or None
     is_careful : bool
         See `engines.refinement.evidence.Evidence`.
     """
@@ -47,7 +47,7 @@ class Refined:
     case: RefinementCase
     values: FieldValues
     is_new: bool
-    support: float | None = None
+    agreement: float | None = None
     is_careful: bool = False
 
 
@@ -134,11 +134,11 @@ class FieldRunner:
             native.mask,
             mask,
             native.image.geometry.spacing_mm,
-            least_support=config.least_support,
+            least_agreement=config.least_agreement,
             longest_bridge_mm=config.longest_bridge_mm,
             smallest_piece_mm3=config.smallest_piece_mm3,
         )
-        return Refined(evidence.mask, case, values, row is None, evidence.support, evidence.is_careful)
+        return Refined(evidence.mask, case, values, row is None, evidence.agreement, evidence.is_careful)
 
     def _fits(self, row: int, case: RefinementCase) -> bool:
         """Tell whether a case's own grids are of this lattice: its label may have changed since training."""

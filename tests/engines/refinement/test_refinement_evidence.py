@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from engines.imaging.volumes.label_metrics import Mask, num_components
-from engines.refinement.evidence import Evidence, support_of, weigh
+from engines.refinement.evidence import Evidence, weigh
 
 SHAPE = (60, 30, 24)
 SPACING = (1.0, 1.0, 1.0)
@@ -20,7 +20,7 @@ def _bar(start: int, stop: int, at: int = 8) -> Mask:
 
 
 def _weigh(label: Mask, refined: Mask, **settings: Any) -> Evidence:
-    values = {"least_support": 0.86, "longest_bridge_mm": 8.0, "smallest_piece_mm3": 10.0, **settings}
+    values = {"least_agreement": 0.85, "longest_bridge_mm": 8.0, "smallest_piece_mm3": 10.0, **settings}
     return weigh(label, refined, SPACING, **values)
 
 
@@ -30,8 +30,8 @@ def test_a_field_that_the_label_bears_out_decides_alone() -> None:
     label[30, 25, 20] = True
     found = _weigh(label, truth)
     assert not found.is_careful
-    assert found.support is not None
-    assert found.support > 0.86
+    assert found.agreement is not None
+    assert found.agreement > 0.85
     np.testing.assert_array_equal(found.mask, truth)
 
 
@@ -43,7 +43,7 @@ def test_a_vein_beside_the_artery_does_not_come_in() -> None:
     found = _weigh(label, artery | vein)
     assert found.is_careful
     np.testing.assert_array_equal(found.mask, artery)
-    everything = _weigh(label, artery | vein, least_support=0.0)
+    everything = _weigh(label, artery | vein, least_agreement=0.0)
     assert (everything.mask & vein).any()
 
 
@@ -68,8 +68,7 @@ def test_a_gap_that_is_long_stays_open() -> None:
 
 def test_nothing_to_weigh_is_no_error() -> None:
     nothing = np.zeros(SHAPE, dtype=bool)
-    assert support_of(nothing, _bar(4, 20)) is None
     found = _weigh(_bar(4, 20), nothing)
     assert not found.mask.any()
-    assert not found.is_careful
+    assert found.agreement is None
     assert _weigh(nothing, _bar(4, 20)).mask.any()
