@@ -15,6 +15,26 @@ from engines.contract.geometry import PIXEL_CONVENTION, FloatArray
 Verdict = Literal["registered", "uncertain", "not_registered"]
 
 
+class QuadraticRecord(BaseModel):
+    """A quadratic transform from moving to fixed pixels, in ``1, u, v, u u, u v, v v``.
+
+    ``(u, v) = (moving - centre) * scale``.
+
+    Attributes
+    ----------
+    centre : (x, y), moving px
+    scale : float
+    coefficients : two lists of six numbers
+        Of x, then of y.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    centre: tuple[float, float]
+    scale: float
+    coefficients: list[list[float]]
+
+
 class TransformFile(BaseModel):
     """A transform from moving to fixed pixels, with how far it can be trusted.
 
@@ -57,6 +77,8 @@ class TransformFile(BaseModel):
     moving_sha256: str = ""
     keypoints: dict[str, Any] | None = None
     """Matched points of a learned method: ``{"fixed_xy", "moving_xy", "is_inlier", "score"}``."""
+    quadratic: QuadraticRecord | None = None
+    """The curve itself when `model` is ``quadratic``; `matrix` is then its projective part."""
 
     @property
     def homography_fixed_from_moving(self) -> FloatArray | None:

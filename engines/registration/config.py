@@ -228,7 +228,7 @@ class TrainConfig(TrainingConfig):
 class MatcherConfig(RunConfig):
     """How a trained network's keypoints become a transform."""
 
-    model: Literal["auto", "homography", "affine"] = setting(
+    model: Literal["auto", "homography", "affine", "quadratic"] = setting(
         "auto", "Family of the transform; auto takes a homography where enough of the images is common."
     )
     num_candidates: int = setting(
@@ -244,9 +244,15 @@ class MatcherConfig(RunConfig):
     )
     scale_sweep_steps: int = setting(
         1,
-        "Times one image is shrunk by 0.6 when too little matches; 0 trusts the field of view.",
+        "Times one image is shrunk by 0.6 when too little matches; 0 trusts the field of view. "
+        "An OCT or OCTA image is always tried at a half and a quarter as well.",
         ge=0,
         le=4,
+        is_advanced=True,
+    )
+    guided_pass: bool = setting(
+        True,
+        "Whether the moving image is matched once more after it was laid on the fixed one.",
         is_advanced=True,
     )
     nms_radius_px: int = setting(
@@ -282,8 +288,9 @@ class MatcherConfig(RunConfig):
 class PredictConfig(MatcherConfig):
     """Settings of registering pairs."""
 
-    method: Literal["auto", "classical", "model"] = setting(
-        "auto", "What registers; auto takes the trained model when a run is given."
+    method: Literal["auto", "classical", "model", "fused"] = setting(
+        "auto",
+        "What registers; fused lets search and model propose; auto is fused where a run is given.",
     )
     write_images: bool = setting(True, "Whether the registered image and the blend are written.")
     max_suggestions: int = setting(
@@ -301,3 +308,16 @@ class EvaluateConfig(MatcherConfig):
         "none", "A harder variant of every pair."
     )
     stress_seed: int = setting(0, "Seed of the harder variants.", ge=0, le=2**31 - 1)
+    suite: Literal["single", "rotations", "stress", "full"] = setting(
+        "single",
+        "What is scored beside the first condition: turns of 0 to 60 degrees, harder variants, or both.",
+    )
+    num_stress_seeds: int = setting(
+        5, "Draws of each harder variant in a suite.", unit="draws", ge=1, le=100, is_advanced=True
+    )
+    bootstrap_samples: int = setting(
+        2000, "Draws of subjects behind the 95 % intervals.", unit="draws", ge=0, le=100_000, is_advanced=True
+    )
+    num_pictures: int = setting(
+        6, "Checkerboards on the page, of the pairs with the largest errors.", ge=0, le=200, is_advanced=True
+    )

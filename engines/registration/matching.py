@@ -21,6 +21,7 @@ _PARAMETERS = {"similarity": 4, "affine": 6, "homography": 8}
 _LEAST_MATCHES = {"similarity": 3, "affine": 5, "homography": 8}
 _ITERATIONS = 5000
 _CONFIDENCE = 0.9999
+_LEAST_LIKENESS = 0.5
 
 
 @dataclass(frozen=True)
@@ -95,18 +96,39 @@ def mutual_matches(
     return np.column_stack([rows[kept], columns[kept]]).astype(np.int64)
 
 
+def guided_matches(fixed: Keypoints, moving: Keypoints, radius_px: float) -> npt.NDArray[np.int64]:
+    """Return pairs of indices that are each other's most alike within a radius, (M, 2).
+
+    Parameters
+    ----------
+    fixed, moving : Keypoints
+        In one frame: the moving ones laid on the fixed image.
+    radius_px : float
+        Farther keypoints are not compared. There is no test of ratio: neighbours so near look alike.
+    """
+    if min(len(fixed), len(moving)) < 2:
+        return np.zeros((0, 2), dtype=np.int64)
+    gaps = np.linalg.norm(fixed.points_xy[:, None] - moving.points_xy[None], axis=2)
+    likeness = np.where(gaps <= radius_px, fixed.descriptors @ moving.descriptors.T, -np.inf)
+    forward, backward = likeness.argmax(axis=1), likeness.argmax(axis=0)
+    rows = np.flatnonzero(backward[forward] == np.arange(len(fixed)))
+    kept = rows[likeness[rows, forward[rows]] >= _LEAST_LIKENESS]
+    return np.column_stack([kept, forward[kept]]).astype(np.int64)
+
+
 def find_consensus(
     fixed_xy: FloatArray,
     moving_xy: FloatArray,
     *,
     inlier_px: float,
     min_inliers: int,
-    model: Literal["auto", "homography", "affine"] = "auto",
+    model: Literal["auto", "homography", "affine", "quadratic"] = "auto",
 ) -> Consensus | None:
     """Find the transform that most matches support.
 
     ``auto`` fits a similarity, an affine transform and a homography, drops implausible ones and takes
-    the one whose truncated error, plus a price for each parameter, is least.
+    the one whose truncated error, plus a price for each parameter, is least. So does ``quadratic``: the
+    few matches of a network do not carry its twelve parameters, which the refinement adds.
 
     Parameters
     ----------
@@ -114,14 +136,14 @@ def find_consensus(
         View pixels.
     inlier_px : float
     min_inliers : int
-    model : "auto", "homography" or "affine"
+    model : "auto", "homography", "affine" or "quadratic"
 
     Returns
     -------
     Consensus or None
     """
     families: tuple[MatrixModel, ...] = (
-        ("similarity", "affine", "homography") if model == "auto" else (model,)
+        (model,) if model in ("homography", "affine") else ("similarity", "affine", "homography")
     )
     best: tuple[float, Consensus] | None = None
     for family in families:

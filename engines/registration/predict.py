@@ -15,7 +15,7 @@ from engines.contract.run_context import RunContext
 from engines.imaging.images import ImageArray, read_image, write_image
 from engines.imaging.transforms.warping import blend, warp_to_fixed
 from engines.registration.config import MatcherConfig, PredictConfig
-from engines.registration.registrars import ClassicalRegistrar, PairResult, Registrar
+from engines.registration.registrars import ClassicalRegistrar, PairResult, PairWork, Registrar
 from engines.registration.suggestions import suggestions_of
 
 _COLUMNS = ("item", "method", "verdict", "z", "s", "overlap", "model", "inliers", "rmse_px", "reason")
@@ -25,9 +25,9 @@ def predict(run: RunContext) -> None:
     """Register every pair and write transform, suggested keypoint pairs, registered image and blend."""
     config = run.typed_config(PredictConfig)
     items = pair_items(run)
-    classical = ClassicalRegistrar(config)
+    classical = ClassicalRegistrar()
     learned = learned_registrar(run, config) if config.method != "classical" else None
-    if config.method == "model" and learned is None:
+    if config.method in ("model", "fused") and learned is None:
         raise PreconditionError(
             "Registering with a model needs a training run, and none was given.",
             remedy="Choose a finished run, or set method to classical.",
@@ -77,6 +77,19 @@ def learned_registrar(run: RunContext, config: MatcherConfig) -> Registrar | Non
     return LearnedRegistrar(path, config, choose_device(config))
 
 
+def pair_work(run: RunContext, item: ItemRecord, config: MatcherConfig) -> PairWork:
+    """Read both images of a pair."""
+    fixed, moving = (read_image(run.input_path(item, role)) for role in ("fixed", "moving"))
+    return PairWork(
+        fixed,
+        moving,
+        config,
+        fixed_modality=item.files["fixed"].modality,
+        moving_modality=item.files["moving"].modality,
+        should_stop=run.should_stop,
+    )
+
+
 def write_per_item(path: Path, columns: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
     """Write ``per_item.csv``, atomically; what a row lacks stays empty."""
     buffer = io.StringIO()
@@ -93,12 +106,10 @@ def _register_item(
     classical: Registrar,
     learned: Registrar | None,
 ) -> PairResult:
-    fixed, moving = (read_image(run.input_path(item, role)) for role in ("fixed", "moving"))
-    modalities = {f"{role}_modality": item.files[role].modality for role in ("fixed", "moving")}
-    result = (learned or classical).register(fixed, moving, **modalities, should_stop=run.should_stop)[0]
-    if learned is not None and config.method == "auto" and result.verdict != "registered":
-        fallback = classical.register(fixed, moving, should_stop=run.should_stop)[0]
-        result = fallback if fallback.rank > result.rank else result
+    work = pair_work(run, item, config)
+    fixed, moving = work.fixed, work.moving
+    wanted = "classical" if learned is None else "model" if config.method == "model" else "fused"
+    (result,) = (learned or classical).register(work, (wanted,))
     # A stop inside a pair leaves it undone, not wrongly "not registered".
     run.check_stop()
     outputs = run.folder.outputs_dir
@@ -109,12 +120,12 @@ def _register_item(
     suggestions_path = outputs / "suggestions" / f"{item.id}.json"
     suggestions_of(result, fixed, moving, hashes, config.max_suggestions).write(suggestions_path)
     run.output(item.id, "suggestions", suggestions_path)
-    matrix = result.homography_fixed_from_moving
-    if config.write_images and matrix is not None:
+    transform = result.fixed_from_moving
+    if config.write_images and transform is not None:
         size = (fixed.shape[1], fixed.shape[0])
         pictures: dict[str, ImageArray] = {
-            "registered": warp_to_fixed(moving, matrix, size),
-            "blend": blend(fixed, moving, matrix),
+            "registered": warp_to_fixed(moving, transform, size),
+            "blend": blend(fixed, moving, transform),
         }
         for role, picture in pictures.items():
             path = outputs / role / f"{item.id}.png"

@@ -1,25 +1,45 @@
 """How a pair is registered: the classical recipe here, a trained network in `learned`. No torch here.
 
-Both end in the same refinement and verification, so their verdicts compare.
+Every method ends in the same refinement and verification, so their verdicts compare. What several methods
+need of a pair is computed once, in `PairWork`, which also keeps what each part cost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from engines.contract.geometry import FloatArray
-from engines.contract.transform_file import TransformFile, Verdict
-from engines.imaging.matching.classical_registration import ClassicalOptions, register
-from engines.imaging.matching.registration_result import RegistrationResult
+from engines.contract.transform_file import QuadraticRecord, TransformFile, Verdict
+from engines.imaging.matching.classical_registration import (
+    ClassicalOptions,
+    Proposal,
+    choose,
+    is_surer,
+    prepare_pair,
+    readings_of,
+    refine,
+    search_candidates,
+)
+from engines.imaging.matching.registration_result import RefinedCandidate, RegistrationResult
+from engines.imaging.matching.search_frames import SearchFrame, frames_for
+from engines.imaging.transforms.point_transform import PointTransform, ProjectiveTransform
+from engines.imaging.transforms.quadratic_transform import QuadraticTransform
+from engines.imaging.vessels.vessel_features import VesselFeatures
 from engines.registration.config import MatcherConfig
 
 Image = npt.NDArray[Any]
 ShouldStop = Callable[[], bool]
+Reading = tuple[VesselFeatures, VesselFeatures]
+SURE_Z = 10.0
+"""Agreement from which further proposals are not worth their time: nothing wrong has come near it."""
+_NUM_REFINED = 3
 
 
 @dataclass(frozen=True)
@@ -29,7 +49,7 @@ class PairResult:
     Parameters
     ----------
     method : str
-        Row name: ``classical``, ``model`` or ``model_raw``.
+        Row name: ``classical``, ``model``, ``model_raw`` or ``fused``.
     homography_fixed_from_moving : ndarray of float64, (3, 3), or None
         Native pixels; None when no transform was found.
     verdict : "registered", "uncertain" or "not_registered"
@@ -43,6 +63,12 @@ class PairResult:
         Of the inliers, fixed pixels.
     keypoints : dict or None
         Matched points in native pixels: ``{"fixed_xy", "moving_xy", "is_inlier", "score"}``.
+    quadratic : QuadraticTransform or None
+        Native pixels, for the model ``quadratic``; the homography is its projective part.
+    source : str
+        Who proposed the pose: ``search`` or ``network``.
+    cpu_s : float or None
+        Processor time that the method took.
     """
 
     method: str
@@ -56,17 +82,34 @@ class PairResult:
     inliers: int | None = None
     rmse_px: float | None = None
     keypoints: dict[str, Any] | None = field(default=None, repr=False)
+    quadratic: QuadraticTransform | None = field(default=None, repr=False)
+    source: str = ""
+    cpu_s: float | None = None
 
     @property
     def rank(self) -> float:
         """Order of results, the larger the better."""
         return -np.inf if self.s is None or self.z is None else self.s * self.z
 
+    @property
+    def fixed_from_moving(self) -> PointTransform | None:
+        """The transform, curved or not, between native pixels; None when none was found."""
+        if self.quadratic is not None:
+            return self.quadratic
+        matrix = self.homography_fixed_from_moving
+        return None if matrix is None else ProjectiveTransform(matrix)
+
     def transform_file(
         self, fixed: Image, moving: Image, fixed_sha256: str, moving_sha256: str
     ) -> TransformFile:
         """Return the result as it is stored."""
         matrix = self.homography_fixed_from_moving
+        quadratic = None
+        if self.quadratic is not None:
+            coefficients, centre, scale = self.quadratic.in_pixels()
+            quadratic = QuadraticRecord(
+                centre=(float(centre[0]), float(centre[1])), scale=scale, coefficients=coefficients.T.tolist()
+            )
         return TransformFile(
             matrix=None if matrix is None else matrix.tolist(),
             fixed_size=(fixed.shape[1], fixed.shape[0]),
@@ -84,6 +127,7 @@ class PairResult:
             fixed_sha256=fixed_sha256,
             moving_sha256=moving_sha256,
             keypoints=self.keypoints,
+            quadratic=quadratic,
         )
 
 
@@ -99,45 +143,154 @@ def from_classical(result: RegistrationResult, method: str) -> PairResult:
         result.z if has_transform else None,
         result.overlap if has_transform else None,
         result.reason.render() if result.reason else "",
+        quadratic=result.quadratic_fixed_from_moving,
+        source=result.candidates[0].source if result.candidates else "",
     )
+
+
+class PairWork:
+    """A pair, and what was computed of it so far.
+
+    Parameters
+    ----------
+    fixed, moving : ndarray, (H, W) or (H, W, 3)
+    config : MatcherConfig
+    fixed_modality, moving_modality : str or None
+    should_stop : callable
+    """
+
+    def __init__(
+        self,
+        fixed: Image,
+        moving: Image,
+        config: MatcherConfig,
+        *,
+        fixed_modality: str | None = None,
+        moving_modality: str | None = None,
+        should_stop: ShouldStop = lambda: False,
+    ) -> None:
+        self.fixed, self.moving = fixed, moving
+        self.modalities = (fixed_modality, moving_modality)
+        self.should_stop = should_stop
+        self.frames = frames_for(fixed_modality, moving_modality)
+        self.options = ClassicalOptions(
+            num_candidates=config.num_candidates,
+            model=None if config.model == "auto" else config.model,
+            seed=config.seed,
+        )
+        self.proposals: list[Proposal] | None = None
+        """What the network proposes, the surest first; None as long as it was not asked."""
+        self._seconds: dict[object, float] = {}
+        self._readings: dict[SearchFrame, list[Reading]] = {}
+        self._searched: dict[SearchFrame, list[list[RefinedCandidate]]] = {}
+        self._refined: dict[SearchFrame, list[list[RefinedCandidate]]] = {}
+        self._used: list[object] | None = None
+
+    @contextmanager
+    def counted(self) -> Iterator[list[float]]:
+        """Collect the processor seconds of all parts used inside, each once; the sum is in the list after."""
+        total: list[float] = []
+        self._used = []
+        try:
+            yield total
+        finally:
+            total.append(sum(self._seconds[part] for part in dict.fromkeys(self._used)))
+            self._used = None
+
+    @contextmanager
+    def timed(self, part: object) -> Iterator[None]:
+        """Add the processor time spent inside to a part."""
+        start = time.thread_time()
+        try:
+            yield
+        finally:
+            self._seconds[part] = self._seconds.get(part, 0.0) + time.thread_time() - start
+
+    def uses(self, part: object) -> None:
+        """Say that the method being counted needs a part, whoever computed it."""
+        self._seconds.setdefault(part, 0.0)
+        if self._used is not None:
+            self._used.append(part)
+
+    def readings(self, frame: SearchFrame) -> list[Reading]:
+        """Return every way to read the pair, prepared for a frame."""
+        part = ("features", frame)
+        if frame not in self._readings:
+            with self.timed(part):
+                pair = prepare_pair(self.fixed, self.moving, self.options, frame)
+                self._readings[frame] = readings_of(*pair)
+        self.uses(part)
+        return self._readings[frame]
+
+    def searched(self, frame: SearchFrame) -> list[list[RefinedCandidate]]:
+        """Return what the search finds, refined, for each reading."""
+        part = ("search", frame)
+        readings = self.readings(frame)
+        if frame not in self._searched:
+            with self.timed(part):
+                self._searched[frame] = [
+                    search_candidates(*reading, self.options, frame, self.should_stop) for reading in readings
+                ]
+        self.uses(part)
+        return self._searched[frame]
+
+    def refined(self, frame: SearchFrame) -> list[list[RefinedCandidate]]:
+        """Return what the network proposes, refined, for each reading; a sure one ends it."""
+        part = ("refinement", frame)
+        readings = self.readings(frame)
+        if frame not in self._refined:
+            with self.timed(part):
+                self._refined[frame] = [self._refine(reading) for reading in readings]
+        self.uses(part)
+        return self._refined[frame]
+
+    def _refine(self, reading: Reading) -> list[RefinedCandidate]:
+        found: list[RefinedCandidate] = []
+        for pose, source in (self.proposals or [])[:_NUM_REFINED]:
+            candidate = refine(*reading, pose, model=self.options.model, source=source)
+            found += [candidate] if candidate is not None else []
+            if candidate is not None and candidate.z >= SURE_Z:
+                break
+        return found
+
+    def result(
+        self, method: str, candidates_of: Callable[[SearchFrame], Sequence[Sequence[RefinedCandidate]]]
+    ) -> PairResult:
+        """Return the best result over the frames, which are tried until one is registered.
+
+        Parameters
+        ----------
+        method : str
+            Row name.
+        candidates_of : callable
+            Gives the candidates of each reading in a frame.
+        """
+        best: RegistrationResult | None = None
+        with self.counted() as seconds:
+            for frame in self.frames:
+                found = candidates_of(frame)
+                for reading, candidates in zip(self.readings(frame), found, strict=True):
+                    result = choose(*reading, candidates, frame)
+                    if best is None or is_surer(result, best):
+                        best = result
+                if best is not None and best.verdict == "registered":
+                    break
+        assert best is not None
+        return replace(from_classical(best, method), cpu_s=seconds[0])
 
 
 class Registrar(Protocol):
     """Anything that registers a pair."""
 
-    def register(
-        self,
-        fixed: Image,
-        moving: Image,
-        *,
-        fixed_modality: str | None = None,
-        moving_modality: str | None = None,
-        should_stop: ShouldStop = ...,
-    ) -> tuple[PairResult, ...]:
-        """Return results under their row names, the one to use first."""
+    def register(self, work: PairWork, rows: Collection[str] = ...) -> tuple[PairResult, ...]:
+        """Return the results of the rows that are asked for and that it has."""
 
 
 class ClassicalRegistrar:
-    """The recipe that needs no training.
+    """The recipe that needs no training."""
 
-    Parameters
-    ----------
-    config : MatcherConfig
-    """
-
-    def __init__(self, config: MatcherConfig) -> None:
-        model = None if config.model == "auto" else config.model
-        self._options = ClassicalOptions(num_candidates=config.num_candidates, model=model, seed=config.seed)
-
-    def register(
-        self,
-        fixed: Image,
-        moving: Image,
-        *,
-        fixed_modality: str | None = None,
-        moving_modality: str | None = None,
-        should_stop: ShouldStop = lambda: False,
-    ) -> tuple[PairResult, ...]:
+    def register(self, work: PairWork, rows: Collection[str] = ("classical",)) -> tuple[PairResult, ...]:
         """Register a pair; the images themselves tell the polarity of their vessels."""
-        result = register(fixed, moving, options=self._options, should_stop=should_stop)
-        return (from_classical(result, "classical"),)
+        if "classical" not in rows:
+            return ()
+        return (work.result("classical", work.searched),)

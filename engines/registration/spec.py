@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engines.contract.kinds import Action, AnnotationKind, FileKind, ItemKind, OutputKind, PanelKind
 from engines.contract.spec import (
+    Gate,
     MetricSpec,
     Needs,
     OutputSpec,
@@ -14,6 +15,9 @@ from engines.contract.spec import (
 )
 
 _NO_SCORED_ITEM = "No item has four or more keypoint pairs."
+_NOTHING_LEARNED = "Training has not come to trust any new point yet."
+_NO_VESSELS = "No vessels are seen in the common area."
+_NO_REAL = "No validation item is a real pair with a transform."
 _NO_POINTS = "No bifurcation of the validation images lies in the common area."
 
 SPEC = PipelineSpec(
@@ -47,6 +51,34 @@ SPEC = PipelineSpec(
             needs=Needs(roles=("vessel_mask",), min_items=2),
             produces=("detector", "descriptor"),
             preset="laptop",
+            gate=Gate("matching_accuracy", 0.5),
+        ),
+        PhaseSpec(
+            key="phase_2",
+            title="Phase 2: one detector for both images",
+            purpose="Make the detector find the same places in both images of a pair.",
+            needs=Needs(roles=("vessel_mask",), min_items=2, phases=("phase_1",)),
+            produces=("detector", "descriptor"),
+            preset="laptop",
+            gate=Gate("repeatability_3px", 0.5),
+        ),
+        PhaseSpec(
+            key="phase_3",
+            title="Phase 3: more keypoints",
+            purpose="Learn points that no label names, once both images and their descriptors agree on them.",
+            needs=Needs(roles=("vessel_mask",), min_items=2, phases=("phase_2",)),
+            produces=("detector", "descriptor", "learned_points"),
+            preset="laptop",
+            gate=Gate("success_5px", 0.6),
+        ),
+        PhaseSpec(
+            key="phase_4",
+            title="Phase 4: real pairs",
+            purpose="Go on with real pairs of two modalities, and some synthetic ones against forgetting.",
+            # Real pairs need no mask; the synthetic part takes the items that have one.
+            needs=Needs(min_items=2, phases=("phase_3",)),
+            produces=("detector", "descriptor", "learned_points"),
+            preset="laptop",
         ),
     ),
     metrics=(
@@ -62,6 +94,9 @@ SPEC = PipelineSpec(
         MetricSpec("success_5px", "Within 5 px", "", True, _NO_SCORED_ITEM),
         MetricSpec("success_10px", "Within 10 px", "", True, _NO_SCORED_ITEM),
         MetricSpec("success_25px", "Within 25 px", "", True, _NO_SCORED_ITEM),
+        MetricSpec("auc_5", "AUC to 5 px", "", True, _NO_SCORED_ITEM),
+        MetricSpec("auc_10", "AUC to 10 px", "", True, _NO_SCORED_ITEM),
+        MetricSpec("cpu_s", "Processor time of a pair", "s", False, "The row is no method."),
         MetricSpec("acceptable", "Acceptable", "", True, _NO_SCORED_ITEM),
         MetricSpec("inaccurate", "Inaccurate", "", False, _NO_SCORED_ITEM),
         MetricSpec("failed", "Failed", "", False, _NO_SCORED_ITEM),
@@ -75,6 +110,25 @@ SPEC = PipelineSpec(
             "No bifurcation lies in the warped image.",
         ),
         MetricSpec("loss_descriptor", "Descriptor loss", "", False, "The batch has no common bifurcation."),
+        MetricSpec(
+            "loss_geometry", "Disagreement of the detectors", "", False, "The images have nothing in common."
+        ),
+        MetricSpec("loss_descriptor_pke", "Descriptor loss at learned points", "", False, _NOTHING_LEARNED),
+        MetricSpec("given_recall_3px", "Given points found", "", True, _NO_POINTS),
+        MetricSpec("pke_candidates", "Candidates", "points per image", True),
+        MetricSpec("pke_after_geometry", "Seen in both images", "points per image", True),
+        MetricSpec("pke_after_content", "With their own descriptor", "points per image", True),
+        MetricSpec("pke_accepted", "Accepted in this round", "points per image", True),
+        MetricSpec("pke_points", "Learned points", "points per image", True),
+        MetricSpec("pke_known_pixels", "Places remembered", "pixels per image", True),
+        MetricSpec("pke_validation_points", "New points in validation images", "points per image", True),
+        MetricSpec("active_reference", "Active share, fixed image", "", True),
+        MetricSpec("active_moving", "Active share, warped image", "", True),
+        MetricSpec("descriptor_alikeness", "Alikeness of descriptors", "", False),
+        MetricSpec("direction_agreement", "Vessels agree under the transform", "", True, _NO_VESSELS),
+        MetricSpec("direction_agreement_swapped", "Vessels agree under its inverse", "", False, _NO_VESSELS),
+        MetricSpec("real_auc_25", "AUC to 25 px on real pairs", "", True, _NO_REAL),
+        MetricSpec("real_success_10px", "Real pairs within 10 px", "", True, _NO_REAL),
         MetricSpec(
             "matching_accuracy", "Matching accuracy at true points", "", True, _NO_POINTS, is_headline=True
         ),
@@ -99,13 +153,35 @@ SPEC = PipelineSpec(
             "losses",
             PanelKind.CURVE,
             "Losses",
-            ("loss_total", "loss_detector", "loss_moving", "loss_descriptor"),
+            (
+                "loss_total",
+                "loss_detector",
+                "loss_moving",
+                "loss_descriptor",
+                "loss_geometry",
+                "loss_descriptor_pke",
+            ),
         ),
         PanelSpec(
             "validation",
             PanelKind.CURVE,
             "Validation on warped images",
-            ("matching_accuracy", "success_5px", "repeatability_3px"),
+            ("matching_accuracy", "success_5px", "repeatability_3px", "given_recall_3px"),
+        ),
+        PanelSpec(
+            "expansion",
+            PanelKind.CURVE,
+            "New keypoints of an image",
+            ("pke_candidates", "pke_after_geometry", "pke_after_content", "pke_accepted", "pke_points"),
+        ),
+        PanelSpec(
+            "detectors",
+            PanelKind.CURVE,
+            "Active share of the detectors",
+            ("active_reference", "active_moving"),
+        ),
+        PanelSpec(
+            "real_pairs", PanelKind.CURVE, "Real validation pairs", ("real_auc_25", "real_success_10px")
         ),
         PanelSpec("corner_error", PanelKind.CURVE, "Corner error on warped images", ("corner_error_px",)),
         PanelSpec("previews", PanelKind.IMAGE_SERIES, "Validation pictures"),

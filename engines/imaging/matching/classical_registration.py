@@ -144,36 +144,40 @@ def register_features(
     """
     best: RegistrationResult | None = None
     readings = readings_of(fixed, moving)
-    num_candidates = max(options.num_candidates, frame.num_candidates)
-    for number, (fixed_reading, moving_reading) in enumerate(readings):
+    for number, reading in enumerate(readings):
         stride = (1 - _PREPARED_SHARE) / len(readings)
         report = _part(progress, _PREPARED_SHARE + stride * number, stride)
-        poses = search(
-            fixed_reading,
-            moving_reading,
-            num_candidates,
-            should_stop,
-            _part(report, 0.0, _SEARCHED_SHARE),
-        )
-        tried = [
-            refine(fixed_reading, moving_reading, pose, model=options.model, source=source)
-            for pose, source in proposals
-        ]
-        for index, pose in enumerate(poses):
-            if should_stop():
-                break
-            tried.append(
-                _refine_common(fixed_reading, moving_reading, pose.fixed_from_moving, options.model, "search")
-            )
-            report(_SEARCHED_SHARE + (1 - _SEARCHED_SHARE) * (index + 1) / len(poses))
+        tried = [refine(*reading, pose, model=options.model, source=source) for pose, source in proposals]
+        candidates = [candidate for candidate in tried if candidate is not None]
+        candidates += search_candidates(*reading, options, frame, should_stop, report)
         if should_stop():
             return _stopped(fixed, moving)
-        candidates = [candidate for candidate in tried if candidate is not None]
-        result = choose(fixed_reading, moving_reading, candidates, frame)
+        result = choose(*reading, candidates, frame)
         if best is None or _rank(result) > _rank(best):
             best = result
     progress(1.0)
     return best or choose(fixed, moving, (), frame)
+
+
+def search_candidates(
+    fixed: VesselFeatures,
+    moving: VesselFeatures,
+    options: ClassicalOptions,
+    frame: SearchFrame = COMMON_FRAME,
+    should_stop: Callable[[], bool] = lambda: False,
+    progress: Progress = lambda _: None,
+) -> list[RefinedCandidate]:
+    """Search one reading of a pair, and refine and score the best poses."""
+    num_candidates = max(options.num_candidates, frame.num_candidates)
+    poses = search(fixed, moving, num_candidates, should_stop, _part(progress, 0.0, _SEARCHED_SHARE))
+    found: list[RefinedCandidate] = []
+    for index, pose in enumerate(poses):
+        if should_stop():
+            return []
+        candidate = _refine_common(fixed, moving, pose.fixed_from_moving, options.model, "search")
+        found += [candidate] if candidate is not None else []
+        progress(_SEARCHED_SHARE + (1 - _SEARCHED_SHARE) * (index + 1) / len(poses))
+    return found
 
 
 def readings_of(fixed: VesselFeatures, moving: VesselFeatures) -> list[tuple[VesselFeatures, VesselFeatures]]:

@@ -28,6 +28,12 @@ class QuadraticTransform(CurvedTransform):
         self._frame_in = frame_in
         self._frame_out = frame_out
 
+    def in_pixels(self) -> tuple[FloatArray, FloatArray, float]:
+        """Return coefficients ``(6, 2)`` that give out pixels, and centre and scale of the in frame."""
+        coefficients = self._coefficients / self._frame_out.scale
+        coefficients[0] += self._frame_out.centre
+        return coefficients, np.asarray(self._frame_in.centre), float(self._frame_in.scale)
+
     def apply(self, in_xy: npt.ArrayLike) -> FloatArray:
         """Map points; see `PointTransform.apply`."""
         scaled = self._frame_in.scaled(as_points_xy(in_xy))
@@ -43,6 +49,14 @@ class QuadraticTransform(CurvedTransform):
         ratio = self._frame_in.scale / self._frame_out.scale
         mapped = self._frame_out.pixels(quadratic_design(scaled) @ c)
         return mapped, np.stack([along_x, along_y], axis=2) * ratio
+
+
+def quadratic_from_pixels(
+    coefficients: npt.ArrayLike, centre: npt.ArrayLike, scale: float
+) -> QuadraticTransform:
+    """Return the transform that `QuadraticTransform.in_pixels` described."""
+    frame_in = Frame(np.asarray(centre, dtype=np.float64), scale)
+    return QuadraticTransform(np.asarray(coefficients, dtype=np.float64), frame_in, Frame(np.zeros(2), 1.0))
 
 
 def quadratic_design(scaled: FloatArray) -> FloatArray:

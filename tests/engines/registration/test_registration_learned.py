@@ -13,8 +13,11 @@ from engines.contract.geometry import apply_homography
 from engines.contract.run_context import RunContext
 from engines.contract.run_folder import RunFolder
 from engines.imaging.images import read_image
+from engines.registration.conditions import Condition, scored_pair
 from engines.registration.config import EvaluateConfig
 from engines.registration.learned import LearnedRegistrar
+from engines.registration.network_proposals import rotation_sweep, scale_sweep
+from engines.registration.registrars import ClassicalRegistrar, PairWork
 
 MakeRun = Callable[..., RunFolder]
 OpenRun = Callable[[RunFolder], RunContext]
@@ -31,8 +34,16 @@ def test_a_trained_network_registers_across_polarities_and_refuses_an_empty_imag
     run = open_run(pair_run("evaluate"))
     (item,) = run.manifest.items
     fixed, moving = (read_image(run.input_path(item, role)) for role in ("fixed", "moving"))
-    model, raw = registrar.register(fixed, moving, fixed_modality="CF", moving_modality="FA")
-    assert (model.method, raw.method) == ("model", "model_raw")
+    work = PairWork(fixed, moving, EvaluateConfig(), fixed_modality="CF", moving_modality="FA")
+    fused, model, raw = registrar.register(work)
+    assert (fused.method, model.method, raw.method) == ("fused", "model", "model_raw")
+    assert fused.verdict == "registered"
+    assert fused.cpu_s is not None
+    assert raw.cpu_s is not None
+    assert fused.cpu_s >= raw.cpu_s > 0
+    (classical,) = ClassicalRegistrar().register(work)
+    assert classical.source == "search"
+    assert model.source == "network"
     assert model.verdict == "registered"
     assert model.homography_fixed_from_moving is not None
     truth = np.array([[0.95, 0.12, 4.0], [-0.11, 0.97, 22.0], [1e-5, 2e-5, 1.0]])
@@ -50,23 +61,41 @@ def test_a_trained_network_registers_across_polarities_and_refuses_an_empty_imag
     assert np.median(error[is_inlier]) < 8
 
     empty = np.full((200, 200), 90, dtype=np.uint8)
-    for result in registrar.register(fixed, empty):
+    for result in registrar.register(PairWork(fixed, empty, EvaluateConfig())):
         assert result.homography_fixed_from_moving is None
         assert result.verdict == "not_registered"
         assert result.reason
 
     # The same answer every time.
-    again, _ = registrar.register(fixed, moving, fixed_modality="CF", moving_modality="FA")
+    again_work = PairWork(fixed, moving, EvaluateConfig(), fixed_modality="CF", moving_modality="FA")
+    (again,) = registrar.register(again_work, ("model",))
     np.testing.assert_array_equal(again.homography_fixed_from_moving, model.homography_fixed_from_moving)
 
 
 def test_the_sweeps_start_with_the_images_as_they_are() -> None:
-    from engines.registration.learned import _rotation_sweep, _scale_sweep
+    assert rotation_sweep(0) == (0.0,)
+    assert rotation_sweep(90) == (0.0, -90.0, 90.0, -180.0)
+    assert scale_sweep(0) == ((1.0, 1.0),)
+    assert scale_sweep(1) == ((1.0, 1.0), (1.0, 0.6), (0.6, 1.0))
+    assert scale_sweep(0, ("CF", "OCTA")) == ((1.0, 1.0), (1.0, 0.5), (1.0, 0.25))
+    assert scale_sweep(0, ("OCT", None)) == ((1.0, 1.0), (0.5, 1.0), (0.25, 1.0))
+    assert scale_sweep(0, ("OCT", "OCTA")) == ((1.0, 1.0),)
 
-    assert _rotation_sweep(0) == (0.0,)
-    assert _rotation_sweep(90) == (0.0, -90.0, 90.0, -180.0)
-    assert _scale_sweep(0) == ((1.0, 1.0),)
-    assert _scale_sweep(1) == ((1.0, 1.0), (1.0, 0.6), (0.6, 1.0))
+
+def test_a_perfect_detector_is_bounded_by_the_descriptors(
+    registrar: LearnedRegistrar, pair_run: MakeRun, open_run: OpenRun
+) -> None:
+    run = open_run(pair_run("evaluate", landmarks=20))
+    pair = scored_pair(run, run.manifest.items[0], Condition())
+    result, accuracy = registrar.perfect_detector(
+        PairWork(pair.fixed, pair.moving, EvaluateConfig()), pair.fixed_xy, pair.moving_xy
+    )
+    assert result.method == "perfect_detector"
+    assert 0.1 < accuracy <= 1.0
+    _, less = registrar.perfect_detector(
+        PairWork(pair.fixed, pair.moving, EvaluateConfig()), pair.fixed_xy, pair.moving_xy[::-1]
+    )
+    assert less < accuracy
 
 
 def test_weights_of_another_network_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,9 +19,11 @@ from engines.contract.run_folder import RunFolder
 from engines.contract.suggestions_file import SuggestionsFile
 from engines.contract.transform_file import TransformFile
 from engines.imaging.images import read_image
+from engines.imaging.transforms.quadratic_transform import quadratic_from_pixels
 from engines.registration import evaluate as evaluation
+from engines.registration.conditions import Condition, conditions_of, scored_pair
 from engines.registration.config import EvaluateConfig
-from engines.registration.evaluate import evaluate, scored_pair
+from engines.registration.evaluate import evaluate
 from engines.registration.predict import predict
 
 MakeRun = Callable[..., RunFolder]
@@ -120,7 +122,7 @@ def test_evaluation_scores_the_baselines(pair_run: MakeRun, open_run: OpenRun) -
     evaluate(run)
     report = _report(folder)
     assert (report.run, report.split, report.split_hash, report.items) == (None, "evaluation", "abc", 1)
-    assert list(report.rows) == ["classical", "identity", "landmark_fit"]
+    assert list(report.rows) == ["classical", "identity", "landmark_fit", "landmark_fit_left_out"]
     assert set(report.rows["classical"]) <= {metric.key for metric in run.spec.metrics}
     assert report.rows["classical"]["success_5px"] == 1.0
     assert report.rows["landmark_fit"]["median_error_px"] == pytest.approx(0.0, abs=1e-3)
@@ -129,7 +131,52 @@ def test_evaluation_scores_the_baselines(pair_run: MakeRun, open_run: OpenRun) -
     assert entry["verdict"] == "registered"
     assert entry["outcome"] == "acceptable"
     assert entry["z"] > 6
+    assert report.bounds == ("landmark_fit", "landmark_fit_left_out")
+    assert entry["polarity"] == "opposite"
+    assert entry["scale"] == pytest.approx(0.96, abs=0.03)
     assert run.summary["rows"] == report.rows
+    page = (folder.outputs_dir / "evaluation.html").read_text(encoding="utf-8")
+    for words in ("abc", "workstation evaluate", "Conditions", "Verdicts", "data:image/png;base64,", "<svg"):
+        assert words in page, words
+
+
+def test_a_suite_names_its_conditions() -> None:
+    settings = {"suite": "full", "num_stress_seeds": 2, "num_pictures": 0}
+    config = EvaluateConfig.from_values(settings)
+    names = [condition.name for condition in conditions_of(config)]
+    assert names[:4] == ["0 degrees", "15 degrees", "30 degrees", "60 degrees"]
+    assert names[4:] == [name for name in ("zoom", "low overlap", "any", "degraded") for _ in range(2)]
+
+
+@pytest.mark.slow
+def test_a_suite_scores_turns_and_harder_variants_beside_the_rows(
+    pair_run: MakeRun, open_run: OpenRun
+) -> None:
+    short = {"suite": "stress", "num_stress_seeds": 1, "num_pictures": 0}
+    folder = pair_run("evaluate", settings=short)
+    evaluate(open_run(folder))
+    report = _report(folder)
+    assert report.items == 1
+    assert len(report.per_item) == len(report.rows), "the rows are those of the first condition alone"
+    page = (folder.outputs_dir / "evaluation.html").read_text(encoding="utf-8")
+    assert all(name in page for name in ("zoom", "low overlap", "degraded"))
+    lines = folder.per_item_path.read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 1 + 5 * len(report.rows)
+
+
+def test_a_quadratic_is_written_and_read_again(pair_run: MakeRun, open_run: OpenRun) -> None:
+    folder = pair_run("predict", settings={"model": "quadratic"})
+    predict(open_run(folder))
+    file = TransformFile.read(folder.outputs_dir / "transform" / "pair.json")
+    assert file.model == "quadratic"
+    assert file.matrix is not None
+    assert file.quadratic is not None
+    curve = quadratic_from_pixels(
+        np.array(file.quadratic.coefficients).T, file.quadratic.centre, file.quadratic.scale
+    )
+    points = np.array([[100.0, 100.0], [220.0, 120.0], [150.0, 230.0]])
+    truth = np.array([[0.95, 0.12, 4.0], [-0.11, 0.97, 22.0], [1e-5, 2e-5, 1.0]])
+    assert np.linalg.norm(curve.apply(points) - apply_homography(truth, points), axis=1).max() < 3
 
 
 def test_the_other_direction_scores_worse(
@@ -145,7 +192,7 @@ def test_the_other_direction_scores_worse(
     evaluate(open_run(folder))
     rows = _report(folder).rows
     assert rows["classical"]["success_10px"] == 0.0
-    assert rows["landmark_fit"]["success_10px"] == 0.0
+    assert rows["landmark_fit"]["success_10px"] == 1.0, "the bound does not depend on a direction"
 
 
 def test_too_few_landmarks_are_refused_with_the_reason(pair_run: MakeRun, open_run: OpenRun) -> None:
@@ -158,9 +205,7 @@ def test_rotation_zero_is_the_unrotated_pair_and_landmarks_follow_a_turn(
 ) -> None:
     run = open_run(pair_run("evaluate"))
     item = run.manifest.items[0]
-    plain, zero, turned = (
-        scored_pair(run, item, EvaluateConfig.from_values({"rotation_deg": angle})) for angle in (0, 360, 30)
-    )
+    plain, zero, turned = (scored_pair(run, item, Condition(rotation_deg=angle)) for angle in (0, 360, 30))
     np.testing.assert_array_equal(plain.moving, zero.moving)
     np.testing.assert_array_equal(plain.moving_xy, zero.moving_xy)
     np.testing.assert_array_equal(plain.fixed_xy, turned.fixed_xy)
@@ -183,8 +228,7 @@ def test_stress_follows_its_seed(pair_run: MakeRun, open_run: OpenRun) -> None:
     item = run.manifest.items[0]
 
     def moving(seed: int) -> np.ndarray:
-        config = EvaluateConfig.from_values({"stress": "any", "stress_seed": seed})
-        return scored_pair(run, item, config).moving
+        return scored_pair(run, item, Condition(stress="any", seed=seed)).moving
 
     np.testing.assert_array_equal(moving(1), moving(1))
     assert moving(1).shape != moving(2).shape
