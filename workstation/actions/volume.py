@@ -98,6 +98,14 @@ VOLUME_ACTIONS: tuple[ActionSpec, ...] = (
         short=QT_TRANSLATE_NOOP("actions", "Table…"),
     ),
     _volume(
+        "class_delete",
+        QT_TRANSLATE_NOOP("actions", "Delete class"),
+        QT_TRANSLATE_NOOP(
+            "actions", "Take the class and all of its voxels out of the label map; undo brings both back."
+        ),
+        "Ctrl+Backspace",
+    ),
+    _volume(
         "class_hide",
         QT_TRANSLATE_NOOP("actions", "&Hide class"),
         QT_TRANSLATE_NOOP("actions", "Leave the class out of slices and surface, or show it again."),
@@ -108,6 +116,13 @@ VOLUME_ACTIONS: tuple[ActionSpec, ...] = (
         QT_TRANSLATE_NOOP("actions", "Loc&k class"),
         QT_TRANSLATE_NOOP("actions", "Let no tool change the voxels of the class, or allow it again."),
         "Shift+L",
+    ),
+    _volume(
+        "tables",
+        QT_TRANSLATE_NOOP("actions", "Ta&bles below the slices"),
+        QT_TRANSLATE_NOOP("actions", "Unfold the tables below the slices, or leave their tabs only."),
+        "Ctrl+T",
+        is_checkable=True,
     ),
     _volume(
         "four",

@@ -40,6 +40,8 @@ class _Waiting:
     title: str
     sources: Sources
     done: Done | None
+    dropped: int | None = None
+    label: str = ""
 
 
 class LabelEdits(QObject):
@@ -84,6 +86,8 @@ class LabelEdits(QObject):
         *,
         sources: Sources = (),
         done: Done | None = None,
+        dropped: int | None = None,
+        label: str = "",
     ) -> None:
         """Do an edit as soon as those before it are done.
 
@@ -99,8 +103,12 @@ class LabelEdits(QObject):
             What the change was computed from.
         done : callable or None
             Told what was changed, when it is stored and shown; not called when it is refused.
+        dropped : int or None
+            A class that leaves the table with its voxels.
+        label : str
+            Name of the class, for the title.
         """
-        self._queue.append(_Waiting(label_map_id, change, title, sources, done))
+        self._queue.append(_Waiting(label_map_id, change, title, sources, done, dropped, label))
         self._num_added += 1
         if not self._is_busy:
             self._begin_next()
@@ -178,6 +186,8 @@ def _store(
             waiting.title,
             revision=revision,
             sources=waiting.sources,
+            dropped=waiting.dropped,
+            label=waiting.label,
         )
         project.history.execute(command)
     return changes

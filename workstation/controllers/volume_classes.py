@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from engines.contract.messages import Message
 from engines.imaging.volumes.label_classes import LabelClass, class_table, colour_of, named
+from workstation.controllers.label_edits import LabelEdits
 from workstation.controllers.pair_edits import execute
 from workstation.controllers.volume_layers import VolumeLayers
 from workstation.controllers.workbench import Workbench
@@ -19,6 +21,7 @@ from workstation.views.volume_protocols import ClassRow
 
 _CHANNEL = "volume.counts"
 _COUNT_DELAY_MS = 400
+_DELETE = Message("delete class {label} of {name}").text
 
 
 def label_counts(labels: npt.NDArray[Any]) -> dict[int, int]:
@@ -172,6 +175,34 @@ class VolumeClasses(QObject):
         if made not in label_map.classes:
             others = tuple(one for one in label_map.classes if one.value != value)
             self._set((*others, made))
+
+    def delete(self, value: int, edits: LabelEdits) -> None:
+        """Take a class out of the table, and its voxels out of the label map, as one edit.
+
+        Parameters
+        ----------
+        value : int
+        edits : LabelEdits
+            Takes the voxels away on a thread.
+        """
+        label_map = self._layers.active
+        if label_map is None:
+            return
+        # SciPy, which the operations need, is not loaded with the screen.
+        from engines.imaging.volumes.class_operations import deleted
+
+        if self._active_of.get(label_map.id) == value:
+            del self._active_of[label_map.id]
+        if not self._counts.get(label_map.id, {}).get(value):
+            self._set(tuple(one for one in label_map.classes if one.value != value))
+            return
+        edits.add(
+            label_map.id,
+            lambda labels: deleted()(labels, value, label_map.geometry.spacing_mm),
+            _DELETE,
+            dropped=value,
+            label=self.name_of(label_map.id, value),
+        )
 
     def load_table(self, key: str) -> None:
         """Take the names and colours of a shipped table; classes that it lacks stay.

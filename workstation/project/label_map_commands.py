@@ -162,6 +162,8 @@ class PaintVoxels(Command):
         Of the label map when the change was made; None skips the check.
     sources : tuple of (label map id, revision)
         Label maps that the change was computed from, a proposal for example.
+    dropped : int or None
+        A class that leaves the table together with its voxels.
     """
 
     kind: ClassVar[str] = PAINT
@@ -171,6 +173,7 @@ class PaintVoxels(Command):
     revision: int | None = None
     label: str = ""
     sources: tuple[tuple[str, int], ...] = ()
+    dropped: int | None = None
 
     def apply(self, edit: Edit) -> Outcome:
         """Record the change; readers replay it from the payload, which is stored once."""
@@ -189,19 +192,22 @@ class PaintVoxels(Command):
                 remedy="Look at it again, then draw once more.",
                 name=row.name,
             )
-        _count(edit, row)
         title = Message(self.title, {"name": row.name, "label": self.label})
+        if self.dropped is not None:
+            kept = [one for one in row.classes if one["value"] != self.dropped]
+            return _change(edit, row, {"classes": kept}, title)
+        _count(edit, row)
         return Outcome(row.item_id, title, {"label_map": row.id})
 
     @classmethod
     def revert(cls, edit: Edit, effect: dict[str, Any]) -> None:
         """Count the change; the entry itself says that the stroke is undone."""
-        _count(edit, living(edit.session, effect["label_map"]))
+        _again(edit, effect, "before")
 
     @classmethod
     def reapply(cls, edit: Edit, effect: dict[str, Any]) -> None:
         """Count the change; the entry itself says that the stroke is done again."""
-        _count(edit, living(edit.session, effect["label_map"]))
+        _again(edit, effect, "after")
 
 
 @dataclass(frozen=True)
@@ -261,6 +267,14 @@ def _put(edit: Edit, label_map_id: str, values: dict[str, Any]) -> None:
     for name, value in values.items():
         setattr(row, name, value)
     _count(edit, row)
+
+
+def _again(edit: Edit, effect: dict[str, Any], which: str) -> None:
+    row = living(edit.session, effect["label_map"])
+    if which in effect:
+        _put(edit, row.id, effect[which])
+    else:
+        _count(edit, row)
 
 
 def _count(edit: Edit, row: LabelMapRow) -> None:

@@ -11,7 +11,7 @@ from workstation.screens import Screen
 from workstation.screens.component_actions import bind_components
 from workstation.screens.mask_actions import bind_masks
 from workstation.screens.review_actions import bind_review
-from workstation.screens.volume_actions import bind_volume, reading_text
+from workstation.screens.volume_actions import bind_class_delete, bind_volume, reading_text
 from workstation.viewers.napari_compat import warm_up
 from workstation.viewers.volume_view import VolumeView
 from workstation.views.display import display
@@ -47,6 +47,7 @@ def build(workbench: Workbench, actions: ActionRegistry) -> Screen:
     bind_volume(actions, centre, controller)
     editor = bind_masks(workbench, actions, centre, controller)
     components = bind_components(workbench, actions, centre, controller)
+    bind_class_delete(actions, centre, controller, components.proposals.edits)
     review = bind_review(workbench, actions, centre, controller, components)
     controller.state_changed.connect(actions.refresh)
     controller.show_item(workbench.item_id)

@@ -12,6 +12,7 @@ from engines.imaging.volumes.label_classes import class_tables
 from workstation.actions.held_key import HeldKey
 from workstation.actions.registry import ActionRegistry
 from workstation.actions.volume import CANVAS
+from workstation.controllers.label_edits import LabelEdits
 from workstation.controllers.volume_controller import VolumeController
 from workstation.controllers.volume_layers import OPACITY_STEP
 from workstation.controllers.volume_probe import Reading
@@ -58,6 +59,7 @@ def bind_volume(actions: ActionRegistry, centre: VolumeScreen, controller: Volum
     }
     for verb, (triggered, reason) in handlers.items():
         actions.bind(f"volume.{verb}", triggered, reason)
+    _bind_tables(actions, centre)
     _bind_layouts(actions, controller, reasons.no_image)
     _bind_peek(actions, centre, controller, reasons.no_image)
     actions.set_scope(CANVAS, centre.view)
@@ -65,6 +67,24 @@ def bind_volume(actions: ActionRegistry, centre: VolumeScreen, controller: Volum
     with QSignalBlocker(actions):
         actions.action("volume.masks").setChecked(True)
         actions.action("volume.crosshair").setChecked(True)
+
+
+def bind_class_delete(
+    actions: ActionRegistry, centre: VolumeScreen, controller: VolumeController, edits: LabelEdits
+) -> None:
+    """Bind the deletion of a class, whose voxels go on a thread."""
+    reasons, classes = Reasons(centre, controller), controller.classes
+
+    def reason() -> str:
+        if reasons.no_voxels():
+            return reasons.no_voxels()
+        if not any(one.value == classes.active for one in classes.classes):
+            return centre.tr("The label map has no such class.")
+        if classes.active in controller.locked:
+            return centre.tr("The class is locked: unlock it with Shift+L.")
+        return centre.tr("Another edit is being made.") if edits.is_busy else ""
+
+    actions.bind("volume.class_delete", lambda: classes.delete(classes.active, edits), reason)
 
 
 class Reasons:
@@ -286,6 +306,17 @@ def _bind_layouts(actions: ActionRegistry, controller: VolumeController, no_imag
     for layout in LAYOUTS:
         actions.bind(f"volume.{layout.value}", lambda layout=layout: choose(layout), no_image)  # type: ignore[misc]
     show_checks()
+
+
+def _bind_tables(actions: ActionRegistry, centre: VolumeScreen) -> None:
+    lower, action = centre.lower, actions.action("volume.tables")
+
+    def no_tables() -> str:
+        return centre.tr("No volume is shown.") if lower.isHidden() else ""
+
+    actions.bind("volume.tables", lambda: lower.set_folded(not lower.is_folded), no_tables)
+    lower.folded.connect(lambda is_folded: action.setChecked(not is_folded))
+    action.setChecked(not lower.is_folded)
 
 
 def _bind_peek(

@@ -108,7 +108,7 @@ class LayerLine(QWidget):
         super().__init__(parent)
         self.key = key
         self.is_image = is_image
-        self._title = ""
+        self._title = self._shown = ""
         self.radio = QRadioButton(self)
         self.radio.setToolTip(
             self.tr("Show this image at the bottom; tools and the status line read it.")
@@ -151,7 +151,8 @@ class LayerLine(QWidget):
         """Show what the layer is now; an image that is alone needs no opacity."""
         title = self.tr("{name} (proposal)").format(name=row.title) if row.is_proposal else row.title
         self._title = row.title
-        self.name.setText(title)
+        self._shown = title
+        self._elide()
         self.name.setProperty("role", "" if row.is_visible else "muted")
         self.name.style().polish(self.name)
         self.name.setToolTip(f"{title}\n{row.detail}")
@@ -165,6 +166,14 @@ class LayerLine(QWidget):
                 self.slider.setValue(round(100 * row.opacity))
         self.slider.setEnabled(not (row.is_image and row.is_active))
         self.slider.setVisible(not is_alone)
+
+    def _elide(self) -> None:
+        """Show as much of the name as there is room for."""
+        text = self._shown
+        if self.isVisible():
+            metrics = self.name.fontMetrics()
+            text = metrics.elidedText(text, Qt.TextElideMode.ElideMiddle, self.name.width())
+        self.name.setText(text)
 
     def edit(self) -> None:
         """Let the person type another name."""
@@ -182,6 +191,8 @@ class LayerLine(QWidget):
             assert isinstance(event, QMouseEvent)
             if event.button() == Qt.MouseButton.LeftButton:
                 self.radio.click()
+        if watched is self.name and event.type() == QEvent.Type.Resize:
+            self._elide()
         is_key = watched is self.field and event.type() == QEvent.Type.KeyPress
         if is_key and event.key() == Qt.Key.Key_Escape:  # type: ignore[attr-defined]
             self.field.setText(self._title)

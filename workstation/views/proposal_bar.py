@@ -39,7 +39,7 @@ class ProposalBar(QFrame):
         self._summary = ProposalSummary()
         self.choice = QComboBox()
         self.choice.setMinimumWidth(90)
-        self.choice.setMaximumWidth(180)
+        self.choice.setMaximumWidth(240)
         self.choice.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.choice.setAccessibleName(self.tr("Proposal"))
         self.choice.activated.connect(lambda row: self.proposalChosen.emit(self.choice.itemData(row)))
@@ -50,7 +50,7 @@ class ProposalBar(QFrame):
         facts.setContentsMargins(10, 4, 10, 0)
         facts.setSpacing(8)
         facts.addWidget(QLabel(self.tr("Proposal")))
-        facts.addWidget(self.choice, 1)
+        facts.addWidget(self.choice, 3)
         swatches = [_swatch(colour) for colour in (colours.added, colours.removed, colours.kept)]
         for swatch, label in zip(swatches, (self.added, self.removed, self.kept), strict=True):
             facts.addWidget(swatch)
@@ -58,7 +58,7 @@ class ProposalBar(QFrame):
         # A sentence that must be read takes the room of the numbers.
         self._numbers = (swatches[0], self.added, self.removed, swatches[2], self.kept)
         self._lost = swatches[1]
-        facts.addWidget(self.note, 4)
+        facts.addWidget(self.note, 3)
         self.bar = ActionBar([[actions.action(f"proposals.{verb}") for verb in group] for group in GROUPS])
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)

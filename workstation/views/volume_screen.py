@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QPushButton,
     QSplitter,
     QStackedLayout,
+    QStackedWidget,
     QTabWidget,
     QVBoxLayout,
     QWidget,
@@ -33,6 +34,9 @@ TOOL_BAR = (
 )
 _LOWER_PX = 208
 _LOWER_SHARE = 0.26
+_LEAST_SPLIT_PX = 600
+"""On a lower screen slices and tables beside each other are too small: the tables begin folded."""
+_NO_LIMIT_PX = 16777215
 _PROGRESS_DELAY_MS = 200
 """What is quicker needs no bar."""
 
@@ -90,6 +94,7 @@ class VolumeScreen(QWidget):
         self.splitter.addWidget(self.lower)
         self.splitter.setStretchFactor(0, 1)
         self._is_divided = False
+        self.lower.folded.connect(self._divide)
         self.progress = ProgressLine()
         self.progress.stopped.connect(self.stopped)
         column = QVBoxLayout(self)
@@ -106,13 +111,21 @@ class VolumeScreen(QWidget):
     def show_layers(self, rows: Sequence[LayerRow]) -> None:
         """List the images and label maps of the case."""
         self.panel.layers.show_rows(rows)
-        was_hidden = self.lower.isHidden()
-        self.lower.set_needed(any(not row.is_image for row in rows))
-        if was_hidden and not self.lower.isHidden() and not self._is_divided:
+        # Also without label maps: with the first stroke nothing may move under the mouse.
+        self.lower.set_needed(bool(rows))
+        if rows and self.isVisible() and not self.lower.isHidden() and not self._is_divided:
             # Only once: from then on it is as the person wants it.
             self._is_divided = True
-            lower = max(_LOWER_PX, round(_LOWER_SHARE * self.splitter.height()))
-            self.splitter.setSizes([max(0, self.splitter.height() - lower), lower])
+            self.lower.set_folded(self.splitter.height() < _LEAST_SPLIT_PX)
+            self._divide()
+
+    def _divide(self) -> None:
+        """Give the tables their share of the height."""
+        height = self.splitter.height()
+        lower = self.lower.least_height
+        if not self.lower.is_folded:
+            lower = max(lower, round(_LOWER_SHARE * height))
+        self.splitter.setSizes([max(0, height - lower), lower])
 
     def show_classes(self, rows: Sequence[ClassRow], num_unnamed: int = 0) -> None:
         """List the classes of the active label map."""
@@ -142,14 +155,47 @@ class VolumeScreen(QWidget):
 
 
 class LowerTabs(QTabWidget):
-    """Tables of label maps below the panes; hidden while there are no tables, or no label maps."""
+    """Tables of label maps below the panes; hidden while there are no tables, or no case.
+
+    Signals
+    -------
+    folded : bool
+        Only the tabs are left, or the tables are back.
+    """
+
+    folded = Signal(bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setDocumentMode(True)
         self.tabBar().setDrawBase(False)
-        self._is_needed = self._has_queue = False
+        self._is_needed = self._has_queue = self._is_folded = False
+        self.tabBarClicked.connect(lambda _index: self.set_folded(False))
         self.hide()
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether only the tabs are shown."""
+        return self._is_folded
+
+    @property
+    def least_height(self) -> int:
+        """Room for the tabs, and for a bar and a few rows unless they are folded."""
+        return self.tabBar().sizeHint().height() if self._is_folded else _LOWER_PX
+
+    def set_folded(self, is_folded: bool) -> None:
+        """Leave the tabs only, or bring the tables back."""
+        if is_folded != self._is_folded:
+            self._is_folded = is_folded
+            self._stack().setVisible(not is_folded)
+            self.setMaximumHeight(self.least_height if is_folded else _NO_LIMIT_PX)
+            self.updateGeometry()
+            self.folded.emit(is_folded)
+
+    def _stack(self) -> QStackedWidget:
+        found = self.findChild(QStackedWidget, options=Qt.FindChildOption.FindDirectChildrenOnly)
+        assert found is not None
+        return found
 
     def set_needed(self, is_needed: bool) -> None:
         """Tell whether the case has label maps."""
@@ -163,7 +209,7 @@ class LowerTabs(QTabWidget):
 
     def minimumSizeHint(self) -> QSize:
         """Return room for a bar and a few rows: the slices need the rest."""
-        return QSize(super().minimumSizeHint().width(), _LOWER_PX)
+        return QSize(super().minimumSizeHint().width(), self.least_height)
 
     def tabInserted(self, index: int) -> None:
         """Appear with the first table."""

@@ -113,6 +113,16 @@ def slice_cleared(axis: int, index: int) -> Operation:
     return operation
 
 
+def deleted() -> Operation:
+    """Return the operation that takes the class away."""
+
+    def operation(labels: Labels, value: int, _spacing_mm: Spacing) -> VoxelChanges:
+        box = _box_of(labels, value, (0, 0, 0))
+        return _set(labels, box, np.asarray(labels[box] == value), 0)
+
+    return operation
+
+
 def within_gate(gate: Gate, locked: Collection[int], *, is_over_labels: bool) -> Operation:
     """Return the operation that gives the class every voxel whose intensity lies in the gate.
 

@@ -16,6 +16,7 @@ from engines.imaging.volumes.volume import Volume, VolumeGeometry
 from engines.imaging.volumes.volume_files import write_volume
 from engines.imaging.volumes.voxel_changes import VoxelChanges
 from workstation.controllers.label_arrays import LabelArrays
+from workstation.controllers.label_edits import LabelEdits
 from workstation.controllers.volume_controller import VolumeController
 from workstation.controllers.workbench import Workbench
 from workstation.project.items import NewFile, insert_file, set_item_kind
@@ -368,6 +369,35 @@ def test_classes_are_added_renamed_coloured_locked_and_hidden(
     bench.project.history.undo("cta")
     bench.data_changed.emit()
     assert screen.classes[0].name == "左前降支 LAD"
+
+
+def test_a_class_is_deleted_with_its_voxels_and_undo_brings_both_back(
+    bench: Workbench, controller: VolumeController, two_maps: tuple[str, str]
+) -> None:
+    bench.set_item("cta")
+    controller.classes.change(1, name="aorta")
+    edits = LabelEdits(bench, controller.arrays, controller)
+    before = controller.active_labels.copy()
+    assert before.any()
+    controller.classes.delete(2, edits)
+    assert [one.name for one in controller.classes.classes] == ["aorta"]
+
+    controller.classes.delete(1, edits)
+    assert (
+        str(bench.project.history.undo_title("cta"))
+        == f"delete class aorta of {controller.layers.active.name}"
+    )
+    assert not controller.active_labels.any()
+    bench.data_changed.emit()
+    assert bench.project.label_maps.get(two_maps[0]).classes == ()
+    bench.project.history.undo("cta")
+    bench.data_changed.emit()
+    np.testing.assert_array_equal(controller.active_labels, before)
+    assert [one.name for one in bench.project.label_maps.get(two_maps[0]).classes] == ["aorta"]
+    bench.project.history.redo("cta")
+    bench.data_changed.emit()
+    assert not controller.active_labels.any()
+    assert bench.project.label_maps.get(two_maps[0]).classes == ()
 
 
 def test_a_label_without_a_class_gets_one_when_it_is_named(

@@ -176,7 +176,7 @@ def paint_voxels(project: Project, rng: Random) -> Command | None:
     voxels = project.label_maps.read(chosen.id)[0].voxels
     path = [(rng.randrange(5), rng.randrange(4), rng.randrange(3)) for _ in range(2)]
     change = stroke(voxels, path, np.ones((1, 1, 1), bool), Paint(rng.randrange(400)))
-    return PaintVoxels(chosen.id, change.to_text())
+    return PaintVoxels(chosen.id, change.to_text(), dropped=rng.choice((None, None, 1)))
 
 
 def judge_components(project: Project, rng: Random) -> Command | None:
@@ -196,7 +196,9 @@ def judge_result(project: Project, rng: Random) -> Command | None:
 
 
 def set_grades(_project: Project, rng: Random) -> Command:
-    return SetGrades({item: rng.choice(["LGG", "HGG", None]) for item in rng.sample(ITEMS, rng.randint(1, 2))})
+    return SetGrades(
+        {item: rng.choice(["LGG", "HGG", None]) for item in rng.sample(ITEMS, rng.randint(1, 2))}
+    )
 
 
 def delete_label_map(project: Project, rng: Random) -> Command | None:

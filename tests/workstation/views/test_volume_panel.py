@@ -4,7 +4,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLineEdit, QWidget
+from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
 
 from engines.contract.messages import Message
 from workstation.actions.registry import ActionRegistry
@@ -175,7 +175,7 @@ def test_keys_of_windows_are_those_of_the_list_of_presets(actions: ActionRegistr
         assert f"{preset.width:.0f} {preset.unit} around {preset.centre:.0f}" in spec.tooltip
 
 
-def test_screen_says_what_is_wrong_what_is_read_and_shows_tables_beside_label_maps(
+def test_screen_says_what_is_wrong_what_is_read_and_shows_tables_below_volumes(
     qtbot, actions: ActionRegistry
 ) -> None:
     screen = VolumeScreen(actions, VolumePanel(actions, PRESETS), QWidget)
@@ -199,7 +199,37 @@ def test_screen_says_what_is_wrong_what_is_read_and_shows_tables_beside_label_ma
     assert not screen.progress.isVisible()
     screen.lower.addTab(QWidget(), "x")
     assert screen.lower.isHidden()
-    screen.show_layers(LAYERS)
-    assert not screen.lower.isHidden()
     screen.show_layers(LAYERS[:2])
+    assert not screen.lower.isHidden()
+    before = screen.lower.height()
+    screen.show_layers(LAYERS)
+    assert screen.lower.height() == before
+    screen.show_layers([])
     assert screen.lower.isHidden()
+
+
+def test_tables_are_folded_on_a_low_screen_and_a_click_on_their_tab_unfolds_them(
+    actions: ActionRegistry, qtbot
+) -> None:
+    screen = VolumeScreen(actions, VolumePanel(actions, PRESETS), QWidget)
+    qtbot.addWidget(screen)
+    qtbot.addWidget(screen.panel)
+    table = QWidget()
+    screen.lower.addTab(table, "x")
+    screen.resize(800, 480)
+    screen.show()
+    qtbot.waitExposed(screen)
+    screen.show_layers(LAYERS)
+    QApplication.processEvents()
+    assert screen.lower.is_folded
+    assert not table.isVisible()
+    folded = screen.lower.height()
+    assert folded <= screen.lower.tabBar().height() + 4
+    bar = screen.lower.tabBar()
+    QTest.mouseClick(bar, Qt.MouseButton.LeftButton, pos=bar.tabRect(0).center())
+    QApplication.processEvents()
+    assert table.isVisible()
+    assert screen.lower.height() > 150
+    screen.lower.set_folded(True)
+    QApplication.processEvents()
+    assert screen.lower.height() == folded
