@@ -19,6 +19,8 @@ BODY_HU = -500.0
 AIR_HU = -320.0
 VESSEL_RISE_HU = 80.0
 _SMALLEST_LUNG_ML = 50.0
+_RIM_PX = 4
+_CORE_MM = 4.0
 _CLOSING_MM = 6.0
 _TOTAL_ML = (1000.0, 9000.0)
 _RATIO = (0.5, 2.0)
@@ -45,19 +47,31 @@ class LungMask:
 
 
 def body_mask(hu: npt.NDArray[Any]) -> Mask:
-    """Return the largest piece above -500 HU, holes of each slice filled; everything when nothing is."""
-    # The table and blankets are thin: they fall off the smoothed image.
+    """Return the largest piece above -500 HU of each slice, holes filled; everything when nothing is."""
     smooth = ndimage.gaussian_filter(np.asarray(hu, dtype=np.float32), (1.0, 1.0, 0.0))
     above = smooth > BODY_HU
-    labels, count = ndimage.label(above)
-    if not count:
+    if not above.any():
         return np.ones(hu.shape, dtype=bool)
+    # The table is thin and touches the back: without a rim the two come apart. Lungs are filled first,
+    # or the wall of the chest would go as well.
+    body = np.zeros(hu.shape, dtype=bool)
+    across = ndimage.generate_binary_structure(2, 1)
+    for number in range(hu.shape[2]):
+        filled = ndimage.binary_fill_holes(above[:, :, number])
+        core = _largest(ndimage.binary_erosion(filled, across, iterations=_RIM_PX, border_value=1))
+        grown = ndimage.binary_dilation(core, across, iterations=_RIM_PX + 1)
+        # Air between back and table was filled as well: it lies at the rim of what is left.
+        body[:, :, number] = ndimage.binary_fill_holes(grown & (above[:, :, number] | core))
+    return body if body.any() else above
+
+
+def _largest(mask: Mask) -> Mask:
+    labels, count = ndimage.label(mask)
+    if count < 2:
+        return mask
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
-    largest = labels == int(np.argmax(sizes))
-    for number in range(largest.shape[2]):
-        largest[:, :, number] = ndimage.binary_fill_holes(largest[:, :, number])
-    return np.asarray(largest)
+    return np.asarray(labels == int(np.argmax(sizes)))
 
 
 def lung_mask(hu: npt.NDArray[Any], body: Mask, spacing_mm: Spacing) -> LungMask:
@@ -68,13 +82,16 @@ def lung_mask(hu: npt.NDArray[Any], body: Mask, spacing_mm: Spacing) -> LungMask
     voxel_ml = float(np.prod(spacing_mm)) / 1000.0
     air = (ndimage.gaussian_filter(np.asarray(hu, dtype=np.float32), 0.7) < AIR_HU) & body
     air &= ~_connected_to_sides(air)
-    labels, count = ndimage.label(air)
+    # What is thin everywhere is no lung: air between back and table, folds of clothes.
+    core = ndimage.distance_transform_edt(air, sampling=spacing_mm) > _CORE_MM
+    labels, count = ndimage.label(core)
     sizes = np.bincount(labels.ravel(), minlength=count + 1).astype(float) * voxel_ml
     sizes[0] = 0.0
     order = [number for number in np.argsort(-sizes) if sizes[number] >= _SMALLEST_LUNG_ML][:2]
     if not order:
         return LungMask(np.zeros(hu.shape, dtype=bool), 0.0, None, "no lungs were found")
-    lungs = np.isin(labels, order)
+    kept = np.isin(labels, order)
+    lungs = air & (ndimage.distance_transform_edt(~kept, sampling=spacing_mm) <= 2.0 * _CORE_MM)
     closed = _closed(lungs, spacing_mm) & body
     for number in range(closed.shape[2]):
         closed[:, :, number] = ndimage.binary_fill_holes(closed[:, :, number])

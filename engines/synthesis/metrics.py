@@ -15,6 +15,7 @@ from engines.synthesis.windows import FloatVoxels
 _HIGH_BAND = (0.25, 0.5)
 _SMALLEST_CROP = 8
 _MUSCLE_HU = (20.0, 90.0)
+_BRIGHT_HU = 150.0
 _SSIM_SIGMA, _SSIM_REACH = 1.5, 5
 _K1, _K2 = 0.01, 0.03
 SCORES = (
@@ -115,15 +116,18 @@ def seam_ratio(found: FloatVoxels, real: FloatVoxels, mask: Mask) -> float | Non
 def vessel_contrast_ratio(
     found: FloatVoxels, real: FloatVoxels, ncct: FloatVoxels, vessel: Mask, body: Mask
 ) -> float | None:
-    """Return how far vessels stand above muscle, over the same in the real CTA."""
+    """Return how far bright vessels stand above muscle, over the same in the real CTA.
+
+    Thin vessels of the lung are left out: with air in their voxels they are darker than muscle.
+    """
     low, high = _MUSCLE_HU
     muscle = (ncct >= low) & (ncct <= high) & body & ~vessel
-    if not vessel.any() or not muscle.any():
+    bright = vessel & (real > _BRIGHT_HU)
+    if not bright.any() or not muscle.any():
         return None
-    contrast = float(real[vessel].mean() - real[muscle].mean())
-    if contrast <= 1.0:
-        return None
-    return float(found[vessel].mean() - found[muscle].mean()) / contrast
+    return float(found[bright].mean() - found[muscle].mean()) / float(
+        real[bright].mean() - real[muscle].mean()
+    )
 
 
 def score_volume(
