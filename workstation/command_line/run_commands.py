@@ -20,6 +20,7 @@ from workstation.project.project import Project
 from workstation.runs.launch import prepare_resume, prepare_run, start_engine
 from workstation.runs.outputs import evaluation_report
 from workstation.runs.preconditions import newest_finished_run, select_items
+from workstation.runs.run_model import RunModel
 
 ALL = "all"
 SEAL_SETTING = "times_test_split_was_opened"
@@ -93,6 +94,8 @@ def predict(options: argparse.Namespace) -> int:
     """Predict and print the written files."""
     spec = load_spec(options.pipeline)
     with Project.open(options.project) as project:
+        if options.resume is not None:
+            return _say_outputs(follow(_stopped_prediction(project, spec, options), start_engine, spec.title))
         model = find_run(project, options.run) if options.run else None
         if model is None and not spec.can_predict_untrained:
             model = newest_finished_run(project, spec)
@@ -105,9 +108,31 @@ def predict(options: argparse.Namespace) -> int:
             items=_item_names(options.items),
             command=options.command_text,
         )
-    run = follow(folder, start_engine, spec.title)
-    for output in run.outputs:
-        say(str(folder.file_path(output.path)))
+    return _say_outputs(follow(folder, start_engine, spec.title))
+
+
+def _stopped_prediction(project: Project, spec: PipelineSpec, options: argparse.Namespace) -> RunFolder:
+    """Return a run to go on with; pipelines that can skip what is finished, and the others begin again."""
+    folder = find_run(project, options.resume)
+    request = folder.read_request()
+    if request.pipeline != spec.key or request.action is not Action.PREDICT:
+        raise InputError(
+            "{run} is no prediction of {pipeline}.",
+            remedy="Choose such a run; list them with: workstation runs PROJECT.",
+            run=folder.id,
+            pipeline=spec.key,
+        )
+    if options.set or options.items or options.run:
+        raise InputError(
+            "A resumed run keeps its settings and items.", remedy="Leave out --set, --run and --items."
+        )
+    prepare_resume(folder)
+    return folder
+
+
+def _say_outputs(run: RunModel) -> int:
+    for path in dict.fromkeys(output.path for output in run.outputs):
+        say(str(run.folder.file_path(path)))
     return exit_code_of_run(run)
 
 

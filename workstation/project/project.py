@@ -28,7 +28,7 @@ import workstation.project.label_map_commands
 import workstation.project.result_commands
 import workstation.project.suggestion_commands  # noqa: F401
 from engines.contract.errors import ProjectError
-from engines.contract.kinds import Action, Split
+from engines.contract.kinds import Action, AnnotationKind, Split
 from engines.contract.manifest import Manifest
 from engines.contract.run_folder import RunFolder
 from engines.contract.spec import PipelineSpec
@@ -244,7 +244,7 @@ class Project:
         UnknownKeyError
             If an item or phase does not exist.
         """
-        return build_manifest(
+        manifest = build_manifest(
             self.items,
             self.keypoints,
             self.splits,
@@ -258,6 +258,12 @@ class Project:
             split=split,
             seed=seed,
         )
+        if action is not Action.PREDICT or AnnotationKind.LABEL_MAP not in spec.annotation_kinds:
+            return manifest
+        # Reading volumes takes a second to import.
+        from workstation.project.component_decisions import with_decisions
+
+        return with_decisions(manifest, self.store, self.label_maps)
 
     def _on_edit(self, item_id: str | None) -> None:
         if item_id is not None:

@@ -91,3 +91,28 @@ def test_a_stroke_remembers_what_it_was_computed_from(project: Project, label_ma
     again = Command.from_payload(command.kind, command.to_payload())
     assert isinstance(again, PaintVoxels)
     assert again.sources == (("proposal", 7), (label_map_id, 2))
+
+
+def test_runs_are_told_what_was_decided(project: Project, label_map_id: str, tmp_path: Path) -> None:
+    """What holds only: a piece accepted and then taken away is rejected, one that came back is not."""
+    from engines.contract.kinds import ItemKind
+    from engines.contract.manifest import ItemRecord, Manifest
+    from workstation.project.component_decisions import with_decisions
+
+    given = Manifest(items=(ItemRecord(id="a", subject="s", kind=ItemKind.VOLUME, files={}),))
+    assert with_decisions(given, project.store, project.label_maps) == given
+    project.history.execute(JudgeComponents(label_map_id, 3, ((0, 1, 1),)))
+    (item,) = with_decisions(given, project.store, project.label_maps).items
+    (decision,) = item.decisions
+    assert (decision.label, decision.voxel, decision.shape) == (3, (0, 1, 1), SHAPE)
+    assert decision.is_accepted
+    project.history.execute(paint(project, label_map_id, 0, REJECT))
+    (item,) = with_decisions(given, project.store, project.label_maps).items
+    (decision,) = item.decisions
+    assert (decision.label, decision.voxel, decision.is_accepted) == (3, (0, 0, 0), False)
+    project.history.execute(paint(project, label_map_id, 3, "restore component of {name}"))
+    (item,) = with_decisions(given, project.store, project.label_maps).items
+    assert [one.is_accepted for one in item.decisions] == [True]
+    path = tmp_path / "manifest.json"
+    Manifest(items=(item,)).write(path)
+    assert Manifest.read(path).items[0].decisions == item.decisions
