@@ -76,17 +76,20 @@ def weigh(
     agreement = centre_line_agreement(part, kept) if part.any() else None
     is_careful = agreement is not None and agreement.cldice < least_agreement
     if is_careful:
-        part = without_small(_careful(kept, refined[box], spacing_mm, longest_bridge_mm), least_voxels)
+        part = _careful(kept, refined[box], spacing_mm, longest_bridge_mm)
     result = np.zeros_like(label)
     result[box] = part
     return Evidence(result, None if agreement is None else agreement.cldice, is_careful)
 
 
 def _careful(label: Mask, refined: Mask, spacing_mm: Spacing, longest_bridge_mm: float) -> Mask:
+    line = centre_line(label)
     # A voxel to each side of the centre line stays: what is off it is the boundary, a leak, or a neighbour.
-    course = ndimage.binary_dilation(centre_line(label), _FACES) & label
+    course = ndimage.binary_dilation(line, _FACES) & label
     bridges = _bridges(label, refined & ~label, spacing_mm, longest_bridge_mm)
-    return np.asarray((label & refined) | course | bridges)
+    numbers, _ = ndimage.label((label & refined) | course | bridges, CONNECTIVITY_26)
+    # However thin a branch became, it stays; what was cut off beside it goes.
+    return np.asarray((numbers > 0) & np.isin(numbers, np.unique(numbers[course])))
 
 
 def _bridges(label: Mask, additions: Mask, spacing_mm: Spacing, longest_mm: float) -> Mask:

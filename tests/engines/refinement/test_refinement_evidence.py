@@ -72,3 +72,10 @@ def test_nothing_to_weigh_is_no_error() -> None:
     assert not found.mask.any()
     assert found.agreement is None
     assert _weigh(nothing, _bar(4, 20)).mask.any()
+
+
+def test_a_branch_stays_however_thin_it_becomes() -> None:
+    label = _bar(4, 56) | _bar(4, 12, at=22)
+    found = _weigh(label, _bar(4, 56, at=15), smallest_piece_mm3=60.0)
+    assert found.is_careful
+    assert num_components(found.mask) == 2
