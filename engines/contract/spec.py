@@ -205,6 +205,10 @@ class PipelineSpec:
     """"module:name" of a function ``(run: RunContext) -> None`` that makes a model from foreign weights; its
     settings derive from `ImportWeightsConfig`. Empty where the pipeline reads none."""
 
+    started_facts: str = field(default="")
+    """"module:name" of a function ``(run: RunContext) -> dict``, free of torch: more numbers for the event that
+    begins a training. Empty for none."""
+
     def function(self, action: Action) -> str:
         """Return the ``"module:name"`` that carries out an action.
 

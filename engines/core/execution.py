@@ -174,8 +174,16 @@ def _started(run: RunContext) -> Started:
         device=run.config.device,
         num_items={str(split): len(run.items(split)) for split in Split if run.items(split)},
         resumed_from_step=resumed_from_step,
-        facts={"items": len(run.manifest.items), **_numbers_of(run.config)},
+        facts={"items": len(run.manifest.items), **_numbers_of(run.config), **_own_facts(run)},
     )
+
+
+def _own_facts(run: RunContext) -> dict[str, Any]:
+    name = run.spec.started_facts
+    if not name or run.request.action is not Action.TRAIN:
+        return {}
+    facts: dict[str, Any] = resolve(name)(run)
+    return facts
 
 
 def _numbers_of(config: RunConfig) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from pydantic_core import PydanticUndefined
 from engines.contract.config import ImportWeightsConfig, RunConfig, TrainingConfig
 from engines.contract.evaluation import EvaluationReport
 from engines.contract.events import Checkpoint, Event, EventWriter, Metric, Output, Progress, read_events
+from engines.contract.grade_file import GradeFile
 from engines.contract.kinds import Action, AnnotationKind, FileKind, PanelKind, Split
 from engines.contract.manifest import (
     AnnotationRecord,
@@ -229,6 +230,9 @@ class Bench:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_volume(path, _volume_scene(number)[1])
             annotations[AnnotationKind.LABEL_MAP] = AnnotationRecord(path=f"annotations/{number}.nii.gz")
+        if AnnotationKind.GRADE in self.spec.annotation_kinds:
+            GradeFile(grade=("LGG", "HGG")[number % 2]).write(run.annotations_dir / f"{number}.grade.json")
+            annotations[AnnotationKind.GRADE] = AnnotationRecord(path=f"annotations/{number}.grade.json")
         return ItemRecord(
             id=f"item_{number}",
             subject=f"subject_{number}",

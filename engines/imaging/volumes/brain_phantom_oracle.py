@@ -1,4 +1,4 @@
-"""What simple methods and the truth itself reach on phantom brains: the rows that a model is to be seen beside."""
+"""What simple methods and the truth itself reach on phantom brains: rows to see a model beside."""
 
 from __future__ import annotations
 

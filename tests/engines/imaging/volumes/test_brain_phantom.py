@@ -54,8 +54,8 @@ def test_grades_sites_and_splits_are_as_planned() -> None:
 
 def test_the_site_shortcut_can_be_switched_on() -> None:
     subjects = plan_cohort(CohortOptions(has_site_shortcut=True))
-    low = [subject.site == SITES[0] for subject in subjects if subject.grade == LOW]
-    high = [subject.site == SITES[0] for subject in subjects if subject.grade == HIGH]
+    low = [subject.site == SITES[1] for subject in subjects if subject.grade == LOW]
+    high = [subject.site == SITES[1] for subject in subjects if subject.grade == HIGH]
     assert np.mean(low) == pytest.approx(0.9)
     assert np.mean(high) == pytest.approx(0.1)
 

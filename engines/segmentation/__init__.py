@@ -1,0 +1,1 @@
+"""Segmentation and grading of brain tumours: a diffusion model of masks with a grade head."""

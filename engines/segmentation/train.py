@@ -1,0 +1,167 @@
+"""The four phases of training: mask; head alone; both; and both with the head's gradient stopped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from engines.contract.errors import PreconditionError
+from engines.contract.kinds import PanelKind, Split
+from engines.contract.panels import PanelFile
+from engines.contract.run_context import RunContext
+from engines.core.device import choose_device
+from engines.core.generations import BEST
+from engines.core.loop import fit
+from engines.core.task import TrainingTask
+from engines.segmentation.checkpoint import load_network, start_from
+from engines.segmentation.checks import are_grades_in_order, check_training, read_grade, shared_between
+from engines.segmentation.config import TrainConfig
+from engines.segmentation.data import MODALITIES
+from engines.segmentation.grade_task import GradeTask
+from engines.segmentation.labels import REGIONS
+from engines.segmentation.model import SegmentationNetwork
+from engines.segmentation.preparation import Prepared, prepare
+from engines.segmentation.sampling import SamplerOptions
+from engines.segmentation.scores import constant_scores
+from engines.segmentation.subject_scores import score_subjects
+from engines.segmentation.tasks import SegmentationTask, Trainable
+
+SEGMENT, GRADE, JOINT, TOGETHER = "segment", "grade", "joint", "together"
+_WORST_LOSS = 0.01
+
+
+@dataclass(frozen=True)
+class _Start:
+    trainable: Trainable
+    size: int
+    """Side of the slices of the run that it starts from, or 0."""
+
+
+def train(run: RunContext) -> None:
+    """Train a phase in the run folder."""
+    config = run.typed_config(TrainConfig)
+    phase = run.request.phase
+    check_training(run, config)
+    start = _start(run, config)
+    run.phase("Reading volumes")
+    divisor = start.trainable.model.architecture.divisor
+    prepared = prepare(run, config, divisor, start.size)
+    _write_parameters(run, start.trainable.model)
+    facts = _facts(run, config, prepared, start.trainable.model)
+    device = choose_device(config)
+    compares = phase in (GRADE, JOINT) and start.trainable.model.classifier is None
+    before = _mask_dice(start.trainable.model, prepared, config, device) if compares else None
+    task: TrainingTask
+    if phase == GRADE:
+        task = GradeTask(start.trainable.cpu(), prepared, config, facts)
+    else:
+        task = SegmentationTask(
+            start.trainable.cpu(), prepared, config, has_grades=phase in (JOINT, TOGETHER), facts=facts
+        )
+    fit(run, task, config)
+    if before is not None:
+        _compare(run, config, prepared, before, device)
+
+
+def _start(run: RunContext, config: TrainConfig) -> _Start:
+    num_regions = 1 if config.regions == "wt" else len(REGIONS)
+    wanted = config.architecture(len(MODALITIES), num_regions)
+    phase = run.request.phase
+    if phase in (SEGMENT, TOGETHER) and not run.request.base_run:
+        # The same weights for the same seed, whatever was drawn before.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            return _Start(Trainable(SegmentationNetwork(wanted)), 0)
+    if not run.request.base_run:
+        raise PreconditionError(
+            "This phase starts from a run of the phase before, and none was given.",
+            remedy="Train the mask first.",
+        )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        trainable, facts = start_from(run.folder.file_path(run.request.base_run), wanted)
+    if phase in (GRADE, JOINT) and trainable.model.head is None:
+        raise PreconditionError(
+            "This phase trains the grade head, and grade_head is off.",
+            remedy="Set grade_head to image or bottleneck.",
+        )
+    return _Start(trainable, int(facts["size"]))
+
+
+def _facts(
+    run: RunContext, config: TrainConfig, prepared: Prepared, model: SegmentationNetwork
+) -> dict[str, float | None]:
+    """Return numbers for the log and the rules that no training changes."""
+    train, validation = run.items(Split.TRAIN), run.items(Split.VAL)
+    grades = [(item.id, read_grade(run, item)) for item in (*train, *validation)]
+    is_ordered = are_grades_in_order(grades)
+    low, high = prepared.alpha
+    constant = constant_scores([case.grade for case in prepared.validation])
+    return {
+        "alpha_lgg": low or None,
+        "alpha_hgg": high or None,
+        "constant_accuracy": constant["accuracy"],
+        "share_hgg_train": _share_high([case.grade for case in prepared.train]),
+        "share_hgg_val": _share_high([case.grade for case in prepared.validation]),
+        "last_signal_share": float(model.schedule.signal_share[-1]),
+        "extra_output_channels": 0.0,
+        "head_sees_mask": float(
+            model.architecture.grade_head == "bottleneck" and run.request.phase in (JOINT, TOGETHER)
+        ),
+        "grades_in_order": None if is_ordered is None else float(is_ordered),
+        "shared_subjects": float(shared_between(train, validation)),
+        "ema_horizon_steps": 1 / (1 - config.ema_decay) if config.ema_decay else 0.0,
+    }
+
+
+def _share_high(grades: list[int]) -> float | None:
+    known = [grade for grade in grades if grade >= 0]
+    return sum(known) / len(known) if known else None
+
+
+def _write_parameters(run: RunContext, model: SegmentationNetwork) -> None:
+    rows = [[name, count, round(100 * share, 1)] for name, count, share in model.parameter_table()]
+    run.panel(
+        "parameters",
+        PanelFile(
+            kind=PanelKind.TABLE,
+            title="Parameters",
+            data={"columns": ["Part", "Parameters", "Share (%)"], "rows": rows},
+        ),
+    )
+
+
+def _mask_dice(
+    model: SegmentationNetwork, prepared: Prepared, config: TrainConfig, device: torch.device
+) -> float | None:
+    count = config.num_evaluation_cases
+    cases = prepared.validation[:count] if count else prepared.validation
+    found = score_subjects(
+        model.to(device).eval(),
+        cases,
+        prepared.coding,
+        SamplerOptions("ddim", config.validation_steps),
+        num_samples=config.validation_samples,
+        slices_per_batch=config.slices_per_batch,
+        device=device,
+    )
+    return found.means()["dice"]
+
+
+def _compare(
+    run: RunContext, config: TrainConfig, prepared: Prepared, before: float, device: torch.device
+) -> None:
+    """Measure the masks again on the same subjects, and say so when they became worse."""
+    model, _ = load_network(Path(run.folder.path), BEST)
+    after = _mask_dice(model, prepared, config, device)
+    run.summary["dice_before"], run.summary["dice_after"] = before, after
+    for key, value in (("dice_before", before), ("dice_after", after)):
+        run.metric(key, value, split="val", step=run.step)
+    if after is not None and before - after > _WORST_LOSS:
+        run.warn(
+            "Dice of the masks fell from {before} to {after} on the same subjects.",
+            before=round(before, 4),
+            after=round(after, 4),
+        )
