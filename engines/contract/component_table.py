@@ -16,6 +16,8 @@ from engines.contract.files import write_text_atomically
 
 ROLE = "components"
 """Of the output of a pipeline that writes such tables."""
+RULES = "rules"
+"""Key of the column with the rules that a component hit, separated by commas."""
 Value = float | str | None
 
 

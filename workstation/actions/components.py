@@ -76,6 +76,15 @@ COMPONENT_ACTIONS: tuple[ActionSpec, ...] = (
         short=QT_TRANSLATE_NOOP("actions", "Reject small…"),
     ),
     _component(
+        "follow",
+        QT_TRANSLATE_NOOP("actions", "&Do as the run suggests…"),
+        QT_TRANSLATE_NOOP(
+            "actions", "Accept what it suggests to keep, and show what it would take away; again does it."
+        ),
+        "Ctrl+Alt+A",
+        short=QT_TRANSLATE_NOOP("actions", "Do as suggested…"),
+    ),
+    _component(
         "keep_only",
         QT_TRANSLATE_NOOP("actions", "&Keep only the chosen ones…"),
         QT_TRANSLATE_NOOP("actions", "Show all other components of the class; again takes them away."),

@@ -15,6 +15,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from engines.contract.component_table import ComponentColumn
 from engines.contract.messages import Message
 from workstation.controllers.background import CancelToken
+from workstation.controllers.component_effect import ComponentEffect
 from workstation.controllers.component_highlight import ComponentHighlight
 from workstation.controllers.component_offers import ComponentOffers
 from workstation.controllers.component_survey import Fingerprint, Survey, take_survey
@@ -22,15 +23,17 @@ from workstation.controllers.label_edits import LabelEdits
 from workstation.controllers.pair_edits import execute
 from workstation.controllers.workbench import Workbench
 from workstation.project.component_commands import JudgeComponents
-from workstation.project.component_review import KEEP_ONLY, REJECT, REJECT_SMALL
+from workstation.project.component_review import FOLLOW, KEEP_ONLY, REJECT, REJECT_SMALL
 from workstation.views.component_protocols import (
     ACCEPTED,
+    ACCEPTING,
     OPEN,
     REJECTED,
     ChangeColours,
     ComponentLine,
     ComponentPanelView,
     ComponentSummary,
+    rules_of,
 )
 from workstation.views.volume_protocols import Box
 
@@ -87,6 +90,7 @@ class ComponentsController(QObject):
         self.offers = ComponentOffers(workbench, volumes, edits, panel, colours)
         self.offers.changed.connect(self.changed)
         self._highlight = ComponentHighlight(workbench, volumes, colours.selected)
+        self._effect = ComponentEffect(workbench, volumes, panel)
         self.survey: Survey | None = None
         self.selected: list[str] = []
         self._lines: dict[str, ComponentLine] = {}
@@ -134,6 +138,7 @@ class ComponentsController(QObject):
             self._stop()
             self.cancel()
             self._highlight.show(None, (), None)
+            self._effect.show(None, (), None)
 
     def close(self) -> None:
         """Let go of signals and threads; the screen goes."""
@@ -284,6 +289,23 @@ class ComponentsController(QObject):
         if not self.offers.applies("keep_only"):
             self._offer_removal("keep_only", keys, KEEP_ONLY)
 
+    def follow(self) -> None:
+        """Accept what is suggested to be, then show what is suggested to go; again: take that away."""
+        if self.offers.applies("follow"):
+            return
+        suggested = [line for line in self.suggested() if line.proposal]
+        self._judge([line.key for line in suggested if line.proposal == ACCEPTING])
+        self._offer_removal("follow", [line.key for line in suggested if line.proposal != ACCEPTING], FOLLOW)
+
+    def suggested(self) -> list[ComponentLine]:
+        """Return the open components that the run says something about, by the chosen rule."""
+        rule = self._panel.rule
+        return [
+            line
+            for line in self.lines
+            if line.state == OPEN and line.proposal and (not rule or rule in rules_of(line))
+        ]
+
     def bridge(self) -> None:
         """Show the tube that joins the two chosen components; again: draw it."""
         if not self.offers.applies("bridge"):
@@ -304,9 +326,13 @@ class ComponentsController(QObject):
         offer = self.offers.pending
         if offer is not None:
             self.cancel()
-            {"bridge": self.bridge, "reject_small": self.reject_small, "keep_only": self.keep_only}[
-                offer.verb
-            ]()
+            offers = {
+                "bridge": self.bridge,
+                "reject_small": self.reject_small,
+                "keep_only": self.keep_only,
+                "follow": self.follow,
+            }
+            offers[offer.verb]()
 
     def _offer_removal(self, verb: str, keys: Sequence[str], title: str) -> None:
         if self.survey is not None and keys:
@@ -361,6 +387,7 @@ class ComponentsController(QObject):
     def _show_chosen(self) -> None:
         volume = self._volumes.arrays.get(self._volumes.active_id)
         self._highlight.show(self.survey, self.selected, volume.geometry if volume is not None else None)
+        self._effect.show(self.survey, self.selected, volume)
 
     def _tell(self) -> None:
         self._panel.show_summary(

@@ -23,7 +23,8 @@ Voxel = tuple[int, int, int]
 REJECT = Message("reject component of {name}").text
 REJECT_SMALL = Message("reject small components of {name}").text
 KEEP_ONLY = Message("keep only chosen components of {name}").text
-REJECTIONS = (REJECT, REJECT_SMALL, KEEP_ONLY)
+FOLLOW = Message("reject components of {name} as suggested").text
+REJECTIONS = (REJECT, REJECT_SMALL, KEEP_ONLY, FOLLOW)
 """Titles of the strokes whose voxels can be restored."""
 
 

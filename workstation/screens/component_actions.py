@@ -147,6 +147,12 @@ def _bind_table(
             no_components() or ("" if is_there else tr("No open component is below the limit.")) or locked()
         )
 
+    def nothing_suggested() -> str:
+        is_there = bool(components.suggested()) or components.offers.pending is not None
+        return (
+            no_components() or ("" if is_there else tr("No run suggests anything that is open.")) or locked()
+        )
+
     def no_offer() -> str:
         return "" if components.offers.pending is not None else tr("Nothing is shown that waits.")
 
@@ -160,6 +166,7 @@ def _bind_table(
         "accept_large": (components.accept_large, no_large),
         "reject_small": (components.reject_small, no_small),
         "keep_only": (components.keep_only, no_others),
+        "follow": (components.follow, nothing_suggested),
         "bridge": (components.bridge, no_two),
         "apply": (components.apply, no_offer),
         "cancel": (components.cancel, no_offer),

@@ -19,11 +19,19 @@ from PySide6.QtWidgets import (
 )
 
 from engines.contract.component_table import ComponentColumn
+from engines.contract.messages import Message
 from workstation.actions.registry import ActionRegistry
-from workstation.translation import translate_message
+from workstation.translation import readable, translate, translate_message
 from workstation.views.action_bar import ActionBar
 from workstation.views.component_model import STATES, table_text
-from workstation.views.component_protocols import OPEN, REJECTED, ComponentLine, ComponentSummary, Offer
+from workstation.views.component_protocols import (
+    OPEN,
+    REJECTED,
+    ComponentLine,
+    ComponentSummary,
+    Offer,
+    rules_of,
+)
 from workstation.views.component_table import ComponentTable
 from workstation.views.empty_state import action_button
 
@@ -31,6 +39,7 @@ GROUPS = (
     ("accept", "reject", "restore"),
     ("previous", "next", "pick"),
     ("accept_large", "reject_small"),
+    ("follow",),
     ("bridge", "keep_only"),
 )
 _SPIN_PX = 112
@@ -112,11 +121,23 @@ class ComponentPanel(QWidget):
         """Radius of a bridge."""
         return self.radius.value()
 
+    @property
+    def rule(self) -> str:
+        """Rule whose suggestions *do as suggested* follows; empty for all."""
+        return str(self.rules.currentData() or "")
+
+    def show_effect(self, effect: Message) -> None:
+        """Say what rejecting the chosen components would do; empty: nothing."""
+        text = translate_message(effect) if effect.text else ""
+        self.effect.setText(text)
+        self.effect.setToolTip(text)
+
     def show_lines(
         self, lines: Sequence[ComponentLine], columns: Sequence[ComponentColumn], selected: Sequence[str]
     ) -> None:
         """Show components, and select some without saying so."""
         self._lines, self._columns, self._selected = lines, columns, selected
+        self._show_rules()
         self.table.show_lines(lines, columns, selected, self._unit)
         self._count()
 
@@ -184,8 +205,32 @@ class ComponentPanel(QWidget):
             row.addWidget(QLabel(title))
             row.addWidget(widget)
         row.addWidget(self.state)
-        row.addStretch(1)
+        self.rules = QComboBox()
+        self.rules.addItem(self.tr("any rule"), "")
+        self.rules.setAccessibleName(self.tr("Rule whose suggestions are followed"))
+        self.rules.setToolTip(self.tr("“Do as suggested” follows this rule only."))
+        self.rules.currentIndexChanged.connect(self.numbersChanged)
+        self.rules.hide()
+        row.addWidget(self.rules)
+        self.effect = QLabel()
+        self.effect.setProperty("role", "muted")
+        self.effect.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        row.addSpacing(8)
+        row.addWidget(self.effect, 1)
         return line
+
+    def _show_rules(self) -> None:
+        """Offer the rules of what is suggested."""
+        rules = sorted({rule for line in self._lines if line.proposal for rule in rules_of(line)})
+        if rules != [self.rules.itemData(index) for index in range(1, self.rules.count())]:
+            chosen = self.rule
+            with QSignalBlocker(self.rules):
+                while self.rules.count() > 1:
+                    self.rules.removeItem(1)
+                for rule in rules:
+                    self.rules.addItem(translate(readable(rule)), rule)
+                self.rules.setCurrentIndex(max(0, self.rules.findData(chosen)))
+        self.rules.setVisible(any(line.proposal for line in self._lines))
 
     def _filter(self) -> None:
         self.table.set_filter(self.smallest.value(), self.state.currentData())

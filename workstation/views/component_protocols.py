@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from engines.contract.component_table import ComponentColumn, Value
+from engines.contract.component_table import RULES, ComponentColumn, Value
 from engines.contract.messages import Message
 
 NOTHING = Message("")
 
 ACCEPTED, REJECTED, OPEN = "accepted", "rejected", ""
+ACCEPTING = "accept"
+"""Suggestion of a pipeline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,12 @@ class ComponentLine:
     position: tuple[int, int, int]
     proposal: str = ""
     values: Mapping[str, Value] = field(default_factory=dict)
+
+
+def rules_of(line: ComponentLine) -> list[str]:
+    """Return the rules that a component hit, as its pipeline says."""
+    found = line.values.get(RULES)
+    return [rule.strip() for rule in found.split(",") if rule.strip()] if isinstance(found, str) else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +106,13 @@ class ComponentPanelView(Protocol):
     @property
     def radius_mm(self) -> float:
         """Radius of a bridge."""
+
+    @property
+    def rule(self) -> str:
+        """Rule whose suggestions *do as suggested* follows; empty for all."""
+
+    def show_effect(self, effect: Message) -> None:
+        """Say what rejecting the chosen components would do; empty: nothing."""
 
     def show_lines(
         self, lines: Sequence[ComponentLine], columns: Sequence[ComponentColumn], selected: Sequence[str]
