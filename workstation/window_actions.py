@@ -11,6 +11,7 @@ from PySide6.QtGui import QDesktopServices
 from workstation.interchange_actions import InterchangeActions
 from workstation.screens import SCREENS
 from workstation.settings import log_path
+from workstation.start_actions import StartActions
 from workstation.translation import translate, translate_message
 from workstation.views.project_dialogs import ask_new_folder, ask_project, ask_tables
 from workstation.window_tools import WindowTools
@@ -50,6 +51,7 @@ class WindowActions(QObject):
         bind("item.find", browser.filter.setFocus, self._no_item_reason)
         self._tools = WindowTools(window)
         self._interchange = InterchangeActions(window)
+        self._starts = StartActions(window)
         bind("help.log", lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(log_path().parent))))
 
     # -- reasons -------------------------------------------------------------------------------------

@@ -38,6 +38,7 @@ ALLOWED = {
         "workstation.views.volume_protocols",
         "workstation.views.component_protocols",
         "workstation.views.review_protocols",
+        "workstation.views.start_protocols",
         "workstation.views.mask_protocols",
         "workstation.views.volume_compare_protocols",
         "engines.imaging",

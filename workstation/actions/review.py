@@ -5,12 +5,9 @@ from __future__ import annotations
 from PySide6.QtCore import QT_TRANSLATE_NOOP
 
 from workstation.actions.application import PROJECT_MENU, REVIEW_MENU, RUNS_MENU
-from workstation.actions.registry import ActionSpec
+from workstation.actions.registry import ActionFamily, ActionSpec
 
-
-def _review(verb: str, text: str, tooltip: str, *shortcuts: str, short: str) -> ActionSpec:
-    return ActionSpec(f"review.{verb}", text, tooltip, shortcuts, REVIEW_MENU, screen="volume", short=short)
-
+_review = ActionFamily("review", REVIEW_MENU, "volume")
 
 REVIEW_ACTIONS: tuple[ActionSpec, ...] = (
     _review(

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from workstation.controllers.volume_controller import VolumeController
 
 KEY = "review.threshold"
-APPLY = Message("change the threshold of {name}").text
+APPLY = Message("threshold {name} at {label}").text
 STEP = 0.02
 _LOAD, _COUNT = "review.probability", "review.threshold"
 _USUAL = 0.5
@@ -123,6 +123,7 @@ class ThresholdReview(QObject):
             label_map_id,
             lambda labels: threshold_changes(labels, probability, value, locked),
             APPLY,
+            label=f"{value:.2f}",
         )
         self.is_touched = False
         self._hide()

@@ -17,12 +17,10 @@ from PySide6.QtWidgets import (
 
 from workstation.actions.registry import ActionRegistry
 from workstation.translation import translate, translate_message
-from workstation.views.empty_state import action_button
-from workstation.views.review_model import DECISIONS, GATES, queue_text
+from workstation.views.action_bar import BarButton
 from workstation.views.review_protocols import ReviewDetails, ThresholdSummary
 
 _SLIDER_STEPS = 1000
-_STATUS = {"reject": "failed", "review": "warning", "accept": "done", "": "stale"}
 
 
 class ReviewDetailsBox(QScrollArea):
@@ -48,9 +46,6 @@ class ReviewDetailsBox(QScrollArea):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.title = QLabel()
-        self.title.setProperty("role", "title")
-        self.title.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.reasons = _words()
         self.hint = _words()
         self.hint.setProperty("role", "muted")
@@ -59,21 +54,11 @@ class ReviewDetailsBox(QScrollArea):
         self.threshold = ThresholdLine(actions)
         self.threshold.moved.connect(self.thresholdMoved)
         self.conflicts = _words()
-        self.note = _words()
-        self.note.setProperty("role", "muted")
         body = QWidget()
         column = QVBoxLayout(body)
         column.setContentsMargins(12, 6, 12, 8)
         column.setSpacing(6)
-        parts = (
-            self.title,
-            self.steps,
-            self.threshold,
-            self.reasons,
-            self.conflicts,
-            self.hint,
-            self.note,
-        )
+        parts = (self.steps, self.hint, self.reasons, self.threshold, self.conflicts)
         for part in parts:
             column.addWidget(part)
         column.addStretch(1)
@@ -83,15 +68,12 @@ class ReviewDetailsBox(QScrollArea):
 
     def show_details(self, details: ReviewDetails | None) -> None:
         """Show the chosen result; None: there is none."""
-        for part in (self.steps, self.reasons, self.conflicts, self.note, self.hint):
+        for part in (self.steps, self.reasons, self.conflicts, self.hint):
             part.setVisible(details is not None)
-        self.title.setVisible(details is not None)
         if details is None:
             return
         line = details.line
-        words = [line.item_id, queue_text(GATES[line.status]), queue_text(DECISIONS[line.verdict])]
-        self.title.setText("   ".join(words))
-        self.title.setToolTip(f"{translate(line.title)}\n{line.run_id}")
+        self.steps.setToolTip(f"{translate(line.title)}\n{line.run_id}")
         reasons = [f"• {translate_message(reason)}" for reason in line.reasons]
         if not reasons and line.status:
             reasons = [self.tr("No rule speaks against it.")]
@@ -106,7 +88,6 @@ class ReviewDetailsBox(QScrollArea):
         hint = "" if details.is_loaded else self.tr("Return opens the case; each step becomes a proposal.")
         self.hint.setText(self.tr("Bringing the steps in…") if details.is_working else hint)
         self.hint.setVisible(bool(self.hint.text()))
-        self.note.setText(self.tr("No ground truth: Dice is agreement with the input."))
 
     def show_threshold(self, threshold: ThresholdSummary | None) -> None:
         """Show a threshold with its numbers; None: the result has no probability."""
@@ -179,7 +160,7 @@ class ThresholdLine(QWidget):
         self.slider.setRange(0, _SLIDER_STEPS)
         self.slider.setPageStep(50)
         self.slider.setSingleStep(10)
-        self.slider.setMinimumWidth(90)
+        self.slider.setMinimumWidth(80)
         self.slider.setAccessibleName(self.tr("Threshold of the probability"))
         self.slider.setToolTip(self.tr("Voxels from this probability on belong to the class."))
         self.slider.valueChanged.connect(lambda value: self.moved.emit(value / _SLIDER_STEPS))
@@ -191,25 +172,16 @@ class ThresholdLine(QWidget):
         self.value.setAccessibleName(self.tr("Threshold of the probability"))
         self.value.valueChanged.connect(self.moved)
         self.counts = QLabel()
-        self.counts.setMinimumWidth(130)
-        self.apply = action_button(actions.action("review.apply_threshold"))
-        self.drop = action_button(actions.action("review.drop_threshold"))
-        first, second = QHBoxLayout(), QHBoxLayout()
-        for row in (first, second):
-            row.setContentsMargins(0, 0, 0, 0)
-            row.setSpacing(6)
-        first.addWidget(QLabel(self.tr("Threshold")))
-        first.addWidget(self.slider, 1)
-        first.addWidget(self.value)
-        second.addWidget(self.counts, 1)
-        for button in (self.apply, self.drop):
-            button.is_short = True
-            second.addWidget(button)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(3)
-        column.addLayout(first)
-        column.addLayout(second)
+        self.counts.setMinimumWidth(126)
+        self.counts.setToolTip(self.tr("Volume and pieces at this threshold."))
+        self.apply = BarButton(actions.action("review.apply_threshold"))
+        self.drop = BarButton(actions.action("review.drop_threshold"))
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(6)
+        row.addWidget(self.slider, 1)
+        for part in (self.value, self.counts, self.apply, self.drop):
+            row.addWidget(part)
 
     def show_threshold(self, threshold: ThresholdSummary | None) -> None:
         """Show a threshold with its numbers; None: hide."""
