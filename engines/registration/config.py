@@ -225,6 +225,31 @@ class TrainConfig(TrainingConfig):
         return self
 
 
+class ImportConfig(RunConfig):
+    """Settings of taking over weights that another program trained."""
+
+    source: str = setting("", "File with the published weights, or checkpoint folder of a run.")
+    network: Literal["compat", "xmodal_wide"] = setting(
+        "compat",
+        "The published network as it is, or with first layers of its own for dark and bright vessels.",
+    )
+    stems: Literal["shared", "polarity", "modality"] = setting(
+        "polarity", "What has its own first layers in the wider network."
+    )
+    vesselness_channel: bool = setting(
+        True, "Whether the wider network also sees a map of vessel-like lines; it begins without effect."
+    )
+    image_size_px: int = setting(
+        768, "Side of the square that images are fitted into; a multiple of 16.", unit="px", ge=64, le=1536
+    )
+
+    @model_validator(mode="after")
+    def _check_size(self) -> Self:
+        if self.image_size_px % GRID_PX:
+            raise ValueError("image_size_px must be a multiple of 16")
+        return self
+
+
 class MatcherConfig(RunConfig):
     """How a trained network's keypoints become a transform."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -27,7 +29,12 @@ def grey_picture(intensity: FloatImage, vesselness: FloatImage) -> Picture:
     -------
     ndarray of uint8, (H, W)
     """
-    shown = (intensity + 2.0) / 4.0 if np.any(intensity) else vesselness
+    if not np.any(intensity):
+        shown = vesselness
+    elif intensity.min() < 0:
+        shown = (intensity + 2.0) / 4.0
+    else:
+        shown = intensity
     return np.asarray(np.clip(shown, 0, 1) * 255, dtype=np.uint8)
 
 
@@ -39,6 +46,31 @@ def draw_keypoints(image: Picture, found_xy: FloatArray, true_xy: FloatImage) ->
     for x, y in found_xy:
         cv2.circle(canvas, (round(x), round(y)), 1, _GREEN, -1, cv2.LINE_AA)
     return np.asarray(canvas, dtype=np.uint8)
+
+
+def draw_learned(image: Picture, given_xy: FloatImage, learned_xy: FloatArray) -> Picture:
+    """Draw given points as red rings and points that training came to trust as amber dots, (H, W, 3)."""
+    canvas = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)
+    for x, y in np.asarray(given_xy, dtype=np.float64):
+        cv2.circle(canvas, (round(x), round(y)), 4, _RED, 1, cv2.LINE_AA)
+    for x, y in np.asarray(learned_xy, dtype=np.float64):
+        cv2.circle(canvas, (round(x), round(y)), 2, _AMBER, -1, cv2.LINE_AA)
+    return np.asarray(canvas, dtype=np.uint8)
+
+
+def side_by_side(images: Sequence[Picture]) -> Picture:
+    """Lay grey pictures of one height beside each other with a thin gap."""
+    gap = np.full((images[0].shape[0], 4), 128, dtype=np.uint8)
+    row = [part for image in images for part in (image, gap)][:-1]
+    return np.asarray(np.hstack(row), dtype=np.uint8)
+
+
+def warped_picture(moving: Picture, fixed_from_moving: FloatArray | None) -> Picture:
+    """Return the moving picture on the fixed grid; black without a transform, (H, W)."""
+    if fixed_from_moving is None:
+        return np.zeros_like(moving)
+    size = (moving.shape[1], moving.shape[0])
+    return np.asarray(sample_through(moving, invert(fixed_from_moving), size), dtype=np.uint8)
 
 
 def draw_matches(
@@ -69,9 +101,7 @@ def checkerboard(fixed: Picture, moving: Picture, fixed_from_moving: FloatArray 
     ndarray of uint8, (H, W, 3)
     """
     height, width = fixed.shape
-    registered = moving
-    if fixed_from_moving is not None:
-        registered = sample_through(moving, invert(fixed_from_moving), (width, height))
+    registered = moving if fixed_from_moving is None else warped_picture(moving, fixed_from_moving)
     rows, columns = np.mgrid[0:height, 0:width]
     is_fixed = (rows * _TILES // height + columns * _TILES // width) % 2 == 0
     canvas = cv2.cvtColor(np.where(is_fixed, fixed, registered).astype(np.uint8), cv2.COLOR_GRAY2RGB)

@@ -76,9 +76,12 @@ def make_training_run(
     path: Path,
     eyes: Path,
     splits: tuple[Split, ...] = (Split.TRAIN,) * 4 + (Split.VAL,) * 2,
+    *,
+    phase: str = "phase_1",
+    base_run: str = "",
     **overrides: Any,
 ) -> RunFolder:
-    """Create a run folder that trains phase 1 on synthetic eyes with the preset `tiny`."""
+    """Create a run folder that trains a phase on synthetic eyes with the preset `tiny`."""
     items = tuple(
         ItemRecord(
             id=f"eye_{number}",
@@ -92,17 +95,24 @@ def make_training_run(
         )
         for number, split in enumerate(splits)
     )
-    config = training_config(load_spec("registration"), "phase_1", "tiny", overrides)
+    config = training_config(load_spec("registration"), phase, "tiny", overrides)
     folder = RunFolder(path)
     request = RunRequest(
         pipeline="registration",
         action=Action.TRAIN,
-        phase="phase_1",
+        phase=phase,
         preset="tiny",
+        base_run=base_run,
         settings=config.values(),
     )
     folder.create(request, Manifest(items=items))
     return folder
+
+
+@pytest.fixture(scope="session")
+def make_training() -> MakeRun:
+    """Return `make_training_run`."""
+    return make_training_run
 
 
 @pytest.fixture
@@ -120,6 +130,9 @@ def trained_run(eyes: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFold
         tmp_path_factory.mktemp("trained") / "run",
         eyes,
         epochs=22,
+        # One modality: what a network learns in seconds.
+        looks_per_item=0,
+        validation_warps=4,
         num_threads=1,
         preview_every_epochs=22,
         validate_every_epochs=11,

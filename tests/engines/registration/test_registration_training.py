@@ -12,9 +12,9 @@ from engines.contract.run_context import RunContext
 from engines.contract.run_folder import RunFolder
 from engines.core.checkpoint import load_weights
 from engines.registration.config import TrainConfig
-from engines.registration.data import load_labelled_view
 from engines.registration.model import build_network
-from engines.registration.train import SyntheticPairsTask
+from engines.registration.pairs_task import PairsTask
+from engines.registration.training_images import load_labelled_view
 
 MakeRun = Callable[..., RunFolder]
 OpenRun = Callable[[RunFolder], RunContext]
@@ -45,28 +45,37 @@ def test_a_short_training_learns(trained_run: RunFolder) -> None:
     assert facts["image_size_px"] == trained_run.read_request().settings["image_size_px"]
     network = build_network(facts)
     network.load_state_dict(weights)
-    # The untrained network tells a bifurcation from some fifty others hardly better than by chance.
+    # The untrained network tells a bifurcation from some fifty others hardly better than by chance, 0.02.
     accuracy = series("matching_accuracy", "val")
     summary = trained_run.read_summary()
     assert summary is not None
     assert summary["best_value"] == pytest.approx(max(accuracy))
-    assert max(accuracy) > 0.35
+    assert max(accuracy) > 0.15
     shown = {event.name for event in events if isinstance(event, Preview)}
-    assert shown == {"fixed_kps", "detector", "matches", "fix_registered_checkerboard"}
+    assert shown == {
+        "fixed_kps",
+        "vessel_keypoints_extracted",
+        "affined_moving_kps",
+        "detector",
+        "matches",
+        "registered",
+        "fix_registered_checkerboard",
+        "training_pairs",
+    }
 
 
 def test_an_untrained_network_matches_hardly_anything(training_run: MakeRun, open_run: OpenRun) -> None:
     run = open_run(training_run())
     config = run.typed_config(TrainConfig)
-    views = [load_labelled_view(run, item, config.image_size_px) for item in run.manifest.items[:2]]
-    task = SyntheticPairsTask(views, views, config)
+    views = [load_labelled_view(run, item, config) for item in run.manifest.items[:2]]
+    task = PairsTask(views, views, config)
     with torch.no_grad():
         values = task.validation_metrics(task.network.eval(), torch.device("cpu"))
         again = task.validation_metrics(task.network, torch.device("cpu"))
     assert values == again
     accuracy = values["matching_accuracy"]
     assert accuracy is not None
-    assert accuracy < 0.25
+    assert accuracy < 0.12
     known = {metric.key for metric in run.spec.metrics}
     assert set(values) <= known
 
@@ -74,8 +83,8 @@ def test_an_untrained_network_matches_hardly_anything(training_run: MakeRun, ope
 def test_samples_and_weights_follow_the_seed(training_run: MakeRun, open_run: OpenRun) -> None:
     run = open_run(training_run())
     config = run.typed_config(TrainConfig)
-    views = [load_labelled_view(run, run.manifest.items[0], config.image_size_px)]
-    first, second = (SyntheticPairsTask(views, views, config) for _ in range(2))
+    views = [load_labelled_view(run, run.manifest.items[0], config)]
+    first, second = (PairsTask(views, views, config) for _ in range(2))
     for name, weight in first.network.state_dict().items():
         assert torch.equal(weight, second.network.state_dict()[name])
     assert torch.equal(first.train_sample(0, 7)["channels"], second.train_sample(0, 7)["channels"])
@@ -88,14 +97,15 @@ def test_a_batch_without_common_points_still_has_a_gradient(
 ) -> None:
     run = open_run(training_run(descriptor_loss=loss))
     config = run.typed_config(TrainConfig)
-    view = load_labelled_view(run, run.manifest.items[0], config.image_size_px)
-    task = SyntheticPairsTask([view], [view], config)
+    view = load_labelled_view(run, run.manifest.items[0], config)
+    task = PairsTask([view], [view], config)
     sample = task.train_sample(0, 1)
     full = task.training_losses(task.network, task.collate([sample]))
     assert set(full) == {"detector", "moving", "descriptor", "total"}
     for name in ("fixed_xy", "moving_xy"):
         sample[name] = sample[name][:0]
     sample["labels"] = torch.zeros_like(sample["labels"])
+    sample["given_xy"] = sample["given_xy"][:0]
     losses = task.training_losses(task.network, task.collate([sample]))
     assert set(losses) == {"total"}
     losses["total"].backward()
