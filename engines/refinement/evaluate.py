@@ -5,7 +5,7 @@ Items without a clean label map are scored by themselves only: agreement with th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,18 +14,24 @@ import numpy as np
 
 from engines.contract.errors import InputError, PreconditionError
 from engines.contract.evaluation import EvaluationReport
+from engines.contract.kinds import Split
 from engines.contract.run_context import RunContext
-from engines.core.evaluation_page import write_page
+from engines.contract.run_folder import RunFolder
+from engines.core.evaluation_page import PagePicture, write_page
+from engines.imaging.images import write_image
+from engines.imaging.volumes.label_metrics import Mask, bounding_box
 from engines.refinement.baselines import BASELINES, MORPHOLOGY, baseline_masks
 from engines.refinement.config import EvaluateConfig
-from engines.refinement.data import NativeCase, read_case
+from engines.refinement.data import REFERENCE_ROLE, NativeCase, read_case
 from engines.refinement.noise_bench import BenchOptions, is_hard, procedural_case
+from engines.refinement.pictures import projection_picture
 from engines.refinement.predict import field_runner, refinable_items
 from engines.refinement.scores import AGAINST_CLEAN, SCORES, mean_scores, score_mask, why_undefined
 from engines.refinement.tables import write_per_item
 
 _COLUMNS = ("item", "row", *SCORES, "reason")
 _NUM_BOOTSTRAPS = 2000
+_NUM_PICTURES = 12
 EASY, HARD = "Easy cases", "Hard third: weak contrast, calcium, veins beside the arteries"
 BENCH_SPLIT = "noise_bench"
 Scores = dict[str, float | None]
@@ -53,6 +59,7 @@ def evaluate(run: RunContext) -> None:
     names = (*(("model",) if runner is not None else ()), *BASELINES)
     per_item: list[dict[str, Any]] = []
     scored: list[tuple[_Case, dict[str, Scores]]] = []
+    pictures: list[PagePicture] = []
     run.phase("Scoring")
     for number, case in enumerate(cases):
         run.check_stop()
@@ -69,6 +76,8 @@ def evaluate(run: RunContext) -> None:
             per_item += [{"item": case.name, "row": name, "reason": reason} for name in names]
             continue
         found = {name: score_mask(masks[name], native.mask, native.reference, spacing) for name in names}
+        if native.reference is not None and len(pictures) < _NUM_PICTURES:
+            pictures += _pictures(run, case, native.mask, masks, native.reference)
         scored.append((case, found))
         for name, values in found.items():
             entry = {"item": case.name, "row": name, **values}
@@ -85,9 +94,44 @@ def evaluate(run: RunContext) -> None:
     report = _report(run, config, scored, per_item)
     report.write(run.folder.evaluation_path)
     write_per_item(run.folder.per_item_path, _COLUMNS, per_item)
-    write_page(run, report, notes=_notes(config, report))
+    write_page(run, report, pictures, [*_notes(config, report), *_selection_notes(run, config, scored)])
     run.summary["items"] = len(scored)
     run.summary["rows"] = report.rows
+
+
+def _pictures(
+    run: RunContext, case: _Case, label: Mask, masks: Mapping[str, Mask], clean: Mask
+) -> list[PagePicture]:
+    """Draw what the label, and what the field, has wrong: missing magenta, too much green."""
+    box = bounding_box(clean | label, margin=2)
+    shown = {"input": "Input"} | ({"model": "Refined"} if "model" in masks else {})
+    pictures = []
+    for name, title in shown.items():
+        path = run.folder.outputs_dir / "pictures" / f"{case.name}_{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_image(path, projection_picture(clean[box], masks[name][box]))
+        caption = "Against the clean label: missing magenta, too much green."
+        pictures.append(PagePicture(path, f"{case.name}: {title}", caption))
+    return pictures
+
+
+def _selection_notes(
+    run: RunContext, config: EvaluateConfig, scored: Sequence[tuple[_Case, dict[str, Scores]]]
+) -> list[str]:
+    """Say where the scores are of items by which the checkpoint was chosen."""
+    base_run = run.request.base_run
+    if not base_run or config.weights != "best" or config.cases == "noise_bench":
+        return []
+    items = RunFolder(run.folder.file_path(base_run)).read_manifest().items
+    chosen_by = {item.id for item in items if item.split is Split.VAL and item.has(REFERENCE_ROLE)}
+    seen = [case.name for case, _ in scored if case.name in chosen_by]
+    if not seen:
+        return []
+    return [
+        f"{len(seen)} of {len(scored)} items were validation items of the training with clean labels, by "
+        "which its best checkpoint was chosen: their scores flatter the field. Evaluate other items, or set "
+        "weights to last."
+    ]
 
 
 def _bench_cases(config: EvaluateConfig, label_class: int) -> list[_Case]:

@@ -119,6 +119,20 @@ def test_every_row_is_scored_against_the_clean_label(
     assert model is not None
     assert given is not None
     assert model > given
+    page = (folder.outputs_dir / PAGE_NAME).read_text(encoding="utf-8")
+    assert "case_0: Refined" in page
+    assert "flatter" not in page
+
+
+def test_scores_of_items_that_chose_the_checkpoint_are_said_to_flatter(
+    make: Make, carry_out: Carry, trained: RunFolder
+) -> None:
+    for weights in ("best", "last"):
+        settings = {"weights": weights, "latent_steps": 0}
+        folder = make("evaluate", name=weights, base_run=str(trained.path), settings=settings)
+        carry_out(folder)
+        page = (folder.outputs_dir / PAGE_NAME).read_text(encoding="utf-8")
+        assert ("1 of 3 items were validation items" in page) == (weights == "best")
 
 
 def test_without_a_clean_label_quality_is_undefined_with_a_reason(make: Make, carry_out: Carry) -> None:
