@@ -30,6 +30,8 @@ _ORDER = {role.name: number for number, role in enumerate(VOLUME_ROLES)}
 _NUM_SAMPLED_SLICES = 16
 _MAX_SAMPLES = 400_000
 _PERCENTILES = (0.5, 99.5)
+_UNPACKING = Message("Unpacking {file}").text
+_READING = Message("Reading {file}").text
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +114,7 @@ def read_image(
     file: ItemFile,
     cache: Path,
     *,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[Message, int, int], None] | None = None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> CaseImage | None:
     """Read one image; a compressed file is unpacked into the cache the first time. Slow.
@@ -128,15 +130,25 @@ def read_image(
         If the file is gone, damaged, no volume, or its grid cannot be used.
     """
     # Libraries of file formats take long to import, and no screen needs them before its first item.
+    from engines.imaging.volumes.file_cache import read_through
     from engines.imaging.volumes.unpacked_volumes import unpack
     from engines.imaging.volumes.volume_files import read_volume
 
     path = file.require()
+
+    def telling(text: str) -> Callable[[int, int], None] | None:
+        if progress is None:
+            return None
+        message = Message(text, {"file": path.name})
+        return lambda done, total: progress(message, done, total)
+
     try:
-        unpacked = unpack(path, cache, progress=progress, should_stop=should_stop)
+        unpacked = unpack(path, cache, progress=telling(_UNPACKING), should_stop=should_stop)
         if unpacked is None:
             return None
         volume = read_volume(unpacked)
+        # Sagittal slices would wait for the disk page by page, and the window with them.
+        read_through(volume.voxels, progress=telling(_READING), should_stop=should_stop)
     except OSError as error:
         raise InputError(
             "{path} cannot be opened: {reason}.",
@@ -210,9 +222,8 @@ class CaseReader(QObject):
 
     def _read(self, files: Sequence[tuple[str, ItemFile]], token: CancelToken) -> None:
         for role, file in files:
-            text = Message("Unpacking {file}", {"file": file.path.name})
 
-            def progress(done: int, total: int, text: Message = text) -> None:
+            def progress(text: Message, done: int, total: int) -> None:
                 self._told.emit(token, "progressed", (text, done / max(1, total)))
 
             try:
