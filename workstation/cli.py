@@ -22,6 +22,7 @@ from workstation.command_line import (
     grade_commands,
     import_weights_command,
     project_commands,
+    register_command,
     relink_command,
     run_commands,
     sweep_command,
@@ -235,6 +236,19 @@ def _add_run_commands(command: Callable[..., argparse.ArgumentParser]) -> None:
     predict.add_argument("--run", metavar="R", help="run whose model is used: its id or folder")
     predict.add_argument("--items", metavar="ITEM", nargs="+", help="item ids; all by default")
     predict.add_argument("--resume", metavar="RUN", help="go on with a run that was stopped: its id or folder")
+
+    register = command(
+        "register", register_command.register, "Register pairs of images; prints a table by verdict."
+    )
+    _add_project(register)
+    register.add_argument("--run", metavar="R", help="run whose model is used: its id or folder")
+    register.add_argument("--items", metavar="ITEM", nargs="+", help="item ids; all pairs by default")
+    register.add_argument("--resume", metavar="RUN", help="go on with a run that was stopped")
+    register.add_argument("--export", metavar="DIR", type=Path, help="write transforms and warped images")
+    register.add_argument(
+        "--set", action="append", default=[], metavar="key=value", help="change a setting; repeatable"
+    )
+    _add_json(register)
 
     evaluate = command("evaluate", run_commands.evaluate, "Score a run's model and the baselines.")
     _add_project(evaluate)

@@ -12,6 +12,7 @@ from engines.contract.errors import InputError, PreconditionError
 from engines.contract.files import write_text_atomically
 from engines.contract.manifest import ItemRecord
 from engines.contract.run_context import RunContext
+from engines.contract.transform_file import TransformFile
 from engines.imaging.images import ImageArray, read_image, write_image
 from engines.imaging.transforms.warping import blend, warp_to_fixed
 from engines.registration.config import MatcherConfig, PredictConfig
@@ -38,7 +39,7 @@ def predict(run: RunContext) -> None:
         run.check_stop()
         run.progress(number, len(items))
         try:
-            result = _register_item(run, item, config, classical, learned)
+            result = _done_before(run, item) or _register_item(run, item, config, classical, learned)
         except InputError as error:
             run.warn("{item} was left out: {reason}", item=item.id, reason=error.render())
             result = PairResult("", None, "not_registered", reason=error.render())
@@ -99,6 +100,27 @@ def write_per_item(path: Path, columns: tuple[str, ...], rows: list[dict[str, An
     write_text_atomically(path, buffer.getvalue())
 
 
+def _done_before(run: RunContext, item: ItemRecord) -> PairResult | None:
+    """Return what an earlier part of this run found for an item: a run that goes on does nothing twice."""
+    path = run.folder.outputs_dir / "transform" / f"{item.id}.json"
+    suggestions = run.folder.outputs_dir / "suggestions" / f"{item.id}.json"
+    if not (path.is_file() and suggestions.is_file()):
+        return None
+    file = TransformFile.read(path)
+    return PairResult(
+        file.method,
+        file.homography_fixed_from_moving,
+        file.verdict,
+        file.model,
+        file.s,
+        file.z,
+        file.overlap,
+        file.reason,
+        file.inliers,
+        file.rmse_px,
+    )
+
+
 def _register_item(
     run: RunContext,
     item: ItemRecord,
@@ -117,9 +139,6 @@ def _register_item(
     hashes = (item.files["fixed"].sha256, item.files["moving"].sha256)
     result.transform_file(fixed, moving, *hashes).write(transform_path)
     run.output(item.id, "transform", transform_path)
-    suggestions_path = outputs / "suggestions" / f"{item.id}.json"
-    suggestions_of(result, fixed, moving, hashes, config.max_suggestions).write(suggestions_path)
-    run.output(item.id, "suggestions", suggestions_path)
     transform = result.fixed_from_moving
     if config.write_images and transform is not None:
         size = (fixed.shape[1], fixed.shape[0])
@@ -132,6 +151,10 @@ def _register_item(
             path.parent.mkdir(parents=True, exist_ok=True)
             write_image(path, picture)
             run.output(item.id, role, path)
+    # Last of all: with it the item is done.
+    suggestions_path = outputs / "suggestions" / f"{item.id}.json"
+    suggestions_of(result, fixed, moving, hashes, config.max_suggestions).write(suggestions_path)
+    run.output(item.id, "suggestions", suggestions_path)
     return replace(result, keypoints=None)
 
 
