@@ -217,7 +217,7 @@ class CompareSlices:
         """
         grey = self._grey(view.image(source), view, turn)
         rgb = np.repeat(grey[:, :, None], 3, axis=2)
-        if not source.is_mask:
+        if not (source.is_mask and view.has_masks):
             return rgb
         return self._coloured(
             rgb, _resized(self._labels(source, view), grey.shape, cv2.INTER_NEAREST), source
@@ -262,11 +262,13 @@ class CompareSlices:
         frame = self.geometry(self._source(wish.reference))
         plane = plane_geometry(frame, wish.plane)
         number = plane.slice_index(held(wish.position, frame))
-        return SliceView(frame, plane, number, wish.label, wish.is_resampling, wish.base, wish.keys)
+        return SliceView(
+            frame, plane, number, wish.label, wish.is_resampling, wish.base, wish.keys, wish.has_masks
+        )
 
     def shown_classes(self, source: VolumeSource, view: SliceView) -> tuple[LabelClass, ...]:
         """Return the classes that a slice of a source shows."""
-        if not source.is_mask:
+        if not (source.is_mask and view.has_masks):
             return ()
         found = set(np.unique(self._labels(source, view)).tolist())
         return tuple(one for one in self.classes(source) if one.value in found)
@@ -318,7 +320,8 @@ class CompareSlices:
 
     def _grey(self, role: str, view: SliceView, turn: Adjustment) -> ByteImage:
         image = self.image(role)
-        low, high = turn.applied(self.window(role))
+        preset = turn.preset if image.unit == HU else None
+        low, high = turn.applied(preset or self.window(role))
         geometry = image.volume.geometry
         if view.frame.difference(geometry) is None:
             values = slice_picture(image.volume.voxels, view.plane, view.number)

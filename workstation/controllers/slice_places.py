@@ -29,10 +29,13 @@ class Adjustment:
         Of the centre, in widths of the default window.
     factor : float
         Of the width.
+    preset : (low, high) or None
+        The window in HU that is turned instead of the image's own; for images in HU.
     """
 
     shift: float = 0.0
     factor: float = 1.0
+    preset: Window | None = None
 
     def applied(self, window: Window) -> Window:
         """Return the window that is shown."""
@@ -63,6 +66,8 @@ class SliceWish:
         Whether label maps on other grids are shown by nearest neighbours.
     base : str
         Role of the image under label maps; empty for the first.
+    has_masks : bool
+        Whether label maps lie over their images.
     """
 
     keys: tuple[str, ...]
@@ -74,6 +79,7 @@ class SliceWish:
     adjustments: tuple[Adjustment, ...]
     is_resampling: bool = False
     base: str = ""
+    has_masks: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +93,7 @@ class SliceView:
     is_resampling: bool
     base: str = ""
     keys: tuple[str, ...] = ()
+    has_masks: bool = True
 
     def image(self, source: VolumeSource) -> str:
         """Return the role of the image under a source."""

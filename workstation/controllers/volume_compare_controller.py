@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -21,7 +22,7 @@ from workstation.controllers.compare_slices import CompareSlices
 from workstation.controllers.latest_work import LatestWork
 from workstation.controllers.slice_places import MIDDLE, Adjustment, SlicePlace, SliceWish, Window, held
 from workstation.controllers.volume_compare_sources import VolumeSources, volume_sources
-from workstation.controllers.volume_images import VOLUME_KINDS, title_of
+from workstation.controllers.volume_images import HU, VOLUME_KINDS, title_of, unit_of
 from workstation.controllers.workbench import Workbench
 from workstation.project.items import Item
 from workstation.views.compare_protocols import MAX_PANES, MIN_PANES
@@ -93,6 +94,7 @@ class VolumeCompareController(QObject):
         self._mode = Mode.TILES
         self._label = ALL_CLASSES
         self._base = ""
+        self._has_masks = True
         self._is_window_linked = True
         self._is_resampling = False
         self._is_shown = False
@@ -171,6 +173,20 @@ class VolumeCompareController(QObject):
             tuple(self._turns),
             self._is_resampling,
             self._base,
+            self._has_masks,
+        )
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether label maps lie over their images."""
+        return self._has_masks
+
+    @property
+    def has_hu(self) -> bool:
+        """Whether an image of the item is in HU."""
+        sources = self.sources
+        return sources is not None and any(
+            unit_of(role, file.modality) == HU for role, file in sources.images
         )
 
     # -- item ----------------------------------------------------------------------------------------
@@ -388,11 +404,21 @@ class VolumeCompareController(QObject):
             return
         turn = self._turns[index]
         factor = min(max(turn.factor * 1.005**dx, 0.02), 20.0)
-        turned = Adjustment(turn.shift + dy / WINDOW_PX * turn.factor, factor)
+        turned = replace(turn, shift=turn.shift + dy / WINDOW_PX * turn.factor, factor=factor)
         if self._is_window_linked:
             self._turns = [turned] * len(self._turns)
         else:
             self._turns[index] = turned
+        self._show_slices()
+
+    def set_window(self, window: Window) -> None:
+        """Show every image in HU with a window, in every pane."""
+        self._turns = [Adjustment(preset=window)] * len(self._turns)
+        self._show_slices()
+
+    def set_masks(self, has_masks: bool) -> None:
+        """Lay label maps over their images, or show the images alone."""
+        self._has_masks = has_masks
         self._show_slices()
 
     def reset_window(self) -> None:

@@ -10,6 +10,8 @@ from PySide6.QtWidgets import QStackedWidget
 
 from engines.imaging.comparison import Change
 from workstation.actions.compare import SLICES
+from workstation.actions.held_key import HeldKey
+from workstation.actions.held_steps import HeldSteps
 from workstation.actions.registry import ActionRegistry
 from workstation.controllers.case_table_controller import CaseTableController
 from workstation.controllers.compare_controller import CompareController
@@ -207,10 +209,14 @@ def _bind(
         if project is not None and slices is not None:
             surfaces.export(slices, controller.chosen, controller.label, project.folder / "exports")
 
-    resample = actions.action("compare.resample")
+    def no_hu() -> str:
+        text = tr("Presets are for images in HU.")
+        return no_volume() or ("" if controller.has_hu else text)
+
+    resample, held = actions.action("compare.resample"), HeldSteps()
     handlers: dict[str, tuple[Callable[[], None], Callable[[], str]]] = {
-        "slice_next": (lambda: controller.step(1), no_volume),
-        "slice_previous": (lambda: controller.step(-1), no_volume),
+        "slice_next": (lambda: controller.step(held.next(1)), no_volume),
+        "slice_previous": (lambda: controller.step(held.next(-1)), no_volume),
         "slices_next": (lambda: controller.step(10), no_volume),
         "slices_previous": (lambda: controller.step(-10), no_volume),
         "resample": (lambda: controller.set_resampling(resample.isChecked()), no_volume),
@@ -221,5 +227,27 @@ def _bind(
     }
     for plane in Plane:
         handlers[plane.value] = (lambda plane=plane: controller.set_plane(plane), no_volume)  # type: ignore[misc]
+    for number, preset in enumerate(display().windows, start=1):
+        window = (preset.centre - preset.width / 2, preset.centre + preset.width / 2)
+        handlers[f"window_{number}"] = (lambda window=window: controller.set_window(window), no_hu)  # type: ignore[misc]
     for verb, (triggered, reason) in handlers.items():
         actions.bind(f"compare.{verb}", triggered, reason)
+    _bind_masks(actions, side, no_mask)
+
+
+def _bind_masks(actions: ActionRegistry, side: VolumeSide, no_mask: Callable[[], str]) -> None:
+    """Bind the key that hides the label maps: held, or switched by a tap."""
+    key, action = HeldKey(side.part), actions.action("compare.masks")
+    action.setAutoRepeat(False)
+
+    def show(has_masks: bool) -> None:
+        side.controller.set_masks(has_masks)
+        action.setChecked(has_masks)
+
+    def tapped() -> None:
+        before = side.controller.has_masks
+        show(not before)
+        key.begin(action, lambda: show(before))
+
+    actions.bind("compare.masks", tapped, no_mask)
+    action.setChecked(True)

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QWidget
 
 from engines.imaging.volumes.label_classes import class_tables
 from workstation.actions.held_key import HeldKey
+from workstation.actions.held_steps import HeldSteps
 from workstation.actions.registry import ActionRegistry
 from workstation.actions.volume import CANVAS
 from workstation.controllers.label_edits import LabelEdits
@@ -189,11 +190,11 @@ def _navigation(
         reading = controller.reading or controller.read_at(controller.position)
         QGuiApplication.clipboard().setText(reading_text(centre, reading))
 
-    crosshair = actions.action("volume.crosshair")
+    held, crosshair = HeldSteps(), actions.action("volume.crosshair")
     no_image = reasons.no_image
     return {
-        "slice_next": (lambda: view.step(None, 1), no_image),
-        "slice_previous": (lambda: view.step(None, -1), no_image),
+        "slice_next": (lambda: view.step(None, held.next(1)), no_image),
+        "slice_previous": (lambda: view.step(None, held.next(-1)), no_image),
         "slices_next": (lambda: view.step(None, 10), no_image),
         "slices_previous": (lambda: view.step(None, -10), no_image),
         "whole": (view.show_whole, no_image),

@@ -286,6 +286,36 @@ def test_images_of_a_set_lie_under_label_maps_by_choice(
     assert before.shape == rgb(shown(controller).contents[-1]).shape
 
 
+def test_presets_are_windows_of_every_image_in_hu(
+    controller: VolumeCompareController, case_bench: Workbench, qtbot
+) -> None:
+    show(controller, case_bench, qtbot)
+    assert controller.has_hu
+    controller.set_masks(False)
+    controller.set_window((2000.0, 3000.0))
+    settle(case_bench, qtbot)
+    assert all(rgb(content).max() == 0 for content in shown(controller).contents)
+    controller.drag_window(0, 0.0, -800.0)
+    settle(case_bench, qtbot)
+    assert rgb(shown(controller).contents[0]).max() > 0
+    controller.reset_window()
+    assert controller.wish.adjustments[0].preset is None
+
+
+def test_label_maps_can_be_hidden(controller: VolumeCompareController, case_bench: Workbench, qtbot) -> None:
+    show(controller, case_bench, qtbot)
+    picture = rgb(shown(controller).contents[0])
+    assert (np.ptp(picture, axis=2) > 0).any()
+    controller.set_masks(False)
+    settle(case_bench, qtbot)
+    picture = rgb(shown(controller).contents[0])
+    assert (np.ptp(picture, axis=2) == 0).all()
+    assert shown(controller).contents[0].picture is not None
+    controller.set_masks(True)
+    settle(case_bench, qtbot)
+    assert (np.ptp(rgb(shown(controller).contents[0]), axis=2) > 0).any()
+
+
 def test_window_is_shared_until_it_is_unlinked(
     controller: VolumeCompareController, case_bench: Workbench, qtbot
 ) -> None:
