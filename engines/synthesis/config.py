@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from engines.contract.config import RunConfig, TrainingConfig, setting
+from engines.contract.config import ImportWeightsConfig, RunConfig, TrainingConfig, setting
 
 WindowName = Literal["lung_and_vessels", "lung", "vessels", "full", "custom"]
 Alignment = Literal["none", "grid", "rigid", "deformable"]
@@ -247,3 +247,23 @@ class EvaluateConfig(VolumeConfig):
         if self.range_low >= self.range_high:
             raise ValueError("range_low must be below range_high")
         return self
+
+
+class ImportConfig(ImportWeightsConfig):
+    """Settings of bringing in weights, a configuration and a log of another program."""
+
+    generator: Literal["large", "light", "small", "tiny"] = setting("large", "Size of the G in the file.")
+    registrar: Literal["tiny", "tiny_attention", "deep"] = setting(
+        "tiny", "Size of the R in the file.", is_advanced=True
+    )
+    residual_output: bool = setting(True, "Whether G adds a change to the NCCT.")
+    window: WindowName = setting("lung", "HU that become -1 and 1 in that program.")
+    window_low: float = setting(
+        -1000.0, "Lower end of the window named custom.", unit="HU", ge=-1024, le=3071, is_advanced=True
+    )
+    window_high: float = setting(
+        1000.0, "Upper end of the window named custom.", unit="HU", ge=-1024, le=3071, is_advanced=True
+    )
+    neighbour_mm: float = setting(
+        2.0, "Distance of the two slices that are seen beside each slice.", unit="mm", ge=0.1, le=20
+    )
