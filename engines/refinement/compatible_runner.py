@@ -11,7 +11,7 @@ from engines.contract.errors import CheckpointError, InputError
 from engines.contract.run_folder import RunFolder
 from engines.core.checkpoint import load_into, load_weights
 from engines.core.generations import WEIGHTS_FILE
-from engines.imaging.volumes.label_metrics import Mask, bounding_box
+from engines.imaging.volumes.near_format import foreground_box
 from engines.refinement.baselines import without_small
 from engines.refinement.compatible_field import CompatibleArchitecture, CompatibleField
 from engines.refinement.config import FieldConfig
@@ -20,7 +20,6 @@ from engines.refinement.field_runner import Refined
 from engines.refinement.inference import FieldValues
 from engines.refinement.lattice import FloatGrid, WorkLattice
 
-MARGIN_VOXELS = 10
 _CUBES = (64, 96, 128, 192, 256, 512)
 """Sides of arrays that were cropped and resized before: these are taken whole."""
 
@@ -130,8 +129,3 @@ def documented_lattice(native: NativeCase, side: int) -> WorkLattice:
         step_ijk=(steps[0], steps[1], steps[2]),
         spacing_mm=float(np.mean([step * own for step, own in zip(steps, spacing, strict=True)])),
     )
-
-
-def foreground_box(foreground: Mask) -> tuple[slice, slice, slice]:
-    """Return the box of all classes, ten voxels larger as far as the array goes."""
-    return bounding_box(foreground, margin=MARGIN_VOXELS)

@@ -10,10 +10,11 @@ from engines.contract.weights_report import WeightsReport
 from engines.core import checkpoint
 from engines.core.generations import FACTS_FILE, WEIGHTS_FILE
 from engines.core.weights import fill, load_weights, publish_import, require_complete
+from engines.imaging.volumes.near_format import TABLE, read_table
 from engines.refinement.compatible_field import CompatibleArchitecture, CompatibleField
 from engines.refinement.config import ImportConfig
 from engines.refinement.model import build_field
-from engines.refinement.old_runs import OldRun, find_old_run, read_case_ids, read_log
+from engines.refinement.old_runs import OldRun, find_old_run, read_log
 
 _DEFAULT_CLASS = 9
 _METRICS = {
@@ -91,7 +92,7 @@ def _case_ids(old: OldRun, config: ImportConfig, num_cases: int) -> tuple[list[s
             "Import again with --set table=info.csv."
         )
         return [], [note]
-    ids = read_case_ids(table)
+    ids = read_table(table)
     if len(ids) != num_cases or len(set(ids)) != len(ids):
         raise CheckpointError(
             "The table {table} has {rows} cases, {different} of them different, and the weights have latents "
@@ -113,7 +114,7 @@ def _table_of(old: OldRun, config: ImportConfig) -> Path | None:
     if recorded := old.settings.get("data_path"):
         # Relative to where the run was started, above its folder of checkpoints.
         places.append(folder.parent.parent / str(recorded))
-    return next((place / "info.csv" for place in places if (place / "info.csv").is_file()), None)
+    return next((place / TABLE for place in places if (place / TABLE).is_file()), None)
 
 
 def _draw_logs(run: RunContext, old: OldRun) -> None:

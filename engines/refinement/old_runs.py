@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engines.contract.errors import CheckpointError, InputError
+from engines.contract.errors import CheckpointError
 
 WEIGHT_SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors")
-_ID_COLUMNS = ("id", "sample_id", "case_id", "ROI_id")
 _EPOCH = re.compile(r"^\s*Epoch\s+(\d+)\b")
 _SUMMARY = re.compile(r"\b(Train|Eval)\b[^\[]*:\s*(\[.*)$")
 _VALUE = re.compile(r"\[(\w+)\]\s*(-?\d+(?:\.\d+)?(?:e[-+]?\d+)?|nan)", re.IGNORECASE)
@@ -87,36 +85,6 @@ def find_old_run(source: Path, checkpoint: str) -> OldRun:
     if not isinstance(settings, dict):
         settings = {}
     return OldRun(weights, settings, _logs_of(folder, source if source.is_dir() else folder))
-
-
-def read_case_ids(path: Path) -> list[str]:
-    """Return the ids of a table of cases, in its order, which is that of the latents.
-
-    Raises
-    ------
-    InputError
-        If it is no such table.
-    """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
-            columns = reader.fieldnames or []
-            column = next((name for name in _ID_COLUMNS if name in columns), None)
-            if column is None:
-                raise InputError(
-                    "{path} has no column of case ids; it has: {columns}.",
-                    remedy="Name the column 'id'.",
-                    path=path,
-                    columns=", ".join(columns) or "nothing",
-                )
-            # The published loader leaves such rows out.
-            return [row[column] for row in reader if not (row.get("ROI_anomaly") or row.get("low_quality"))]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(
-            "The table of cases {path} cannot be read.",
-            remedy="Give the info.csv that the run was trained on: --set table=PATH.",
-            path=path,
-        ) from error
 
 
 def read_log(path: Path) -> list[LoggedEpoch]:

@@ -83,6 +83,7 @@ def import_files(options: argparse.Namespace) -> int:
     from workstation.command_line.folder_import import import_folders
     from workstation.command_line.keypoint_import import import_all
     from workstation.project.importers import ImportReport
+    from workstation.project.importers.near_format import CONVERTED, with_converted
     from workstation.project.importers.sorting import sort_paths
     from workstation.project.keypoint_formats import ReadOptions
 
@@ -96,6 +97,9 @@ def import_files(options: argparse.Namespace) -> int:
     reports = []
     with Project.open(options.project) as project, ProgressBar("Importing", "file") as bar:
         if places:
+            places = with_converted(
+                places, project.folder / CONVERTED, lambda note: remark(str(note)), bar.show
+            )
             reports.append(import_folders(project, places, layout_key=options.layout, progress=bar.show))
         if files:
             reports.append(

@@ -20,13 +20,14 @@ from engines.contract.manifest import Manifest
 from engines.contract.run_context import RunContext
 from engines.contract.run_folder import RunFolder, RunRequest
 from engines.contract.weights_report import WeightsReport
+from engines.imaging.volumes.near_format import read_table
 from engines.imaging.volumes.volume import Volume, VolumeGeometry
 from engines.imaging.volumes.volume_files import read_label_map
 from engines.refinement.compatible_field import CompatibleArchitecture, CompatibleField, Head
 from engines.refinement.compatible_runner import documented_lattice
 from engines.refinement.config import ImportConfig
 from engines.refinement.data import NativeCase
-from engines.refinement.old_runs import read_case_ids, read_log
+from engines.refinement.old_runs import read_log
 
 SMALL = (8, 8, 8, 8)
 LOG = """Epoch 1/300 (boundary_bias=50%)
@@ -222,10 +223,10 @@ def test_the_lattice_covers_all_classes_and_ten_voxels_more() -> None:
 
 def test_tables_and_logs_are_read_in_their_order(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("ROI_id,ROI_anomaly,low_quality\na,,\nb,1,\nc,,yes\nd,,\n", "utf-8")
-    assert read_case_ids(tmp_path / "a.csv") == ["a", "d"]
+    assert read_table(tmp_path / "a.csv") == ["a", "d"]
     (tmp_path / "b.csv").write_text("name\na\n", "utf-8")
     with pytest.raises(InputError, match="has no column of case ids; it has: name"):
-        read_case_ids(tmp_path / "b.csv")
+        read_table(tmp_path / "b.csv")
     (tmp_path / "a.log").write_text("Epoch 3\nTrain Loss: \t[total] 0.5\nEval Loss: \t[dice] nan\n", "utf-8")
     train, val = read_log(tmp_path / "a.log")
     assert (train.epoch, train.split, train.values) == (3, "train", {"total": 0.5})

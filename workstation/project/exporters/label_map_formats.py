@@ -17,6 +17,8 @@ from workstation.project.exporters.label_map_exports import (
     export_each,
     unique_file_name,
 )
+from workstation.project.exporters.near_format_export import KEY as NEAR_FORMAT
+from workstation.project.exporters.near_format_export import export_near_format
 from workstation.project.exporters.nnunet_export import export_nnunet
 from workstation.project.items import Item
 from workstation.project.project import Project
@@ -82,6 +84,18 @@ def label_map_formats() -> list[ExportFormat]:
             ),
             "",
             export_nnunet,
+            has_label_maps=True,
+        ),
+        ExportFormat(
+            NEAR_FORMAT,
+            Message("Cubes for implicit refinement (near_format_data)"),
+            Message(
+                "info.csv, appearance and shape as NumPy arrays of 256 voxels a side, with crop box and "
+                "affine beside them; this program imports it again."
+            ),
+            Message("One label map for each item, cropped to what is drawn, and resampled."),
+            "",
+            export_near_format,
             has_label_maps=True,
         ),
         _format(
