@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -20,12 +19,13 @@ from engines.imaging.volumes.label_comparison import ALL_CLASSES, check_one_grid
 from engines.imaging.volumes.volume import VolumeGeometry
 from workstation.controllers.compare_slices import CompareSlices
 from workstation.controllers.latest_work import LatestWork
-from workstation.controllers.slice_places import MIDDLE, Adjustment, SlicePlace, SliceWish, Window, held
+from workstation.controllers.pane_choice import PaneChoice
+from workstation.controllers.slice_places import MIDDLE, SlicePlace, SliceWish, Window, held
 from workstation.controllers.volume_compare_sources import VolumeSources, volume_sources
 from workstation.controllers.volume_images import HU, VOLUME_KINDS, title_of, unit_of
 from workstation.controllers.workbench import Workbench
 from workstation.project.items import Item
-from workstation.views.compare_protocols import MAX_PANES, MIN_PANES
+from workstation.views.compare_protocols import MIN_PANES
 from workstation.views.overlay_modes import Mode
 from workstation.views.protocols import NOTHING, Card
 from workstation.views.volume_compare_protocols import SliceSet, VolumeCompareScreenView
@@ -34,8 +34,8 @@ from workstation.views.volume_protocols import Plane, Position
 _LOG = logging.getLogger(__name__)
 _SOURCES = "compare.volume.sources"
 _COMPOSED = (Mode.DIFFERENCE, Mode.DISTANCE)
-WINDOW_PX = 400.0
-"""Dragging so far changes the centre by a whole width of the default window."""
+_Made = tuple[SliceSet, VolumeGeometry, tuple[LabelClass, ...], Message]
+"""Slices, the grid they lie on, the classes of all label maps, and how grids differ."""
 
 
 class VolumeCompareController(QObject):
@@ -86,16 +86,11 @@ class VolumeCompareController(QObject):
         self._slices: CompareSlices | None = None
         self._place = SlicePlace()
         self._classes: tuple[LabelClass, ...] = ()
-        self._chosen: list[str] = []
-        self._turns: list[Adjustment] = []
-        self._reference = ""
-        self._remembered: dict[str, tuple[tuple[str, ...], str, Position]] = {}
-        self._wanted: tuple[str, ...] = ()
+        self._panes = PaneChoice()
         self._mode = Mode.TILES
         self._label = ALL_CLASSES
         self._base = ""
         self._has_masks = True
-        self._is_window_linked = True
         self._is_resampling = False
         self._is_shown = False
         self._is_stale = True
@@ -118,7 +113,7 @@ class VolumeCompareController(QObject):
     @property
     def is_showing(self) -> bool:
         """Whether panes are shown."""
-        return bool(self._chosen)
+        return bool(self._panes.keys)
 
     @property
     def mode(self) -> Mode:
@@ -143,12 +138,12 @@ class VolumeCompareController(QObject):
     @property
     def chosen(self) -> tuple[str, ...]:
         """Keys of what the panes show."""
-        return tuple(self._chosen)
+        return tuple(self._panes.keys)
 
     @property
     def reference(self) -> str:
         """Key of what the panes are compared with."""
-        return self._reference
+        return self._panes.reference
 
     @property
     def label(self) -> int:
@@ -165,12 +160,12 @@ class VolumeCompareController(QObject):
         """What is shown now."""
         return SliceWish(
             self.chosen,
-            self._reference,
+            self._panes.reference,
             self._mode,
             self._place.plane,
             self._place.position,
             self._label,
-            tuple(self._turns),
+            self._panes.windows.turns,
             self._is_resampling,
             self._base,
             self._has_masks,
@@ -199,7 +194,7 @@ class VolumeCompareController(QObject):
 
     def request(self, keys: Sequence[str]) -> None:
         """Show these sources once the item is read."""
-        self._wanted = tuple(keys)
+        self._panes.wanted = tuple(keys)
         self._on_item("")
 
     def look(self) -> None:
@@ -227,11 +222,10 @@ class VolumeCompareController(QObject):
         self._bench.background.submit(_SOURCES, read, self._on_sources, self._on_failed)
 
     def _leave_item(self) -> None:
-        if self._item is not None and self._chosen:
-            self._remembered[self._item.id] = (self.chosen, self._reference, self._place.position)
+        self._panes.leave(self._item.id if self._item is not None else "", self._place.position)
         self._work.drop()
         self._slices, self._place.frame, self.shown = None, None, None
-        self._chosen, self._turns, self._reference, self._place.position = [], [], "", MIDDLE
+        self._place.position = MIDDLE
         self._classes, self._is_resampling = (), False
 
     def _on_item(self, _item_id: str) -> None:
@@ -246,7 +240,7 @@ class VolumeCompareController(QObject):
         self._slices = slices
         sources = slices.sources
         if len(sources.sources) < MIN_PANES:
-            self._chosen, self._turns = [], []
+            self._panes.empty()
             text = (
                 "This case has one image and no label map. Draw or import one, or let a model propose one."
                 if sources.sources
@@ -256,44 +250,26 @@ class VolumeCompareController(QObject):
             self.state_changed.emit()
             self.sources_read.emit()
             return
-        self._choose_first(sources)
+        position = self._panes.choose(sources)
+        if not self._panes.keys or self._place.frame is None:
+            self._place.position = position
         self._show_images()
         self._show_all()
         self.sources_read.emit()
-
-    def _choose_first(self, sources: VolumeSources) -> None:
-        keys = {source.key for source in sources.sources}
-        remembered, reference, position = self._remembered.pop(
-            sources.item.id, ((), "", self._place.position)
-        )
-        wanted, self._wanted = [key for key in self._wanted if key in keys], ()
-        kept = [key for key in (self._chosen or remembered) if key in keys]
-        if wanted:
-            others = [key for key in sources.preset() if key not in wanted]
-            chosen = [*wanted, *others][: max(MIN_PANES, len(wanted))]
-        else:
-            chosen = kept if len(kept) >= MIN_PANES else list(sources.preset())
-        if chosen != self._chosen:
-            self._chosen, self._turns = chosen, [Adjustment()] * len(chosen)
-        known = self._reference or reference
-        self._reference = known if known in keys else sources.reference
-        if not self._chosen or self._place.frame is None:
-            self._place.position = position
 
     # -- panes ---------------------------------------------------------------------------------------
 
     def choose_source(self, index: int, key: str) -> None:
         """Show another source in a pane."""
-        if index < len(self._chosen) and self._chosen[index] != key:
-            self._chosen[index] = key
+        if self._panes.replace(index, key):
             self._show_all()
 
     def choose_reference(self, key: str) -> None:
         """Compare every pane with another source; the crosshair stays where it is in the world."""
         slices, before = self._slices, self._place.frame
-        if key == self._reference or slices is None:
+        if key == self._panes.reference or slices is None:
             return
-        self._reference = key
+        self._panes.reference = key
         if before is not None and not any(value != value for value in self._place.position):
             world = before.world_of([self._place.position])
             source = slices.sources.get(key)
@@ -314,16 +290,12 @@ class VolumeCompareController(QObject):
     def add_pane(self) -> None:
         """Show one source more: the first that no pane shows."""
         sources = self.sources
-        if sources is not None and 0 < len(self._chosen) < MAX_PANES:
-            free = [source.key for source in sources.sources if source.key not in self._chosen]
-            self._chosen.append(free[0] if free else self._reference)
-            self._turns.append(self._turns[0] if self._is_window_linked else Adjustment())
+        if sources is not None and self._panes.add([source.key for source in sources.sources]):
             self._show_all()
 
     def remove_pane(self, index: int) -> None:
         """Take a pane away; two stay."""
-        if len(self._chosen) > MIN_PANES and index < len(self._chosen):
-            del self._chosen[index], self._turns[index]
+        if self._panes.remove(index):
             self._show_all()
 
     def choose(self, mode: Mode) -> None:
@@ -393,27 +365,17 @@ class VolumeCompareController(QObject):
 
     def set_window_linked(self, is_linked: bool) -> None:
         """Let window and level of all panes follow each other."""
-        self._is_window_linked = is_linked
-        if is_linked and self._turns:
-            self._turns = [self._turns[0]] * len(self._turns)
+        if self._panes.windows.set_linked(is_linked):
             self._show_slices()
 
     def drag_window(self, index: int, dx: float, dy: float) -> None:
         """Change contrast to the sides, and brightness up and down."""
-        if index >= len(self._turns):
-            return
-        turn = self._turns[index]
-        factor = min(max(turn.factor * 1.005**dx, 0.02), 20.0)
-        turned = replace(turn, shift=turn.shift + dy / WINDOW_PX * turn.factor, factor=factor)
-        if self._is_window_linked:
-            self._turns = [turned] * len(self._turns)
-        else:
-            self._turns[index] = turned
-        self._show_slices()
+        if self._panes.windows.drag(index, dx, dy):
+            self._show_slices()
 
     def set_window(self, window: Window) -> None:
         """Show every image in HU with a window, in every pane."""
-        self._turns = [Adjustment(preset=window)] * len(self._turns)
+        self._panes.windows.use(window)
         self._show_slices()
 
     def set_masks(self, has_masks: bool) -> None:
@@ -423,7 +385,7 @@ class VolumeCompareController(QObject):
 
     def reset_window(self) -> None:
         """Show every image with the window that it had at first."""
-        self._turns = [Adjustment()] * len(self._turns)
+        self._panes.windows.reset()
         self._show_slices()
 
     def close(self) -> None:
@@ -439,7 +401,9 @@ class VolumeCompareController(QObject):
         sources = self.sources
         if sources is None:
             return
-        self._view.show_sources([source.row for source in sources.sources], self._chosen, self._reference)
+        self._view.show_sources(
+            [source.row for source in sources.sources], self._panes.keys, self._panes.reference
+        )
         self._view.show_mode(self._mode)
         self._view.show_plane(self._place.plane)
         self._show_slices()
@@ -447,33 +411,13 @@ class VolumeCompareController(QObject):
 
     def _show_slices(self) -> None:
         slices, wish = self._slices, self.wish
-        if slices is None or not self._chosen:
+        if slices is None or not self._panes.keys:
             return
 
-        def make() -> tuple[SliceSet, VolumeGeometry, tuple[LabelClass, ...], Message]:
-            reference = slices.sources.get(wish.reference)
-            assert reference is not None
-            made = slices.slices(wish)
-            classes: dict[int, LabelClass] = {}
-            problem = NOTHING
-            for key in (*wish.keys, wish.reference):
-                source = slices.sources.get(key)
-                if source is None or not source.is_mask:
-                    continue
-                try:
-                    for one in slices.classes(source):
-                        classes.setdefault(one.value, one)
-                    if reference.is_mask:
-                        check_one_grid(slices.geometry(reference), slices.geometry(source))
-                except WorkstationError as error:
-                    problem = error.message
-            ordered = tuple(classes[value] for value in sorted(classes))
-            return made, slices.geometry(reference), ordered, problem
-
         self._view.show_busy(not slices.is_made(wish))
-        self._work.ask(make, self._take, self._on_failed)
+        self._work.ask(lambda: _made(slices, wish), self._take, self._on_failed)
 
-    def _take(self, made: tuple[SliceSet, VolumeGeometry, tuple[LabelClass, ...], Message]) -> None:
+    def _take(self, made: _Made) -> None:
         self.shown, frame, classes, self._grid_problem = made
         is_first = self._place.frame is None
         self._place.frame = frame
@@ -512,3 +456,25 @@ class VolumeCompareController(QObject):
                 self._view.show_message(error.advice)
             else:
                 self._bench.post(Card.of_error(error))
+
+
+def _made(slices: CompareSlices, wish: SliceWish) -> _Made:
+    """Return what a wish shows: slow, on a thread."""
+    reference = slices.sources.get(wish.reference)
+    assert reference is not None
+    made = slices.slices(wish)
+    classes: dict[int, LabelClass] = {}
+    problem = NOTHING
+    for key in (*wish.keys, wish.reference):
+        source = slices.sources.get(key)
+        if source is None or not source.is_mask:
+            continue
+        try:
+            for one in slices.classes(source):
+                classes.setdefault(one.value, one)
+            if reference.is_mask:
+                check_one_grid(slices.geometry(reference), slices.geometry(source))
+        except WorkstationError as error:
+            problem = error.message
+    ordered = tuple(classes[value] for value in sorted(classes))
+    return made, slices.geometry(reference), ordered, problem
