@@ -265,6 +265,9 @@ class ReviewController(QObject):
         command = JudgeResult(line.item_id, line.run_id, verdict, tuple(label_map_ids))
         if not execute(self._bench, command):
             return False
+        # What is being read was decided before.
+        self._bench.background.drop(_READ)
+        self._timer.start()
         # At once, so that the next key press means the next case.
         self._decide({line.key: verdict})
         return True
