@@ -96,6 +96,13 @@ def predict(run: RunContext) -> None:
             rows.append({"item": item.id, "reason": error.render()})
         write_per_item(run.folder.per_item_path, COLUMNS, rows)
     run.progress(len(items), len(items))
+    if all("reason" in row for row in rows):
+        raise PreconditionError(
+            "None of the {count} items could be refined. The first: {reason}",
+            remedy="Look at the warnings of the run.",
+            count=len(rows),
+            reason=rows[0]["reason"],
+        )
     run.summary["items"] = sum("reason" not in row for row in rows)
     gates = [row["gate"] for row in rows if "gate" in row]
     run.summary["gates"] = {name: gates.count(name) for name in sorted(set(gates))}
