@@ -12,6 +12,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
+from scipy.spatial import cKDTree
 from skimage.morphology import skeletonize
 
 from engines.contract.errors import GeometryError
@@ -22,6 +23,8 @@ Spacing: TypeAlias = tuple[float, float, float]
 
 CONNECTIVITY_26 = np.ones((3, 3, 3), dtype=bool)
 _HD_PERCENTILE = 95.0
+_VOXELS_PER_SEARCH = 8
+"""Looking for the nearest voxel of a surface takes as long as the distance map of so many voxels."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,8 @@ def surface_distances(candidate: Mask, reference: Mask, spacing_mm: Spacing) -> 
     # Only the box around both matters: the distances inside it are the same.
     box = bounding_box(candidate | reference)
     own, other = surface(candidate[box]), surface(reference[box])
+    if own.size > _VOXELS_PER_SEARCH * (int(own.sum()) + int(other.sum())):
+        return SurfaceDistances(*_searched(own, other, spacing_mm))
     return SurfaceDistances(
         _distance_to(other, spacing_mm)[own].astype(np.float64),
         _distance_to(own, spacing_mm)[other].astype(np.float64),
@@ -174,6 +179,14 @@ def bounding_box(mask: Mask, margin: int = 0) -> tuple[slice, slice, slice]:
             slice(max(0, int(found[0]) - margin), min(mask.shape[axis], int(found[-1]) + 1 + margin))
         )
     return sides[0], sides[1], sides[2]
+
+
+def _searched(own: Mask, other: Mask, spacing_mm: Spacing) -> tuple[FloatArray, FloatArray]:
+    """Return the distances of both surfaces by a search among their voxels."""
+    first, second = (np.argwhere(one) * np.array(spacing_mm) for one in (own, other))
+    to_other, _ = cKDTree(second).query(first)
+    to_own, _ = cKDTree(first).query(second)
+    return np.asarray(to_other), np.asarray(to_own)
 
 
 def _distance_to(surface_mask: Mask, spacing_mm: Spacing) -> FloatArray:

@@ -5,6 +5,7 @@ import pytest
 import SimpleITK as sitk
 
 from engines.contract.errors import GeometryError
+from engines.imaging.volumes import label_metrics
 from engines.imaging.volumes.components import describe_components, label_components, line_length_mm
 from engines.imaging.volumes.label_metrics import (
     bounding_box,
@@ -139,6 +140,19 @@ def test_a_box_holds_the_mask_and_stays_in_the_array() -> None:
     assert bounding_box(mask, margin=2) == (slice(0, 5), slice(3, 8), slice(9, 12))
     with pytest.raises(GeometryError, match="empty"):
         bounding_box(np.zeros(SHAPE, bool))
+
+
+@pytest.mark.parametrize("share", [0.0005, 0.3])
+def test_distances_are_those_of_a_distance_map_for_few_and_for_many_voxels(
+    share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(3)
+    first, second = (rng.random((30, 28, 20)) < share for _ in range(2))
+    found = surface_distances(first, second, (0.4, 0.5, 1.5))
+    monkeypatch.setattr(label_metrics, "_VOXELS_PER_SEARCH", np.inf)
+    expected = surface_distances(first, second, (0.4, 0.5, 1.5))
+    np.testing.assert_allclose(found.to_reference_mm, expected.to_reference_mm, atol=1e-9)
+    np.testing.assert_allclose(found.to_candidate_mm, expected.to_candidate_mm, atol=1e-9)
 
 
 def test_masks_of_different_grids_are_not_compared() -> None:
