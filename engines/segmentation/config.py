@@ -27,7 +27,7 @@ class TrainConfig(TrainingConfig):
     )
     network: Literal["compact", "preview", "v2"] = setting(
         "compact",
-        "Compact; preview is the published architecture of 129 million weights; v2 is our own reading.",
+        "Compact; preview is the published one, 129 million weights; v2 is our own reading.",
     )
     base_width: int = setting(
         32, "Channels of the diffusion network at full resolution: any multiple of 8.", ge=8, le=256
@@ -47,8 +47,8 @@ class TrainConfig(TrainingConfig):
     )
     grade_head: Literal["image", "bottleneck", "off"] = setting(
         "image",
-        "Where the grade is read: from the image-only branch, from the middle of the diffusion network, which "
-        "sees the noisy true mask in training, or nowhere.",
+        "Where the grade is read: the image-only branch; or the middle of the diffusion network, which "
+        "sees the noisy true mask in training; or nowhere.",
     )
     stop_gradient: bool = setting(
         True, "Whether the grade loss leaves the weights of the segmentation alone."

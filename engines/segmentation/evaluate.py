@@ -178,7 +178,6 @@ def _score_model(
         "condition_calls": network.num_condition_calls / slices,
         **missing,
     }
-    network.num_denoiser_calls = network.num_condition_calls = 0
     if runner.has_grades:
         probability = predicted.grade_probability()
         row |= {"grade": case.grade if case.grade >= 0 else None, "probability_hgg": probability}
@@ -333,8 +332,8 @@ def _write_page(run: RunContext, report: EvaluationReport) -> None:
 
     notes = (
         "Masks are drawn, not read from a noisy training step; Dice is over whole volumes, one a subject.",
-        "Where both masks of a region are empty Dice is 1 and the distance 0; where one is, Dice is 0 and the "
-        "distance 373.13 mm.",
+        "Where both masks of a region are empty Dice is 1 and the distance 0; where one is, Dice is 0 and "
+        "the distance 373.13 mm.",
         "The grade is that of the data set, for research only; intervals are over subjects drawn again.",
         "The volume_grade row ranks subjects by tumour volume alone, constant_grade says the frequent grade.",
         "Samples of one network show less uncertainty than there is.",

@@ -6,6 +6,7 @@ and of the image-only mask, whatever the network predicts inside.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import NamedTuple
 
 import torch
@@ -225,7 +226,9 @@ class SegmentationNetwork(nn.Module):
     def _grades(self, features: Tensor) -> Tensor:
         if self.head is None:
             return features.new_zeros(len(features), NUM_GRADES)
-        found: Tensor = self.head(features.detach() if self.architecture.stop_gradient else features)
+        # A classifier has no masks that the grade could harm.
+        is_stopped = self.architecture.stop_gradient and self.classifier is None
+        found: Tensor = self.head(features.detach() if is_stopped else features)
         return found
 
 
@@ -235,7 +238,9 @@ def equal_width(architecture: Architecture) -> int:
         branch = ConditionBranch(architecture, architecture.condition_width)
         wanted = _size(branch) + _size(Denoiser(architecture, branch.widths))
         widths = range(_WIDTH_STEP, _WIDEST + 1, _WIDTH_STEP)
-        return min(widths, key=lambda width: abs(_size(ConditionBranch(architecture, width)) - wanted))
+        at = bisect_left(widths, wanted, key=lambda width: _size(ConditionBranch(architecture, width)))
+        near = widths[max(0, at - 1) : at + 1]
+        return min(near, key=lambda width: abs(_size(ConditionBranch(architecture, width)) - wanted))
 
 
 def _size(module: nn.Module) -> int:

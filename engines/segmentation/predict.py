@@ -73,8 +73,9 @@ def predict(run: RunContext) -> None:
             rows.append({"item": item.id, "reason": error.render()})
             continue
         _write(run, item, predicted, runner, config)
-        panels.add(predicted, runner)
+        # Counted before pictures ask the network for more.
         row = _row(predicted, runner, config)
+        panels.add(predicted, runner)
         rows.append({**row, "seconds": round(time.monotonic() - started, 2)})
         write_per_item(run.folder.per_item_path, COLUMNS, rows)
     write_per_item(run.folder.per_item_path, COLUMNS, rows)
@@ -152,7 +153,6 @@ def _row(predicted: PredictedCase, runner: CaseRunner, config: PredictConfig) ->
         "condition_calls": network.num_condition_calls / slices,
         "missing": " ".join(predicted.case.missing),
     }
-    network.num_denoiser_calls = network.num_condition_calls = 0
     if runner.has_grades:
         probability = predicted.grade_probability()
         interval = predicted.grade_interval(config.seed)

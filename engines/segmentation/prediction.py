@@ -125,6 +125,7 @@ class CaseRunner:
         InputError
             If its brain does not fit into the network's slices.
         """
+        self.network.num_denoiser_calls = self.network.num_condition_calls = 0
         frame = frame_of(case, max(self.size, self._fitting_size(case)))
         numbers = case.slices
         if not len(numbers):

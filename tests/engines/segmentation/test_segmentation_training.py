@@ -1,0 +1,225 @@
+"""Trainings from volumes to checkpoint: the stages, what they leave alone, resume, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from engines.contract.errors import CheckpointError, InputError, PreconditionError
+from engines.contract.events import Event, EventWriter, Metric, Progress, Warned, read_events
+from engines.contract.kinds import Split
+from engines.contract.manifest import ItemRecord
+from engines.contract.panels import PanelFile
+from engines.contract.run_context import RunContext, StopRequested
+from engines.contract.run_folder import RunFolder
+from engines.core.checkpoint import load_weights
+from engines.segmentation.checks import are_grades_in_order, refuse_generated, started_facts
+from engines.segmentation.train import train
+
+Carry = Callable[[RunFolder], RunContext]
+Make = Callable[..., RunFolder]
+BrainItem = Callable[..., ItemRecord]
+
+
+def weights_of(folder: RunFolder, name: str = "last") -> dict[str, torch.Tensor]:
+    return load_weights(folder.checkpoints_dir / name)[0]
+
+
+def values_of(folder: RunFolder, key: str, split: str = "val") -> list[float | None]:
+    events = read_events(folder.events_path)
+    return [e.value for e in events if isinstance(e, Metric) and (e.key, e.split) == (key, split)]
+
+
+def of_masks(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: tensor for name, tensor in weights.items() if ".head." not in name}
+
+
+def test_every_number_of_an_epoch_is_reported(segmented: RunFolder, graded: RunFolder) -> None:
+    for key in (
+        "dice",
+        "iou",
+        "hd95_mm",
+        "dice_tc",
+        "dice_et",
+        "loss_seg",
+        "loss_total",
+        "chance_dice",
+    ):
+        assert values_of(segmented, key), key
+    for key in ("auc", "f1", "accuracy", "brier", "ece", "loss_cls", "alpha_lgg", "alpha_hgg"):
+        assert values_of(graded, key), key
+    # One validation subject has one grade: a number would be made up.
+    assert values_of(graded, "auc")[-1] is None
+    assert values_of(graded, "accuracy")[-1] is not None
+    panel = PanelFile.read(segmented.panels_dir / "parameters.json")
+    assert panel.data["rows"][-1][0] == "total"
+
+
+def test_the_facts_of_the_grades_begin_a_run(make: Make) -> None:
+    run = RunContext.open(make("facts"))
+    facts = started_facts(run)
+    run.events.close()
+    assert (facts["n_LGG"], facts["n_HGG"]) == (2, 1)
+    assert (facts["percent_LGG"], facts["alpha_LGG"], facts["alpha_HGG"]) == (66.7, 0.75, 1.5)
+
+
+def test_the_second_stage_leaves_every_other_weight_as_it_was(
+    segmented: RunFolder, graded: RunFolder
+) -> None:
+    before, after = weights_of(segmented, "best"), weights_of(graded)
+    for name, tensor in of_masks(before).items():
+        assert torch.equal(tensor, after[name]), name
+    assert any(not torch.equal(before[name], after[name]) for name in before if ".head." in name)
+    assert values_of(graded, "dice_before") == values_of(graded, "dice_after")
+
+
+def test_the_third_stage_moves_both_and_compares(make: Make, carry: Carry, graded: RunFolder) -> None:
+    folder = make("joint", phase="joint", base=graded, conflict_every_steps=1)
+    carry(folder)
+    before, after = weights_of(graded, "best"), weights_of(folder)
+    assert any(not torch.equal(before[name], after[name]) for name in of_masks(before))
+    assert len(values_of(folder, "gradient_cosine", "train")) > 1
+    assert values_of(folder, "dice_after")
+
+
+@pytest.mark.parametrize("weighting", ["uncertainty", "pcgrad"])
+def test_both_other_ways_to_weigh_run(make: Make, carry: Carry, weighting: str) -> None:
+    folder = make("weighed", stop_gradient=False, weighting=weighting, max_steps=2)
+    carry(folder)
+    key = "sigma_seg" if weighting == "uncertainty" else "gradient_cosine"
+    assert values_of(folder, key, "train")
+
+
+def test_with_the_gradient_stopped_masks_are_the_same_with_and_without_a_head(
+    make: Make, carry: Carry
+) -> None:
+    with_head, without = make("with", grade_weight=100.0), make("without", grade_head="off")
+    carry(with_head)
+    carry(without)
+    found = of_masks(weights_of(with_head))
+    for name, tensor in of_masks(weights_of(without)).items():
+        assert torch.equal(tensor, found[name]), name
+
+
+class _AskToStop(EventWriter):
+    def __init__(self, folder: RunFolder, step: int) -> None:
+        super().__init__(folder.events_path)
+        self._folder, self._step = folder, step
+
+    def write(self, event: Event) -> None:
+        super().write(event)
+        if isinstance(event, Progress) and event.step >= self._step:
+            self._folder.write_control("stop")
+
+
+def test_a_resumed_training_ends_like_an_uninterrupted_one(make: Make, carry: Carry) -> None:
+    whole, parts = make("whole", stop_gradient=False), make("parts", stop_gradient=False)
+    carry(whole)
+    run = RunContext.open(parts)
+    run.events.close()
+    run.events = _AskToStop(parts, 2)
+    with pytest.raises(StopRequested):
+        train(run)
+    run.events.close()
+    parts.write_control(None)
+    parts.write_request(parts.read_request().model_copy(update={"resume": True}))
+    carry(parts)
+    expected = weights_of(whole)
+    for name, tensor in weights_of(parts).items():
+        assert torch.equal(tensor, expected[name]), name
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"method": "unet"}, {"method": "classifier"}, {"prediction": "v", "network": "v2"}],
+    ids=str,
+)
+def test_rows_of_the_ablation_train(make: Make, carry: Carry, settings: dict[str, str]) -> None:
+    folder = make("row", max_steps=2, **settings)
+    carry(folder)
+    key = "loss_cls" if settings.get("method") == "classifier" else "dice"
+    assert values_of(folder, key)[-1] is not None
+    assert (folder.checkpoints_dir / "best").is_dir()
+
+
+def test_a_missing_modality_is_said_and_others_train(make: Make, carry: Carry, brain_item: BrainItem) -> None:
+    def items(data: Path, run: RunFolder) -> tuple[ItemRecord, ...]:
+        splits = (Split.TRAIN, Split.TRAIN, Split.VAL)
+        two = ("t1ce", "flair")
+        return tuple(
+            brain_item(data, run, number, split, grade=("LGG", "HGG")[number % 2], modalities=two)
+            for number, split in enumerate(splits)
+        )
+
+    folder = make("missing", items=items, max_steps=1)
+    carry(folder)
+    said = [
+        str(e.message) + str(e.parameters) for e in read_events(folder.events_path) if isinstance(e, Warned)
+    ]
+    assert any("t1, t2" in text for text in said)
+
+
+def test_mixed_codings_are_refused(make: Make, carry: Carry, brain_item: BrainItem) -> None:
+    def items(data: Path, run: RunFolder) -> tuple[ItemRecord, ...]:
+        return tuple(
+            brain_item(data, run, number, split, grade=("LGG", "HGG")[number % 2], relabel=relabel)
+            for number, (split, relabel) in enumerate(
+                [(Split.TRAIN, {1: 4}), (Split.TRAIN, {1: 3, 4: 3}), (Split.VAL, {1: 4})]
+            )
+        )
+
+    with pytest.raises(InputError, match="two codings"):
+        carry(make("mixed", items=items))
+
+
+def test_one_grade_only_and_no_grade_are_refused(make: Make, carry: Carry, brain_item: BrainItem) -> None:
+    def items(data: Path, run: RunFolder) -> tuple[ItemRecord, ...]:
+        splits = (Split.TRAIN, Split.TRAIN, Split.VAL)
+        return tuple(brain_item(data, run, n, split, grade="HGG") for n, split in enumerate(splits))
+
+    with pytest.raises(PreconditionError, match="All 2 graded training subjects are HGG"):
+        carry(make("one grade", items=items))
+
+    def ungraded(data: Path, run: RunFolder) -> tuple[ItemRecord, ...]:
+        return tuple(
+            record.model_copy(update={"annotations": dict(list(record.annotations.items())[:1])})
+            for record in items(data, run)
+        )
+
+    with pytest.raises(PreconditionError, match="No training item has a grade"):
+        carry(make("ungraded", items=ungraded))
+
+
+def test_one_subject_alone_is_refused(make: Make, carry: Carry) -> None:
+    with pytest.raises(PreconditionError, match="one of each is the least"):
+        carry(make("alone", splits=(Split.TRAIN,)))
+
+
+def test_a_run_of_other_regions_is_refused(make: Make, carry: Carry, segmented: RunFolder) -> None:
+    with pytest.raises(CheckpointError, match="modalities and regions"):
+        carry(make("other", phase="grade", base=segmented, regions="wt"))
+
+
+def test_grades_made_by_counting_are_refused() -> None:
+    counted = [(f"BraTS20_Training_{n:03d}", int(n > 76)) for n in range(1, 370)]
+    with pytest.raises(InputError, match="001 to 076"):
+        refuse_generated(counted)
+    assert are_grades_in_order(counted)
+    right = [(f"BraTS20_Training_{n:03d}", int(not 260 <= n <= 335)) for n in range(1, 370)]
+    refuse_generated(right)
+    assert are_grades_in_order(right) is False
+    assert are_grades_in_order(right[:5]) is None
+
+
+def test_the_cache_is_read_again(segmented: RunFolder) -> None:
+    files = sorted((segmented.path / "cache").glob("*.h5"))
+    assert len(files) == 4
+    import h5py
+
+    with h5py.File(files[0]) as file:
+        assert file["image"].dtype == np.float16
+        assert file["image"].shape[1:] == (4, 32, 32)
