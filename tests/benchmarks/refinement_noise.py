@@ -2,10 +2,14 @@
 
     python tests/benchmarks/refinement_noise.py OUT [--cases 10] [--severity 2] [--seed 0] [--preset laptop]
         [--set key=value ...] [--score key=value ...] [--voxels 96] [--spacing 0.8] [--real FOLDER]
+        [--field TRAINING]
 
 With ``--real``, vessels of a real CT are cases too, their labels as given counting as clean: a network made
 them, so a correct repair of an error of theirs counts as an error here. With ``--cases 0`` they are the only
 ones.
+
+With ``--field``, nothing is trained: the field of that run folder refines the procedural cases as new ones,
+of which it knows neither image nor label.
 
 Every third procedural case is hard: weak contrast, calcium, veins beside the arteries, and pieces of veins in
 the label. The clean masks are given to the evaluation only; training sees noisy labels and images, and its
@@ -60,10 +64,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--voxels", type=int, default=96)
     parser.add_argument("--spacing", type=float, default=0.8)
     parser.add_argument("--real", type=Path)
+    parser.add_argument("--field", type=Path)
     options = parser.parse_args(arguments)
 
-    data = options.out / "data"
-    items = _items(data, options)
+    if options.field is not None:
+        return _score_new_cases(options)
+    items = _items(options.out / "data", options)
     overrides = {"num_threads": 1, "device": "cpu", "seed": options.seed, **parse_overrides(options.set)}
     values = training_config(_SPEC, "fit", options.preset, overrides).values()
     training = RunFolder(options.out / "training")
@@ -71,14 +77,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
         started = time.process_time()
         _carry_out(training, items, Action.TRAIN, values, phase="fit", preset=options.preset)
         _say(f"trained in {time.process_time() - started:.0f} s of processor time")
-    number = 1
-    while (options.out / f"evaluation_{number}").exists():
-        number += 1
-    scored = RunFolder(options.out / f"evaluation_{number}")
+    scored = _next_evaluation(options.out)
     settings = {"num_threads": 1, "device": "cpu", "weights": "last", **parse_overrides(options.score)}
     _carry_out(scored, items, Action.EVALUATE, settings, base_run=str(training.path.resolve()))
     _print_tables(EvaluationReport.read(scored.evaluation_path))
     return 0
+
+
+def _score_new_cases(options: argparse.Namespace) -> int:
+    scored = _next_evaluation(options.out)
+    settings = {
+        "num_threads": 1,
+        "device": "cpu",
+        "weights": "last",
+        "cases": "noise_bench",
+        "num_cases": options.cases,
+        "noise_severity": options.severity,
+        "bench_voxels": options.voxels,
+        "bench_spacing_mm": options.spacing,
+        "seed": options.seed,
+        **parse_overrides(options.score),
+    }
+    started = time.process_time()
+    _carry_out(scored, [], Action.EVALUATE, settings, base_run=str(options.field.resolve()))
+    _say(f"scored in {time.process_time() - started:.0f} s of processor time")
+    _print_tables(EvaluationReport.read(scored.evaluation_path))
+    return 0
+
+
+def _next_evaluation(out: Path) -> RunFolder:
+    number = 1
+    while (out / f"evaluation_{number}").exists():
+        number += 1
+    return RunFolder(out / f"evaluation_{number}")
 
 
 def _items(folder: Path, options: argparse.Namespace) -> list[ItemRecord]:
@@ -153,8 +184,8 @@ def _print_tables(report: EvaluationReport) -> None:
     for entry in report.per_item:
         table.setdefault(entry["row"], {})[entry["item"]] = entry
     names = sorted(next(iter(table.values())))
-    hard = [name for name in names if name.startswith("case_") and is_hard(int(name.removeprefix("case_")))]
     real = [name for name in names if name.startswith("real_")]
+    hard = [name for name in names if name not in real and is_hard(int(name.rsplit("_", 1)[1]))]
     groups = {
         "all": names,
         "easy": [name for name in names if name not in hard + real],
