@@ -41,6 +41,7 @@ ALLOWED = {
         "workstation.views.start_protocols",
         "workstation.views.mask_protocols",
         "workstation.views.volume_compare_protocols",
+        "workstation.views.registration_protocols",
         "engines.imaging",
         "engines.contract",
     },

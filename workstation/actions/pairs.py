@@ -259,6 +259,13 @@ PAIRS_ACTIONS: tuple[ActionSpec, ...] = (
         "Ctrl+Shift+R",
     ),
     _pairs(
+        "registrations",
+        QT_TRANSLATE_NOOP("actions", "All registrations…"),
+        QT_TRANSLATE_NOOP("actions", "Register every pair, see which need a look, and write them to files."),
+        "Ctrl+Alt+R",
+        short=QT_TRANSLATE_NOOP("actions", "All…"),
+    ),
+    _pairs(
         "export_transform",
         QT_TRANSLATE_NOOP("actions", "Export &transform…"),
         QT_TRANSLATE_NOOP("actions", "Write the transform that links the images, for ITK or as JSON."),

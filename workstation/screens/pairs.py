@@ -15,6 +15,7 @@ from workstation.project.annotations import Side
 from workstation.screens import Screen
 from workstation.screens.display_actions import bind_display
 from workstation.screens.mode_actions import bind_modes, bind_turning
+from workstation.screens.registration_batch_actions import bind_registration_batch
 from workstation.screens.transform_actions import bind_transform_files
 from workstation.viewers.napari_compat import warm_up
 from workstation.views.empty_state import without_pairs
@@ -65,11 +66,13 @@ def build(workbench: Workbench, actions: ActionRegistry) -> Screen:
     panel.linkChosen.connect(controller.registration.choose_link)
     _bind(workbench, actions, centre, controller)
     bind_display(workbench, actions, view, controller, centre)
+    shut_batch = bind_registration_batch(workbench, actions, centre)
     controller.state_changed.connect(actions.refresh)
     controller.snapping.show()
     controller.show_item(workbench.item_id)
 
     def close() -> None:
+        shut_batch()
         controller.close()
         centre.overlay.shut()
         view.shut()

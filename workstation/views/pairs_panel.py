@@ -108,6 +108,7 @@ class PairsPanel(QScrollArea):
         layout.addWidget(self.method)
         self.register_button = action_button(actions.action("pairs.register"))
         layout.addWidget(self.register_button)
+        layout.addWidget(action_button(actions.action("pairs.registrations")))
         self.verdict = _text("")
         layout.addWidget(self.verdict)
         self.verdict_reason = _text("muted")
