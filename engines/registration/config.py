@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from engines.contract.config import RunConfig, TrainingConfig, setting
+from engines.contract.config import ImportWeightsConfig, RunConfig, TrainingConfig, setting
 
 GRID_PX = 16
 """Working sizes are multiples of it: two descriptor cells."""
@@ -225,10 +225,9 @@ class TrainConfig(TrainingConfig):
         return self
 
 
-class ImportConfig(RunConfig):
+class ImportConfig(ImportWeightsConfig):
     """Settings of taking over weights that another program trained."""
 
-    source: str = setting("", "File with the published weights, or checkpoint folder of a run.")
     network: Literal["compat", "xmodal_wide"] = setting(
         "compat",
         "The published network as it is, or with first layers of its own for dark and bright vessels.",

@@ -146,6 +146,13 @@ def validation_pair(labelled: LabelledView, config: TrainConfig, seed: int, numb
     """Make a pair that changes the modality whenever another look was made."""
     generator = np.random.default_rng(seed)
     in_place = [look for look in labelled.looks if look.is_in_place]
+    # Nothing is hidden from a network that is used, and looks bring their own polarity.
+    config = config.model_copy(
+        update={
+            "vesselness_dropout": 0.0,
+            "polarity_inversion_probability": 0.0 if in_place else config.polarity_inversion_probability,
+        }
+    )
     other = in_place[number % len(in_place)] if in_place else labelled.original
     return pair_of_looks(labelled, labelled.original, other, config, validation_range(config), generator)
 

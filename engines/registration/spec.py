@@ -66,7 +66,7 @@ SPEC = PipelineSpec(
             key="phase_3",
             title="Phase 3: more keypoints",
             purpose="Learn points that no label names, once both images and their descriptors agree on them.",
-            needs=Needs(roles=("vessel_mask",), min_items=2, phases=("phase_2",)),
+            needs=Needs(roles=("vessel_mask",), min_items=2, phases=("phase_1", "phase_2")),
             produces=("detector", "descriptor", "learned_points"),
             preset="laptop",
             gate=Gate("success_5px", 0.6),
@@ -76,7 +76,7 @@ SPEC = PipelineSpec(
             title="Phase 4: real pairs",
             purpose="Go on with real pairs of two modalities, and some synthetic ones against forgetting.",
             # Real pairs need no mask; the synthetic part takes the items that have one.
-            needs=Needs(min_items=2, phases=("phase_3",)),
+            needs=Needs(min_items=2, phases=("phase_1", "phase_2", "phase_3")),
             produces=("detector", "descriptor", "learned_points"),
             preset="laptop",
         ),
