@@ -8,7 +8,7 @@ from scipy import ndimage
 from engines.imaging.volumes.label_metrics import Mask, Spacing, bounding_box
 from engines.refinement.pictures import ADDED, KEPT, REMOVED, Picture
 
-_SIDE = 320
+_SIDE = 480
 _BLUR_MM = 0.8
 _AMBIENT = 0.3
 _LIGHT = np.array([0.35, -0.8, 0.5])
