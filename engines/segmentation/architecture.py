@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+from engines.segmentation.config import TrainConfig
+
 Method = Literal["diffusion", "unet", "classifier"]
 Network = Literal["compact", "preview", "v2"]
 Prediction = Literal["x0", "v", "eps"]
@@ -92,3 +94,23 @@ def preview_architecture(base: Architecture) -> Architecture:
         has_middle_attention=True,
         detaches_anchors=True,
     )
+
+
+def architecture_of(config: TrainConfig, num_modalities: int, num_regions: int) -> Architecture:
+    """Return what the settings of a training build."""
+    factors = (1, 2, 3, 4, 6, 8)[: config.num_levels]
+    found = Architecture(
+        method=config.method,
+        network=config.network,
+        num_modalities=num_modalities,
+        num_regions=num_regions,
+        width=config.base_width,
+        condition_width=config.condition_width,
+        factors=factors,
+        prediction=config.prediction,
+        schedule=config.noise_schedule,
+        num_steps=config.noise_steps,
+        grade_head=config.grade_head,
+        stop_gradient=config.stop_gradient,
+    )
+    return preview_architecture(found) if config.network == "preview" else found

@@ -7,7 +7,6 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from engines.contract.config import RunConfig, TrainingConfig, setting
-from engines.segmentation.architecture import Architecture, preview_architecture
 
 LabelCodingChoice = Literal["auto", "2017", "2023", "2012", "binary"]
 
@@ -125,25 +124,6 @@ class TrainConfig(TrainingConfig):
         if self.image_size % 32:
             raise ValueError("image_size must be 0 or a multiple of 32")
         return self
-
-    def architecture(self, num_modalities: int, num_regions: int) -> Architecture:
-        """Return what these settings build."""
-        factors = (1, 2, 3, 4, 6, 8)[: self.num_levels]
-        found = Architecture(
-            method=self.method,
-            network=self.network,
-            num_modalities=num_modalities,
-            num_regions=num_regions,
-            width=self.base_width,
-            condition_width=self.condition_width,
-            factors=factors,
-            prediction=self.prediction,
-            schedule=self.noise_schedule,
-            num_steps=self.noise_steps,
-            grade_head=self.grade_head,
-            stop_gradient=self.stop_gradient,
-        )
-        return preview_architecture(found) if self.network == "preview" else found
 
 
 class SamplingConfig(RunConfig):

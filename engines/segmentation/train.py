@@ -15,6 +15,7 @@ from engines.core.device import choose_device
 from engines.core.generations import BEST
 from engines.core.loop import fit
 from engines.core.task import TrainingTask
+from engines.segmentation.architecture import architecture_of
 from engines.segmentation.checkpoint import load_network, start_from
 from engines.segmentation.checks import are_grades_in_order, check_training, read_grade, shared_between
 from engines.segmentation.config import TrainConfig
@@ -67,7 +68,7 @@ def train(run: RunContext) -> None:
 
 def _start(run: RunContext, config: TrainConfig) -> _Start:
     num_regions = 1 if config.regions == "wt" else len(REGIONS)
-    wanted = config.architecture(len(MODALITIES), num_regions)
+    wanted = architecture_of(config, len(MODALITIES), num_regions)
     phase = run.request.phase
     if phase in (SEGMENT, TOGETHER) and not run.request.base_run:
         # The same weights for the same seed, whatever was drawn before.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from engines.contract.roles import VOLUME_ROLES
 from workstation.project.importers.folder_tree import FoundFile
 from workstation.project.importers.proposal import LABEL_ROLES
 
@@ -15,9 +16,10 @@ _ROLES = {
     "t2": "t2", "t2w": "t2", "flair": "flair", "t2f": "flair", "t2flair": "flair", "fla": "flair",
     "brainmask": "brain_mask",
     "label": "label_map", "labels": "label_map", "labelmap": "label_map", "seg": "label_map",
-    "segmentation": "label_map", "segmentations": "label_map", "mask": "label_map", "masks": "label_map",
+    "segmentations": "label_map", "mask": "label_map", "masks": "label_map",
     "gt": "label_map", "groundtruth": "label_map", "otmulticlass": "label_map", "annotation": "label_map",
     "labelstr": "label_map",
+    **{alias: role.name for role in VOLUME_ROLES if role.name in LABEL_ROLES for alias in role.aliases},
 }  # fmt: skip
 _FILLERS = frozenset(
     ("image", "images", "img", "imgs", "imagestr", "imagests", "vol", "volume", "volumes", "scan", "scans",
