@@ -15,7 +15,7 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from engines.imaging.volumes.label_metrics import CONNECTIVITY_26, Mask
+from engines.imaging.volumes.label_metrics import Mask, bounding_box
 from engines.refinement.lattice import FloatGrid
 from engines.refinement.model import FeatureGrids, RefinementField
 
@@ -79,14 +79,12 @@ def sparse(query: Query, label: Mask, reach: float, threshold: float, device: to
     corners[::_SWEEP_STEP, ::_SWEEP_STEP, ::_SWEEP_STEP] = True
     num_queries += _ask(query, corners, probability, device)
     found = corners & (probability >= threshold) & ~is_wanted
-    if found.any():
-        is_wanted |= ndimage.maximum_filter(found, size=2 * _SWEEP_STEP + 1)
+    is_wanted |= _around(found, _SWEEP_STEP)
     is_asked = corners
     num_queries += _ask(query, is_wanted & ~is_asked, probability, device)
     is_asked = is_asked | is_wanted
     for _ in range(_MOST_GROWTH_ROUNDS):
-        grown = ndimage.binary_dilation(probability >= threshold, CONNECTIVITY_26, iterations=_GROWTH)
-        missing = grown & ~is_asked
+        missing = _around(probability >= threshold, _GROWTH) & ~is_asked
         if not missing.any():
             break
         num_queries += _ask(query, missing, probability, device)
@@ -94,10 +92,21 @@ def sparse(query: Query, label: Mask, reach: float, threshold: float, device: to
     return FieldValues(probability, num_queries)
 
 
+def _around(mask: Mask, reach: int) -> Mask:
+    """Return the points up to a number of points away from a mask, corners included."""
+    grown = np.zeros_like(mask)
+    if mask.any():
+        box = bounding_box(mask, margin=reach)
+        grown[box] = ndimage.maximum_filter(mask[box], size=2 * reach + 1)
+    return grown
+
+
 def _within(label: Mask, reach: float) -> Mask:
-    if not label.any():
-        return np.zeros_like(label)
-    return np.asarray(ndimage.distance_transform_edt(~label) <= reach)
+    near = np.zeros_like(label)
+    if label.any():
+        box = bounding_box(label, margin=int(np.ceil(reach)))
+        near[box] = ndimage.distance_transform_edt(~label[box]) <= reach
+    return near
 
 
 def _ask(query: Query, where: Mask, probability: FloatGrid, device: torch.device) -> int:
