@@ -202,17 +202,21 @@ def _graded(
     lungs = _lung_dice(plain, contrast, body, spacing)
     bone = _bone_p95_mm(plain, contrast, body, spacing)
     found = (lungs, bone, correlation)
-    grade = "A" if _reaches(found, _GRADE_A) else "B" if _reaches(found, _GRADE_B) else "C"
+    voxel = max(spacing)
+    grade = "A" if _reaches(found, _GRADE_A, voxel) else "B" if _reaches(found, _GRADE_B, voxel) else "C"
     if folded:
         grade = "C"
     return AlignmentRecord(kind, grade, correlation, lungs, bone, shift, smallest, folded)
 
 
-def _reaches(found: tuple[float | None, float | None, float], least: tuple[float, float, float]) -> bool:
+def _reaches(
+    found: tuple[float | None, float | None, float], least: tuple[float, float, float], voxel_mm: float
+) -> bool:
+    """Tell whether numbers reach a grade; edges are known to a voxel at best."""
     lungs, bone, correlation = found
     if lungs is None and bone is None:
         return correlation >= least[2]
-    return (lungs is None or lungs >= least[0]) and (bone is None or bone <= least[1])
+    return (lungs is None or lungs >= least[0]) and (bone is None or bone <= max(least[1], voxel_mm))
 
 
 def _lung_dice(

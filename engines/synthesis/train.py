@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from engines.synthesis.config import TrainConfig
 from engines.synthesis.fusion_card import fusion_card
 from engines.synthesis.model import SynthesisNetwork
 from engines.synthesis.objective import StepImages, StepPlan, step_losses
-from engines.synthesis.perceptual import VesselFeatures
+from engines.synthesis.perceptual import VesselFeatures, Vgg19Features
 from engines.synthesis.pictures import difference_strip, stacked, strip
 from engines.synthesis.reports import write_alignment_reports
 from engines.synthesis.scoring import VALIDATION_KEYS, SliceScorer, spread_slices
@@ -56,6 +57,8 @@ def train(run: RunContext) -> None:
         torch.manual_seed(config.seed)
         network = SynthesisNetwork(architecture)
         loaded = take_weights(network, config, base)
+        if isinstance(network.features, Vgg19Features):
+            network.features.read(Path(config.perceptual_file))
     task = SynthesisTask(network, loaded, train_cases, validation_cases, config, phase, window)
     skips = bool(loaded) and config.skip_warmup
     fit(run, task, config.model_copy(update={"warmup_steps": 0}) if skips else config)
