@@ -46,7 +46,7 @@ from engines.registration.value_maps import ValueMaps
 _NUM_PREVIEWS = 2
 _NUM_TRAINING_PAIRS = 4
 _CLEAR_SCORE = 0.2
-_VALIDATION_SEED = 20_000
+VALIDATION_SEED = 20_000
 _NO_POINTS = np.zeros((0, 2))
 
 
@@ -108,7 +108,7 @@ class PairsTask(TrainingTask):
             "real_auc_25" if self._terms.has_real_pairs and real_validation else "matching_accuracy"
         )
         self._validation_pairs = [
-            validation_pair(view, config, _VALIDATION_SEED + 1000 * number + warp, warp)
+            validation_pair(view, config, VALIDATION_SEED + 1000 * number + warp, warp)
             for number, view in enumerate(validation_views)
             for warp in range(config.validation_warps)
         ]

@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             settings=config.values(),
         )
         model.create(request, _manifest(training_items(retina / "drive" / "training")))
-        _run(model)
+        run_engine(model)
     _say(f"training: {model.read_summary()}")
     conditions: list[dict[str, Any]] = [{"rotation_deg": angle} for angle in options.angles]
     conditions += [{"stress": kind} for kind in STRESS_KINDS] if options.stress else []
@@ -120,7 +120,7 @@ def evaluate(path: Path, pairs: Path, model: RunFolder, settings: dict[str, Any]
         pipeline=_SPEC.key, action=Action.EVALUATE, base_run=str(model.path), settings=config.values()
     )
     folder.create(request, _manifest(landmark_items(pairs, folder)))
-    _run(folder)
+    run_engine(folder)
     return EvaluationReport.read(folder.evaluation_path)
 
 
@@ -164,7 +164,8 @@ def _manifest(items: tuple[ItemRecord, ...]) -> Manifest:
     return Manifest(items=items, split_hash=hash_of_split((item.subject, str(item.split)) for item in items))
 
 
-def _run(folder: RunFolder) -> None:
+def run_engine(folder: RunFolder) -> None:
+    """Carry out a run in an engine process."""
     subprocess.run([sys.executable, "-m", "engines", "run", str(folder.path)], check=True)
 
 
