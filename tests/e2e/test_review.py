@@ -67,17 +67,25 @@ def probability() -> np.ndarray:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Three cases with accepted masks, and what a run made of them."""
+def cases(tmp_path: Path) -> Path:
+    """A project with three cases and their accepted masks."""
     with Project.create(tmp_path / "项目 with space", "p") as project:
+        for item in ITEMS:
+            _add_case(project, tmp_path, item)
+        return project.folder
+
+
+@pytest.fixture
+def folder(cases: Path) -> Path:
+    """The same, with what a run made of them."""
+    with Project.open(cases) as project:
         run = RunFolder(project.runs.root / RUN)
         run.create(RunRequest(pipeline=SPEC.key, action=Action.PREDICT), Manifest(items=()))
         for item, status in zip(ITEMS, STATUS, strict=True):
-            _add_case(project, tmp_path, item)
             _write_result(run, item, status)
         run.write_summary(RunState.FINISHED, {})
         project.runs.add(run.id, run.path)
-        return project.folder
+    return cases
 
 
 def _add_case(project: Project, where: Path, item: str) -> None:
@@ -264,6 +272,7 @@ def test_suggestions_of_a_run_are_followed_rule_by_rule(
     person.wait_opened("b")
     person.press(",")
     person.screen.centre.lower.setCurrentIndex(0)
+    person.screen.centre.lower.set_folded(False)
     panel = person.screen.centre.findChild(ComponentPanel)
     person.wait(lambda: len(person.components.suggested()) == 2, "both pieces have suggestions")
     assert [panel.rules.itemData(row) for row in range(panel.rules.count())] == ["", "root", "short", "small"]
@@ -291,14 +300,11 @@ def test_suggestions_of_a_run_are_followed_rule_by_rule(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("kill_engines")
-def test_train_refine_review_and_restart(open_window: Callable[..., Any], tmp_path: Path) -> None:
-    driver = open_window(None)
-    driver.window.actions_.action("project.sample").trigger()
-    driver.wait(lambda: driver.window.workbench.project is not None, "the sample is open")
-    driver.choose_item("coronary-ct")
-    person = Reviewer(driver)
+def test_train_refine_review_and_restart(cases: Path, open_window: Callable[..., Any]) -> None:
+    person = Reviewer(open_window(cases))
+    person.driver.choose_item("b")
     person.wait(lambda: person.screen.controller.active_labels is not None, "the case is shown")
-    window, project = person.window, person.project
+    window = person.window
     _train(person)
 
     def dialogs() -> list[StartDialog]:
@@ -315,9 +321,11 @@ def test_train_refine_review_and_restart(open_window: Callable[..., Any], tmp_pa
     person.wait(lambda: person.runs.live is None, "the run ends", 280.0)
     person.wait(lambda: person.review.lines, "the result is in the queue")
     assert person.review.result is not None
-    before = person.mask("coronary-ct").copy()
-    person.press("Ctrl+Shift+Right")
-    person.wait_opened("coronary-ct")
+    before = person.mask("b").copy()
+    person.press("Ctrl+Shift+J")
+    person.wait(lambda: person.review.line is not None and person.review.line.item_id == "b", "it is chosen")
+    person.press("Ctrl+Alt+J")
+    person.wait_opened("b")
     for role in person.review.steps:
         person.review.choose_step(role)
         person.wait(lambda: person.proposals.found is not None, f"{role} is compared")
@@ -331,17 +339,16 @@ def test_train_refine_review_and_restart(open_window: Callable[..., Any], tmp_pa
         QApplication.processEvents()
         person.press("Ctrl+Alt+Y")
         person.wait(lambda: not person.proposals.edits.is_busy, "no edit is on its way")
-    person.wait(lambda: person.verdict("coronary-ct") == "accepted", "it is accepted")
-    assert (person.mask("coronary-ct") != before).any()
+    person.wait(lambda: person.verdict("b") == "accepted", "it is accepted")
+    assert (person.mask("b") != before).any()
     person.press("Ctrl+Z")
-    person.wait(lambda: (person.mask("coronary-ct") == before).all(), "undo")
+    person.wait(lambda: (person.mask("b") == before).all(), "undo")
     person.press("Ctrl+Shift+Z")
-    person.wait(lambda: person.verdict("coronary-ct") == "accepted", "redo")
-    folder = project.folder
+    person.wait(lambda: person.verdict("b") == "accepted", "redo")
     window.close()
-    again = Reviewer(open_window(folder))
+    again = Reviewer(open_window(cases))
     again.wait(lambda: again.review.lines, "the queue is filled again")
-    assert again.verdict("coronary-ct") == "accepted"
+    assert again.verdict("b") == "accepted"
 
 
 def _train(person: Reviewer) -> None:

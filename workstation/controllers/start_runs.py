@@ -104,7 +104,8 @@ def command_of(project: Project, order: StartOrder, changed: Mapping[str, Any]) 
     if order.group is not None and order.group.split in (Split.VAL, Split.EVALUATION):
         words += ["--split", order.group.split]
     if order.group is not None and order.group.item_ids:
-        words += ["--items", *order.group.item_ids]
+        is_evaluation = order.action is Action.EVALUATE
+        words += ["--split", "all"] if is_evaluation else ["--items", *order.group.item_ids]
     for key, value in settings.items():
         words += ["--set", f"{key}={scalar(value)}"]
     return join(words)
@@ -250,6 +251,8 @@ def _groups(
             )
             for split, title in _SPLITS.items()
         ]
+        open_items = [item for item in usable if item.split is not Split.TEST]
+        groups.append(_group("all", "All items outside the test split: {n}", open_items))
         return tuple(sorted(groups, key=lambda group: group.is_empty))
     groups = []
     if current is not None and current in usable:

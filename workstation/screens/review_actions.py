@@ -75,8 +75,9 @@ def bind_review(
         part.changed.connect(actions.refresh)
 
     def show_queue() -> None:
-        centre.lower.setCurrentIndex(place)
         centre.lower.set_queue(has_queue=True)
+        centre.lower.setCurrentIndex(place)
+        centre.lower.set_folded(False)
         panel.table.setFocus()
 
     def follow() -> None:

@@ -97,6 +97,9 @@ class StartDialog(QDialog):
         else:
             top.addRow(self.tr("&Model"), self.model)
             top.addRow(self.tr("&Items"), self.items)
+        for unused in (self.model, self.items) if is_import else (self.source, self.phase):
+            unused.setParent(self)
+            unused.hide()
         column = QVBoxLayout(self)
         column.addLayout(top)
         column.addWidget(self.form, 1)
