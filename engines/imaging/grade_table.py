@@ -183,7 +183,9 @@ def match_grades(table: GradeTable, items: Iterable[str]) -> MatchedGrades:
             continue
         row, column = found
         grades[item] = row.grade
-        sources[item] = f"{table.path.name}, {column}, row {row.line}"
+        site = site_of(row)
+        place = f"{table.path.name}, {column}, row {row.line}"
+        sources[item] = f"{place}, site {site}" if site else place
         used.add(row.line)
     return MatchedGrades(
         grades,

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from engines.contract.config import RunConfig, TrainingConfig, setting
+from engines.contract.config import ImportWeightsConfig, RunConfig, TrainingConfig, setting
 
 LabelCodingChoice = Literal["auto", "2017", "2023", "2012", "binary"]
 
@@ -175,10 +175,9 @@ class EvaluateConfig(SamplingConfig):
     )
 
 
-class ImportConfig(RunConfig):
+class ImportConfig(ImportWeightsConfig):
     """Settings of importing weights."""
 
-    source: str = setting("", "File or folder with the weights.")
     num_regions: int = setting(1, "Regions that the weights segment.", ge=1, le=3)
     noise_steps: int = setting(
         1000, "Steps of noise that the weights were trained with.", unit="steps", ge=10, le=4000

@@ -12,7 +12,7 @@ from engines.contract.kinds import Split
 from engines.contract.run_context import RunContext
 from engines.segmentation.checks import grade_counts
 from engines.segmentation.config import TrainConfig
-from engines.segmentation.data import MODALITIES, BrainCase, brain_extent, read_case, square_size
+from engines.segmentation.data import BrainCase, brain_extent, read_case, square_size
 from engines.segmentation.grade_weights import class_weights
 from engines.segmentation.labels import CODINGS, REGIONS, LabelCoding, detect_coding
 from engines.segmentation.slice_cache import CachedCase, read_index, write_case, write_index
@@ -43,10 +43,20 @@ class Prepared:
     num_regions: int
     alpha: tuple[float, float]
 
-    @property
-    def num_modalities(self) -> int:
-        """Channels of an image."""
-        return len(MODALITIES)
+    def scored(self, count: int) -> tuple[CachedCase, ...]:
+        """Return validation subjects, always the same, both grades as often as among all of them.
+
+        At least two of each grade where there are two; 0 returns all.
+        """
+        if not count or count >= len(self.validation):
+            return self.validation
+        groups = [[case for case in self.validation if case.grade == grade] for grade in (0, 1, -1)]
+        shares = [len(group) / len(self.validation) for group in groups]
+        num_low = min(len(groups[0]), max(round(count * shares[0]), 2))
+        num_unknown = min(len(groups[2]), round(count * shares[2]))
+        num_high = max(0, count - num_low - num_unknown)
+        chosen = [*groups[0][:num_low], *groups[1][:num_high], *groups[2][:num_unknown]]
+        return tuple(case for case in self.validation if case in chosen)
 
 
 def prepare(run: RunContext, config: TrainConfig, divisor: int, size: int = 0) -> Prepared:

@@ -102,8 +102,7 @@ class SegmentationTask(TrainingTask):
             noise=config.noise,
             modality_dropout=config.modality_dropout,
         )
-        count = config.num_evaluation_cases
-        self._scored = prepared.validation[:count] if count else prepared.validation
+        self._scored = prepared.scored(config.num_evaluation_cases)
         self._num_batches = 0
         self._head_gradients: list[Tensor] | None = None
         self._reported: dict[str, float] = {}

@@ -137,11 +137,9 @@ def _write_parameters(run: RunContext, model: SegmentationNetwork) -> None:
 def _mask_dice(
     model: SegmentationNetwork, prepared: Prepared, config: TrainConfig, device: torch.device
 ) -> float | None:
-    count = config.num_evaluation_cases
-    cases = prepared.validation[:count] if count else prepared.validation
     found = score_subjects(
         model.to(device).eval(),
-        cases,
+        prepared.scored(config.num_evaluation_cases),
         prepared.coding,
         SamplerOptions("ddim", config.validation_steps),
         num_samples=config.validation_samples,

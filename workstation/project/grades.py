@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -9,6 +10,8 @@ from sqlalchemy import select
 from workstation.project.grade_commands import SET_GRADES
 from workstation.project.schema import CommandRow
 from workstation.project.store import Store
+
+_SITE = re.compile(r"site[ -](\w+)")
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,12 @@ class Grade:
     source: str
     annotator: str
     revision: str
+
+    @property
+    def stratum(self) -> str:
+        """Grade and, where it is known, hospital: what the parts of a split should share alike."""
+        site = _SITE.search(self.source)
+        return f"{self.value} {site[1]}" if site else self.value
 
 
 def grades(store: Store) -> dict[str, Grade]:

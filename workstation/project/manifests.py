@@ -82,7 +82,9 @@ def build_manifest(
         selected = [_named(everything, item_id) for item_id in dict.fromkeys(chosen)]
         _require_usable(selected, spec, needs, annotations)
     if action is Action.TRAIN:
-        selected = _for_training(selected, chosen, items, splits, seed)
+        grades = annotations.grades
+        strata = {item.subject: grades[item.id].stratum for item in selected if item.id in grades}
+        selected = _for_training(selected, chosen, items, splits, seed, strata)
     selected = _of_split(selected, split)
     if len(selected) < max(1, needs.min_items):
         raise _too_few(spec, needs, action, split, len(selected))
@@ -129,7 +131,12 @@ def _require_usable(
 
 
 def _for_training(
-    selected: list[Item], chosen: Sequence[str] | None, items: ItemStore, splits: SplitStore, seed: int
+    selected: list[Item],
+    chosen: Sequence[str] | None,
+    items: ItemStore,
+    splits: SplitStore,
+    seed: int,
+    strata: Mapping[str, str],
 ) -> list[Item]:
     sealed = [item for item in selected if item.split in (Split.TEST, Split.EVALUATION)]
     if chosen is not None and sealed:
@@ -149,7 +156,7 @@ def _for_training(
         )
     if not learning:
         return []
-    splits.assign(learning, seed=seed)
+    splits.assign(learning, seed=seed, strata=strata)
     current = {item.id: item for item in items.all()}
     return [item for old in learning if (item := current[old.id]).split in LEARNING_SPLITS]
 

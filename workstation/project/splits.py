@@ -68,11 +68,20 @@ class SplitStore:
                 write_split(session, name, split, origin="person")
         self._on_change(None)
 
-    def assign(self, items: Sequence[Item], *, seed: int = 0) -> dict[str, Split]:
+    def assign(
+        self, items: Sequence[Item], *, seed: int = 0, strata: Mapping[str, str] | None = None
+    ) -> dict[str, Split]:
         """Give the subjects of these items that have no split one, 80 % train and 20 % val, and store it.
 
         Subjects that have a split keep it. A group with a split in it is completed. When train and val both
         exist already, new groups go to train.
+
+        Parameters
+        ----------
+        items : sequence of Item
+        seed : int
+        strata : mapping of subject to str, optional
+            What both splits should have the same share of: a grade, a hospital.
 
         Returns
         -------
@@ -89,7 +98,7 @@ class SplitStore:
         with self._store.write() as session:
             everything = load_items(session, self._folder)
             check_no_leak(everything)
-            assigned = _assign(everything, {item.subject for item in items}, seed)
+            assigned = _assign(everything, {item.subject for item in items}, seed, strata or {})
             for subject, split in assigned.items():
                 write_split(session, subject, split, origin="automatic", seed=seed)
         if assigned:
@@ -172,7 +181,9 @@ def _contents(item: Item) -> list[str]:
     return [file.sha256 for file in item.files.values() if file.kind in _BINDING]
 
 
-def _assign(everything: Sequence[Item], subjects: Collection[str], seed: int) -> dict[str, Split]:
+def _assign(
+    everything: Sequence[Item], subjects: Collection[str], seed: int, strata: Mapping[str, str]
+) -> dict[str, Split]:
     known = {item.subject: item.split for item in everything if item.split is not None}
     assigned: dict[str, Split] = {}
     free: list[tuple[str, ...]] = []
@@ -188,8 +199,13 @@ def _assign(everything: Sequence[Item], subjects: Collection[str], seed: int) ->
     num_val = _num_validation_groups(len(free), present)
     order = sorted(free)
     random.Random(seed).shuffle(order)
+    chosen = set(range(num_val))
+    if strata:
+        # Sorted by stratum, every n-th goes to val: each stratum gives its share.
+        order.sort(key=lambda group: strata.get(group[0], ""))
+        chosen = {int((index + 0.5) * len(order) / num_val) for index in range(num_val)}
     for index, group in enumerate(order):
-        assigned.update(dict.fromkeys(group, Split.VAL if index < num_val else Split.TRAIN))
+        assigned.update(dict.fromkeys(group, Split.VAL if index in chosen else Split.TRAIN))
     _require_both_sides(subjects, known | assigned)
     return assigned
 

@@ -32,7 +32,9 @@ def test_the_real_heading_is_read_by_name(tmp_path: Path) -> None:
     assert site_of(row) == "CBICA"
     found = match_grades(table, ["brats20_training_001", "other"])
     assert found.grades == {"brats20_training_001": "HGG"}
-    assert found.sources["brats20_training_001"] == "name_mapping.csv, BraTS_2020_subject_ID, row 2"
+    assert found.sources["brats20_training_001"] == (
+        "name_mapping.csv, BraTS_2020_subject_ID, row 2, site CBICA"
+    )
     assert found.ungraded == ("other",)
 
 

@@ -7,14 +7,26 @@ import pytest
 
 from engines.contract.errors import InputError, UnknownKeyError
 from engines.contract.grade_file import GradeFile
-from engines.contract.kinds import Action, AnnotationKind
+from engines.contract.kinds import Action, AnnotationKind, FileKind, ItemKind, Split
 from engines.contract.registry import load_spec
 from engines.contract.run_folder import RunFolder
 from engines.contract.spec import Needs, PhaseSpec
 from workstation.cli import main
 from workstation.project.brain_cohort import CLASSES, create_brain_cohort
 from workstation.project.grade_commands import SetGrades
+from workstation.project.items import NewFile, insert_file, set_item_kind
 from workstation.project.project import Project
+
+
+def add_pair_item(project: Project, item_id: str, subject: str) -> None:
+    """Record an image pair without reading any file."""
+    with project.store.write() as session:
+        for role in ("fixed", "moving"):
+            path = project.folder.parent / f"{item_id}_{role}.png"
+            path.write_bytes(b"")
+            new = NewFile(item_id, subject, role, FileKind.IMAGE, path, f"{item_id} {role}", 0, "CF", 9, 8)
+            insert_file(session, new, project.folder)
+        set_item_kind(session, item_id, ItemKind.IMAGE_PAIR)
 
 
 def test_a_grade_holds_until_it_is_taken_away_or_undone(project: Project) -> None:
@@ -77,3 +89,19 @@ def test_a_cohort_of_phantom_brains_is_a_project(tmp_path: Path) -> None:
         assert [known.name for known in label_map.classes] == [known.name for known in CLASSES]
     with pytest.raises(InputError, match="at least 20"):
         create_brain_cohort(tmp_path / "small", num_subjects=5)
+
+
+def test_a_split_keeps_the_shares_of_grades_and_sites(project: Project) -> None:
+    for number in range(40):
+        add_pair_item(project, f"p{number:02d}", f"p{number:02d}")
+    grades = {f"p{n:02d}": "LGG" if n % 4 == 0 else "HGG" for n in range(40)}
+    sources = {name: f"table.csv, site {'A' if int(name[1:]) < 20 else 'B'}" for name in grades}
+    project.history.execute(SetGrades(grades, "table.csv", sources))
+    strata = {name: found.stratum for name, found in project.grades().items()}
+    assert sorted(set(strata.values())) == ["HGG A", "HGG B", "LGG A", "LGG B"]
+    items = [item for item in project.items.all() if item.id in grades]
+    assigned = project.splits.assign(items, seed=3, strata=strata)
+    validation = [strata[name] for name, split in assigned.items() if split is Split.VAL]
+    assert len(validation) == 8
+    assert sorted(set(validation)) == sorted(set(strata.values()))
+    assert sum(name.startswith("LGG") for name in validation) == 2
