@@ -20,7 +20,7 @@ from engines.contract.presets import training_config
 from engines.contract.registry import config_class
 from engines.contract.run_folder import RunFolder, RunRequest
 from engines.contract.spec import PipelineSpec
-from workstation.runs.preconditions import check_model, check_phase
+from workstation.runs.preconditions import check_model, check_phase, newest_finished_run
 from workstation.runs.process_watch import (
     DetachedProcess,
     Liveness,
@@ -97,7 +97,7 @@ def prepare_run(
     overrides : mapping of str to object
         Settings that win over preset and defaults.
     base_run : RunFolder, Path or None
-        Run whose model is used.
+        Run whose model is used; by default a phase begins from the newest run of the one before it.
     items : sequence of str or None
         Ids of the items to use; all that fit by default.
     split : Split, "all" or None
@@ -125,6 +125,9 @@ def prepare_run(
     project.splits.check_no_leak()
     if action is Action.TRAIN:
         check_phase(project, spec, spec.phase(phase), items)
+        earlier = spec.phase(phase).needs.phases
+        if base_run is None and earlier:
+            base_run = newest_finished_run(project, spec, phase=earlier[-1])
     elif action is Action.PREDICT:
         check_model(spec, has_model=base_run is not None)
     stem = action.value if action is Action.IMPORT_WEIGHTS else phase or action.value

@@ -111,6 +111,20 @@ def test_the_newest_finished_run_needs_a_model(project):
     assert preconditions.newest_finished_run(project, SPEC) is None
 
 
+def test_a_later_phase_begins_from_the_newest_run_of_the_one_before(project):
+    later = next((phase for phase in SPEC.phases if phase.needs.phases == (PHASE.key,)), None)
+    if later is None:
+        pytest.skip("the first pipeline has one phase")
+    with pytest.raises(PreconditionError, match=PHASE.title.split(":")[0]):
+        prepare_run(project, SPEC, action=Action.TRAIN, phase=later.key)
+    first = prepare_run(project, SPEC, action=Action.TRAIN)
+    first.write_summary(RunState.FINISHED, {})
+    (first.checkpoints_dir / "best").mkdir(parents=True)
+    (first.checkpoints_dir / "best" / "weights.safetensors").write_bytes(b"")
+    second = prepare_run(project, SPEC, action=Action.TRAIN, phase=later.key)
+    assert second.file_path(second.read_request().base_run) == first.path
+
+
 def test_a_folder_without_a_run_is_not_started(tmp_path):
     with pytest.raises(RunFolderError, match="not a run folder"):
         start_engine(RunFolder(tmp_path))
