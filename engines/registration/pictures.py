@@ -66,11 +66,17 @@ def side_by_side(images: Sequence[Picture]) -> Picture:
 
 
 def warped_picture(moving: Picture, fixed_from_moving: FloatArray | None) -> Picture:
-    """Return the moving picture on the fixed grid; black without a transform, (H, W)."""
+    """Return the moving picture on the fixed grid, (H, W, 3); without transform as it is, in amber."""
     if fixed_from_moving is None:
-        return np.zeros_like(moving)
+        return _framed(cv2.cvtColor(moving, cv2.COLOR_GRAY2RGB))
     size = (moving.shape[1], moving.shape[0])
-    return np.asarray(sample_through(moving, invert(fixed_from_moving), size), dtype=np.uint8)
+    warped = np.asarray(sample_through(moving, invert(fixed_from_moving), size), dtype=np.uint8)
+    return np.asarray(cv2.cvtColor(warped, cv2.COLOR_GRAY2RGB), dtype=np.uint8)
+
+
+def _framed(canvas: npt.NDArray[np.uint8]) -> Picture:
+    cv2.rectangle(canvas, (0, 0), (canvas.shape[1] - 1, canvas.shape[0] - 1), _AMBER, 3)
+    return np.asarray(canvas, dtype=np.uint8)
 
 
 def draw_matches(
@@ -101,10 +107,10 @@ def checkerboard(fixed: Picture, moving: Picture, fixed_from_moving: FloatArray 
     ndarray of uint8, (H, W, 3)
     """
     height, width = fixed.shape
-    registered = moving if fixed_from_moving is None else warped_picture(moving, fixed_from_moving)
+    registered = (
+        warped_picture(moving, fixed_from_moving)[:, :, 1] if fixed_from_moving is not None else moving
+    )
     rows, columns = np.mgrid[0:height, 0:width]
     is_fixed = (rows * _TILES // height + columns * _TILES // width) % 2 == 0
     canvas = cv2.cvtColor(np.where(is_fixed, fixed, registered).astype(np.uint8), cv2.COLOR_GRAY2RGB)
-    if fixed_from_moving is None:
-        cv2.rectangle(canvas, (0, 0), (width - 1, height - 1), _AMBER, 3)
-    return np.asarray(canvas, dtype=np.uint8)
+    return _framed(canvas) if fixed_from_moving is None else np.asarray(canvas, dtype=np.uint8)

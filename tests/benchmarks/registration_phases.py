@@ -9,8 +9,8 @@ Validation pairs are warps of unseen eyes that also change the modality: at most
 `success_5px` is the share whose image corners land within 5 px on average, at the working size. OUT receives
 ordinary run folders; a finished phase in OUT is not trained again.
 
-With ``--leave-one-out`` phase 4 is trained from OUT's phase 3 on all real pairs but one, for each pair in turn.
-The pair that was left out is scored after the first and after the last epoch, so that nothing is chosen by it.
+With ``--leave-one-out`` phase 4 is trained from OUT's phase 3 on all real pairs but one, each in turn. The
+pair that was left out is scored after the first and after the last epoch, so that nothing is chosen by it.
 Pairs that share an image are left out together. These weights serve this table only.
 """
 
