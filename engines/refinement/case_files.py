@@ -144,9 +144,7 @@ def write_case(
     return row
 
 
-def _write_probability(run: RunContext, item: ItemRecord, refined: RefinedItem) -> float | None:
-    if refined.probability is None:
-        return None
+def _write_probability(run: RunContext, item: ItemRecord, refined: RefinedItem) -> float:
     path = _path(run.folder, PROBABILITY, f"{item.id}.npz")
     refined.probability.write(path)
     run.output(item.id, PROBABILITY, path)

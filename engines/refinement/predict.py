@@ -64,8 +64,7 @@ class RefinedItem:
     native : NativeCase
     mask : ndarray of bool, (I, J, K)
     label_class : int
-    probability : SparseProbability or None
-        None: it is where it was stored.
+    probability : SparseProbability
     is_finite : bool
     facts : dict
         What the report says of where it comes from.
@@ -74,7 +73,7 @@ class RefinedItem:
     native: NativeCase
     mask: Mask
     label_class: int
-    probability: SparseProbability | None
+    probability: SparseProbability
     is_finite: bool
     facts: dict[str, Any]
 
@@ -159,6 +158,8 @@ def _from_field(run: RunContext, item: ItemRecord, runner: ItemRunner, config: P
         "queries": values.num_queries,
         "lattice_points": int(np.prod(lattice.shape)),
         "new_case": refined.is_new,
+        "agreement": refined.agreement,
+        "careful": refined.is_careful,
     }
     return RefinedItem(
         native,
@@ -175,11 +176,13 @@ def _from_disk(
 ) -> tuple[RefinedItem, tuple[ComponentDecision, ...]]:
     stored = results.read(item, config)
     names = ("model", "model_sha256", "variant", "lattice", "queries", "lattice_points", "new_case")
-    facts = {name: stored.facts.get(name) for name in names}
+    facts = {name: stored.facts.get(name) for name in (*names, "agreement", "careful")}
     facts["from_run"] = results.folder.id
     # What was decided about that run's own result is nearest to the point, so it comes last and holds.
     decisions = sorted(item.decisions, key=lambda one: one.source == results.folder.id)
-    refined = RefinedItem(stored.native, stored.mask, int(stored.facts["label_class"]), None, True, facts)
+    refined = RefinedItem(
+        stored.native, stored.mask, int(stored.facts["label_class"]), stored.probability, True, facts
+    )
     return refined, tuple(decisions)
 
 

@@ -21,6 +21,7 @@ from engines.contract.probability_file import SparseProbability
 from engines.contract.run_context import RunContext
 from engines.contract.run_folder import RunFolder
 from engines.imaging.volumes.label_metrics import Mask, bounding_box
+from engines.refinement.baselines import without_small
 from engines.refinement.config import PredictConfig
 from engines.refinement.data import NativeCase, read_case
 from engines.refinement.lattice import WorkLattice
@@ -38,12 +39,14 @@ class Stored:
     native : NativeCase
         As the earlier run was given it.
     mask : ndarray of bool, (I, J, K)
+    probability : SparseProbability
     facts : dict
         What the earlier run reported.
     """
 
     native: NativeCase
     mask: Mask
+    probability: SparseProbability
     facts: dict[str, Any]
 
 
@@ -83,6 +86,9 @@ class StoredResults:
         self.folder = folder
         self._context = RunContext(folder, request, config, manifest, run.events)
         self._items = {item.id: item for item in manifest.items}
+        assert isinstance(config, PredictConfig)
+        # What a field was asked for lies with the run that asked it.
+        self._origin = StoredResults(self._context, config.from_run) if config.from_run else None
 
     def read(self, item: ItemRecord, config: PredictConfig) -> Stored:
         """Read what was stored for an item; another threshold is applied to the stored probability.
@@ -94,14 +100,21 @@ class StoredResults:
         """
         facts = self._facts(item.id)
         label_class = int(facts["label_class"])
-        native = read_case(self._context, self._items[item.id], label_class)
+        native = self.native(item.id, label_class)
         settings = facts["settings"]
         is_same = all(settings[key] == getattr(config, key) for key in ("threshold", "keep_margin"))
-        path = mask_path(self.folder, item.id)
-        mask = (
-            read_mask(path, native.mask.shape) if is_same else self._decided(item.id, native, facts, config)
-        )
-        return Stored(native, mask, facts)
+        probability = SparseProbability.read(self.folder.outputs_dir / PROBABILITY / f"{item.id}.npz")
+        if is_same:
+            mask = read_mask(mask_path(self.folder, item.id), native.mask.shape)
+        else:
+            mask = _decided(native, probability, lattice_of(facts["lattice"]), config)
+        return Stored(native, mask, probability, facts)
+
+    def native(self, item_id: str, label_class: int) -> NativeCase:
+        """Return a case as the field was given it, whatever became of its label map since."""
+        if self._origin is not None:
+            return self._origin.native(item_id, label_class)
+        return read_case(self._context, self._items[item_id], label_class)
 
     def _facts(self, item_id: str) -> dict[str, Any]:
         path = self.folder.outputs_dir / REPORT / f"{item_id}.json"
@@ -117,20 +130,6 @@ class StoredResults:
         assert isinstance(facts, dict)
         return facts
 
-    def _decided(
-        self, item_id: str, native: NativeCase, facts: dict[str, Any], config: PredictConfig
-    ) -> Mask:
-        path = self.folder.outputs_dir / PROBABILITY / f"{item_id}.npz"
-        probability = SparseProbability.read(path).full().astype(np.float32)
-        lattice = lattice_of(facts["lattice"])
-        return decided(
-            native.mask,
-            lattice.at_native(lattice.occupancy(native.mask)),
-            probability[lattice.native_box],
-            lattice.native_box,
-            config,
-        )
-
 
 def lattice_of(facts: Mapping[str, Any]) -> WorkLattice:
     """Return the lattice that a report describes."""
@@ -138,15 +137,18 @@ def lattice_of(facts: Mapping[str, Any]) -> WorkLattice:
     return WorkLattice(**places, spacing_mm=float(facts["spacing_mm"]))
 
 
-def decided(
-    original: Mask, occupancy: Any, values: Any, box: tuple[slice, slice, slice], config: PredictConfig
+def _decided(
+    native: NativeCase, probability: SparseProbability, lattice: WorkLattice, config: PredictConfig
 ) -> Mask:
-    """Return the mask that a probability gives; see `WorkLattice.refined_mask`."""
-    result = original.copy()
-    before, after = occupancy >= 0.5, values >= config.threshold
+    """Return the mask that a stored probability gives; see `WorkLattice.refined_mask`."""
+    box = lattice.native_box
+    values = probability.full()[box].astype(np.float32)
+    before = lattice.at_native(lattice.occupancy(native.mask)) >= 0.5
+    after = values >= config.threshold
     changes = (before != after) & (np.abs(values - config.threshold) >= config.keep_margin)
+    result = native.mask.copy()
     result[box][changes] = after[changes]
-    return result
+    return without_small(result, config.smallest_piece_mm3 / (1000.0 * native.image.geometry.voxel_volume_ml))
 
 
 def mask_path(folder: RunFolder, item_id: str) -> Path:

@@ -326,6 +326,13 @@ def test_steps_are_done_again_with_what_a_person_decided(
     facts = json.loads((again.outputs_dir / "report" / "case_0.json").read_text(encoding="utf-8"))
     assert facts["from_run"] == "first"
     assert facts["decisions"][0]["is_accepted"] is False
+    # Once more, after the label map itself was replaced: what the field was given counts.
+    third = make(
+        "predict", name="third", splits=(Split.TEST,), label=after == 9, settings={"from_run": "again"}
+    )
+    carry_out(third)
+    report = json.loads((third.outputs_dir / "report" / "case_0.json").read_text(encoding="utf-8"))
+    assert report["classes"][0]["voxels_before"] == facts["classes"][0]["voxels_before"]
 
 
 def test_another_threshold_is_applied_to_the_stored_probability(
