@@ -69,7 +69,8 @@ class ReviewPanel(QWidget):
         self.table.lineOpened.connect(self.lineOpened)
         verbs = [verb for group in GROUPS for verb in group]
         self.table.menu_actions = [actions.action(f"review.{verb}") for verb in verbs]
-        self.bar = ActionBar([[actions.action(f"review.{verb}") for verb in group] for group in GROUPS])
+        groups = [[actions.action(f"review.{verb}") for verb in group] for group in GROUPS]
+        self.bar = ActionBar([*groups, [actions.action("run.predict")]])
         self.only_open = QCheckBox(self.tr("Only open"))
         self.only_open.setToolTip(self.tr("Leave out what was accepted or rejected."))
         self.only_open.toggled.connect(self._filter)
