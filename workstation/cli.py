@@ -21,6 +21,7 @@ from workstation.command_line import (
     doctor_command,
     grade_commands,
     import_weights_command,
+    leave_one_out_command,
     project_commands,
     register_command,
     relink_command,
@@ -229,6 +230,22 @@ def _add_run_commands(command: Callable[..., argparse.ArgumentParser]) -> None:
     sweep.add_argument("--no-base", action="store_true", help="leave out the unchanged settings")
     sweep.add_argument("--out", metavar="DIR", type=Path, help="of the table; in the project by default")
     _add_json(sweep)
+
+    folds = command(
+        "leave-one-out", leave_one_out_command.leave_one_out, "Train without each subject, and score it."
+    )
+    _add_project(folds)
+    _add_pipeline(folds)
+    folds.add_argument("--phase", metavar="P", help="the last one by default")
+    folds.add_argument("--preset", metavar="NAME", help="the phase's own by default")
+    folds.add_argument("--base-run", metavar="RUN", help="where all start; of the phase before by default")
+    folds.add_argument("--subjects", metavar="S,S", help="folds to do; all by default")
+    folds.add_argument(
+        "--together", metavar="S,S", action="append", default=[], help="subjects of one fold; repeatable"
+    )
+    folds.add_argument("--keep", action="store_true", help="keep the copies of the project, with weights")
+    folds.add_argument("--out", metavar="DIR", type=Path, help="of the table; in the project by default")
+    _add_json(folds)
 
     predict = command("predict", run_commands.predict, "Predict; prints the written files.")
     _add_project(predict)
