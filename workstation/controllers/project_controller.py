@@ -13,6 +13,7 @@ from engines.contract.errors import WorkstationError
 from engines.contract.kinds import Severity
 from engines.contract.messages import Message
 from workstation.controllers.background import CancelToken
+from workstation.controllers.freed_memory import give_back
 from workstation.controllers.workbench import Workbench
 from workstation.views.protocols import Card, CardButton
 
@@ -82,7 +83,9 @@ class ProjectController(QObject):
         def work() -> Project:
             from workstation.project.sample import create_sample
 
-            return create_sample(folder)
+            made = create_sample(folder)
+            give_back()
+            return made
 
         self._begin("Building the sample project", _OPENING, work, self._on_opened)
 
