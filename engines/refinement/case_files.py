@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from engines.contract.component_table import ROLE as COMPONENTS
 from engines.contract.files import hash_file, hash_text
 from engines.contract.item_review import CHANGED_ML, COMMON_COLUMNS, Conflict, ItemReview, ReviewColumn
@@ -15,16 +17,17 @@ from engines.contract.manifest import ComponentDecision, ItemRecord
 from engines.contract.probability_file import ROLE as PROBABILITY
 from engines.contract.run_context import RunContext
 from engines.contract.run_folder import RunFolder
+from engines.imaging.volumes.label_metrics import Mask
 from engines.imaging.volumes.volume import Volume
 from engines.imaging.volumes.volume_files import write_volume
 from engines.refinement.case_page import write_case_page
 from engines.refinement.case_report import CaseReport, ClassChange, class_change, class_changes
 from engines.refinement.clean import component_table
-from engines.refinement.data import image_role
-from engines.refinement.pictures import slice_picture
+from engines.refinement.data import NativeCase, image_role
+from engines.refinement.pictures import Picture, slice_picture
 from engines.refinement.steps import STEPS, Steps, as_volume
 from engines.refinement.stored_results import REPORT, mask_path, write_mask
-from engines.refinement.surface_picture import surface_picture
+from engines.refinement.surface_picture import seen_from_front, spacing_from_front, surface_picture
 
 if TYPE_CHECKING:
     from engines.refinement.config import PredictConfig
@@ -113,15 +116,7 @@ def write_case(
         {**_facts_of(run, item, refined, inputs, seconds), "row": row},
     )
     page = _path(folder, REPORT, f"{item.id}.html")
-    result = steps.result == refined.label_class
-    write_case_page(
-        page,
-        report,
-        (
-            ("Slice with most changes", slice_picture(native.image.voxels, native.mask, result)),
-            ("Surface, seen from the front", surface_picture(native.mask, result, spacing)),
-        ),
-    )
+    write_case_page(page, report, _pictures(native, steps.result == refined.label_class))
     run.output(item.id, REPORT, page)
     review = _path(folder, REVIEW, f"{item.id}.json")
     ItemReview(
@@ -142,6 +137,19 @@ def write_case(
     # Last: a resumed run takes the case for finished when it is there.
     report.write(page.parent)
     return row
+
+
+def _pictures(native: NativeCase, result: Mask) -> tuple[tuple[str, Picture], ...]:
+    geometry = native.image.geometry
+    image, before, after = (
+        seen_from_front(voxels, geometry) for voxels in (native.image.voxels, native.mask, result)
+    )
+    # Slices have the front at the top.
+    upright = [np.flip(voxels, axis=1) for voxels in (image, before, after)]
+    return (
+        ("Slice with most changes, from the feet", slice_picture(*upright)),
+        ("Surface, from the front", surface_picture(before, after, spacing_from_front(geometry))),
+    )
 
 
 def _write_probability(run: RunContext, item: ItemRecord, refined: RefinedItem) -> float:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 from scipy import ndimage
 
 from engines.imaging.volumes.label_metrics import Mask, Spacing, bounding_box
+from engines.imaging.volumes.volume import VolumeGeometry
 from engines.refinement.pictures import ADDED, KEPT, REMOVED, Picture
+
+Voxels = npt.NDArray[Any]
 
 _SIDE = 480
 _BLUR_MM = 0.8
@@ -14,6 +20,26 @@ _AMBIENT = 0.3
 _LIGHT = np.array([0.35, -0.8, 0.5])
 _NEAR = 0.35
 """How much darker the farthest surface is than the nearest."""
+
+
+def seen_from_front(voxels: Voxels, geometry: VolumeGeometry) -> Voxels:
+    """Return an array as someone before the patient sees it: axes to the patient's left, back, and head."""
+    from nibabel import orientations
+
+    own = orientations.io_orientation(geometry.world_from_voxel)
+    turn = orientations.ornt_transform(own, orientations.axcodes2ornt(("L", "P", "S")))
+    return np.asarray(orientations.apply_orientation(voxels, turn))
+
+
+def spacing_from_front(geometry: VolumeGeometry) -> Spacing:
+    """Return the spacing along the axes of `seen_from_front`."""
+    from nibabel import orientations
+
+    own = orientations.io_orientation(geometry.world_from_voxel)
+    first, second, third = (
+        geometry.spacing_mm[int(np.flatnonzero(own[:, 0] == axis)[0])] for axis in range(3)
+    )
+    return first, second, third
 
 
 def surface_picture(before: Mask, after: Mask, spacing_mm: Spacing) -> Picture:

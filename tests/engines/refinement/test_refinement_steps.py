@@ -29,7 +29,7 @@ from engines.refinement.fuse import without_ostium_overrun
 from engines.refinement.gate import judge
 from engines.refinement.steps import take_steps
 from engines.refinement.stored_results import read_mask, write_mask
-from engines.refinement.surface_picture import surface_picture
+from engines.refinement.surface_picture import seen_from_front, spacing_from_front, surface_picture
 
 Carry = Callable[[RunFolder], RunContext]
 Make = Callable[..., RunFolder]
@@ -229,6 +229,18 @@ def test_a_surface_shows_what_came_and_what_went() -> None:
     assert red[: width // 4].max() > 0 > red[-width // 6 :].min()
     assert green[-width // 6 :].max() > 0
     assert surface_picture(before & False, before & False, SPACING).max() == 0
+
+
+def test_pictures_show_the_patient_from_the_front() -> None:
+    """Whatever the order and direction of the axes: to the right is the patient's left, up is the head."""
+    world = np.array([[0, 0, -1.5, 0.0], [0.5, 0, 0, 0.0], [0, -2.0, 0, 0.0], [0, 0, 0, 1.0]])
+    geometry = VolumeGeometry((5, 6, 7), world)
+    voxels = np.zeros((5, 6, 7), np.uint8)
+    voxels[4, 0, 6] = 1  # in front, at the top, at the patient's left
+    turned = seen_from_front(voxels, geometry)
+    assert turned.shape == (7, 5, 6)
+    assert turned[6, 0, 5] == 1
+    assert spacing_from_front(geometry) == pytest.approx((1.5, 0.5, 2.0))
 
 
 def _refine(make: Make, carry_out: Carry, trained: RunFolder, name: str, **given: object) -> RunFolder:
