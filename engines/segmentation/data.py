@@ -24,7 +24,7 @@ GRADES = ("LGG", "HGG")
 UNKNOWN_GRADE = -1
 _CLIP = 5.0
 _LEAST_BRAIN_SHARE = 0.01
-_SCORED_MEAN, _SCORED_SPREAD = 0.15, 0.15
+_SCORED_MEAN, _SCORED_SPREAD = 0.5, 2.0
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -122,13 +122,15 @@ def read_case(run: RunContext, item: ItemRecord, *, needs_labels: bool) -> Brain
 
 
 def normalised(voxels: npt.NDArray[Any], brain: Mask) -> tuple[FloatArray, bool]:
-    """Return values of mean 0 and spread 1 over the brain, clipped to 5, 0 outside; and if they came so."""
+    """Return values of mean 0 and spread 1 over the brain, clipped to 5, 0 outside; and if they came so.
+
+    Other programs leave out the tails when they normalise, so their spread is up to 2; it becomes 1 here.
+    """
     values = np.asarray(voxels, dtype=np.float32)
     inside = values[brain]
     mean, spread = float(inside.mean()), float(inside.std())
-    was_normalised = abs(mean) < _SCORED_MEAN and abs(spread - 1) < _SCORED_SPREAD and float(inside.min()) < 0
-    if not was_normalised:
-        values = (values - mean) / max(spread, 1e-6)
+    was_normalised = abs(mean) < _SCORED_MEAN and spread < _SCORED_SPREAD and float(inside.min()) < 0
+    values = (values - mean) / max(spread, 1e-6)
     return np.where(brain, np.clip(values, -_CLIP, _CLIP), 0).astype(np.float32), was_normalised
 
 
@@ -161,14 +163,19 @@ def _brain(run: RunContext, item: ItemRecord, volumes: dict[str, Volume], geomet
         check_same_grid(geometry, given.geometry, f"The brain mask of {item.id}")
         brain = np.asarray(given.voxels > 0)
     else:
-        # The background of these data sets is exactly 0.
         brain = np.zeros(geometry.shape, dtype=bool)
         for volume in volumes.values():
             voxels = np.asarray(volume.voxels)
-            brain |= np.isfinite(voxels) & (voxels != 0)
+            brain |= np.isfinite(voxels) & (voxels != _background(voxels))
     if not brain.any():
         raise InputError("{item} has no brain: every voxel is 0.", remedy="Look at its files.", item=item.id)
     return brain
+
+
+def _background(voxels: npt.NDArray[Any]) -> float:
+    """Return the value around the brain: 0, or what all eight corners have, as after a subtraction."""
+    corners = np.unique(voxels[:: voxels.shape[0] - 1, :: voxels.shape[1] - 1, :: voxels.shape[2] - 1])
+    return float(corners[0]) if len(corners) == 1 else 0.0
 
 
 def _labels(

@@ -119,7 +119,7 @@ def _read_all(
             run.warn("{item} has no {names}: zeros stand for them.", item=case.id, names=names)
         if case.was_normalised:
             names = ", ".join(case.was_normalised)
-            run.warn("{names} of {item} came normalised and stay as they are.", item=case.id, names=names)
+            run.warn("{names} of {item} came normalised already.", item=case.id, names=names)
     if not all(found.values()):
         raise PreconditionError(
             "No item of split '{split}' could be read.",

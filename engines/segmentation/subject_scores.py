@@ -78,7 +78,8 @@ def _mask_row(drawn: DrawnSlices, true: Any, case: CachedCase) -> dict[str, floa
     mean = drawn.samples.mean(axis=0).transpose(1, 0, 2, 3)
     row: dict[str, float | None] = dict(mask_scores(mean >= _THRESHOLD, true, case.spacing_mm))
     row["calib_dice"] = dice(drawn.calibration[:, 0] >= _THRESHOLD, true[0])
-    row["pairwise_dice"] = pairwise_dice(drawn.samples[:, :, 0] >= _THRESHOLD)
+    if len(drawn.samples) > 1:
+        row["pairwise_dice"] = pairwise_dice(drawn.samples[:, :, 0] >= _THRESHOLD)
     row["chance_dice"] = chance_dice(float(true[0].mean()))
     return row
 
