@@ -19,12 +19,8 @@ from engines.contract.run_folder import RunFolder
 from engines.contract.transform_file import TransformFile
 from engines.imaging.comparison import overlap_share, residual_vectors
 from engines.imaging.transforms.point_pairs import SMALLEST_NUM_POINTS
-from engines.imaging.transforms.point_transform import (
-    PointTransform,
-    ProjectiveTransform,
-    TransformModel,
-    between_sizes,
-)
+from engines.imaging.transforms.point_transform import PointTransform, TransformModel, between_sizes
+from engines.imaging.transforms.stored_transform import stored_transform
 from workstation.controllers.pair_fit import fit_pairs
 from workstation.controllers.registrations import registering_spec, transform_role
 from workstation.controllers.run_headers import read_header
@@ -188,10 +184,10 @@ def _registration(
     pairs: Sequence[KeypointPair],
     evidence: str,
 ) -> Source:
-    matrix = transform.homography_fixed_from_moving
-    fixed_from_moving = None if matrix is None else ProjectiveTransform(matrix)
+    fixed_from_moving = stored_transform(transform)
     moment = datetime.fromtimestamp(written).strftime("%Y-%m-%d %H:%M:%S")
-    name = Message("model") if "model" in transform.method else Message("classical")
+    is_learned = "model" in transform.method or transform.method == "fused"
+    name = Message("model") if is_learned else Message("classical")
     title = Message("Registration, {method}, {moment}", {"method": name, "moment": moment})
     key = f"run:{folder.id}"
     numbers = SourceNumbers(key, title, transform.verdict, evidence=evidence, num_pairs=len(pairs))

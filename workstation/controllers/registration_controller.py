@@ -10,7 +10,8 @@ from engines.contract.errors import WorkstationError
 from engines.contract.kinds import RunState
 from engines.contract.run_folder import RunFolder
 from engines.contract.spec import PipelineSpec
-from engines.imaging.transforms.point_transform import PointTransform, ProjectiveTransform
+from engines.imaging.transforms.point_transform import PointTransform
+from engines.imaging.transforms.stored_transform import stored_transform
 from workstation.controllers.registrations import (
     Methods,
     Registration,
@@ -74,8 +75,7 @@ class RegistrationController(QObject):
         """The transform of the registration; None when it has none."""
         if self._registration is None:
             return None
-        matrix = self._registration.transform.homography_fixed_from_moving
-        return None if matrix is None else ProjectiveTransform(matrix)
+        return stored_transform(self._registration.transform)
 
     @property
     def is_linked(self) -> bool:

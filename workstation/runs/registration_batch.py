@@ -202,8 +202,7 @@ def export_batch(
         If a file exists already, or cannot be written.
     """
     from engines.imaging.images import read_image, write_image
-    from engines.imaging.transforms.point_transform import PointTransform, ProjectiveTransform
-    from engines.imaging.transforms.quadratic_transform import quadratic_from_pixels
+    from engines.imaging.transforms.stored_transform import stored_transform
     from engines.imaging.transforms.warping import warp_to_fixed
 
     found = [row for row in rows if row.file is not None and row.file.matrix is not None]
@@ -225,13 +224,8 @@ def export_batch(
         assert file is not None
         transform_path, image_path = planned[row.item]
         file.write(transform_path)
-        transform: PointTransform
-        if file.quadratic is not None:
-            record = file.quadratic
-            coefficients = list(zip(*record.coefficients, strict=True))
-            transform = quadratic_from_pixels(coefficients, record.centre, record.scale)
-        else:
-            transform = ProjectiveTransform(file.matrix or ())
+        transform = stored_transform(file)
+        assert transform is not None
         moving = read_image(project.items.get(row.item).files["moving"].require())
         write_image(image_path, warp_to_fixed(moving, transform, file.fixed_size))
         written += [transform_path, image_path]
