@@ -204,6 +204,8 @@ class PipelineSpec:
     import_weights: str = field(default="")
     """"module:name" of a function ``(run: RunContext) -> None`` that makes a model from foreign weights; its
     settings derive from `ImportWeightsConfig`. Empty where the pipeline reads none."""
+    training_preview: str = field(default="")
+    """"module:name" of a function that draws what a training will see, see `training_preview`."""
 
     started_facts: str = field(default="")
     """"module:name" of a function ``(run: RunContext) -> dict``, free of torch: more numbers for the event that

@@ -197,6 +197,7 @@ SPEC = PipelineSpec(
     predict="engines.registration.predict:predict",
     evaluate="engines.registration.evaluate:evaluate",
     import_weights="engines.registration.import_weights:import_weights",
+    training_preview="engines.registration.training_preview:draw",
     diagnose="engines.registration.diagnose:RULES",
     source="SuperRetina (Liu et al., ECCV 2022), rewritten for pairs of modalities; see SOURCE.md.",
     can_predict_untrained=True,

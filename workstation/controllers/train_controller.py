@@ -21,6 +21,7 @@ from workstation.controllers.train_cards import IMPORT, PHASE, phase_card
 from workstation.controllers.train_form import TrainForm
 from workstation.controllers.train_survey import Survey, survey
 from workstation.controllers.train_verbs import Situation, judge
+from workstation.controllers.training_preview import draw_preview
 from workstation.controllers.workbench import Workbench
 from workstation.runs.run_model import RunModel
 from workstation.views.protocols import Card
@@ -205,6 +206,25 @@ class TrainController(QObject):
         else:
             self._workbench.screen_requested.emit(where)
 
+    def draw_preview(self, seed: int) -> None:
+        """Draw what the phase would see of one item with the settings in the form."""
+        project, spec = self._workbench.project, self._spec
+        if project is None or spec is None or not spec.training_preview or self.form.problem:
+            self._view.show_preview(())
+            return
+        phase, values = self._phase, self.form.values
+        self._workbench.background.submit(
+            "train.preview",
+            lambda: draw_preview(project, spec, phase, values, seed),
+            self._view.show_preview,
+            self._on_preview_failed,
+        )
+
+    def _on_preview_failed(self, error: BaseException) -> None:
+        assert isinstance(error, WorkstationError)
+        self._view.show_preview(())
+        self._workbench.post(Card.of_error(error))
+
     # -- looking -------------------------------------------------------------------------------------
 
     def set_shown(self, is_shown: bool) -> None:
@@ -276,6 +296,7 @@ class TrainController(QObject):
     def _show_pipelines(self) -> None:
         rows = [PipelineRow(spec.key, spec.title, spec.summary) for spec in self._specs]
         self._view.show_pipelines(rows, self._spec.key if self._spec else "")
+        self._view.offer_preview(self._spec is not None and bool(self._spec.training_preview))
 
     def _draw_cards(self) -> None:
         if self._spec is None:

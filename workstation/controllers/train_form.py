@@ -96,6 +96,11 @@ class TrainForm:
         if changed:
             self._view.set_values(changed)
 
+    @property
+    def values(self) -> dict[str, Any]:
+        """Everything the form holds."""
+        return dict(self._values)
+
     def overrides(self) -> dict[str, Any]:
         """Return the settings that differ from the preset."""
         return {key: value for key, value in self._values.items() if value != self._base.get(key)}

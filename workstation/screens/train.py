@@ -24,6 +24,7 @@ def build(workbench: Workbench, actions: ActionRegistry) -> Screen:
     view.fix_requested.connect(controller.fix)
     controller.import_requested.connect(actions.action("project.import").trigger)
     view.remedy_requested.connect(controller.apply_remedy)
+    view.preview_requested.connect(controller.draw_preview)
     actions.bind("train.start", controller.start, lambda: sentence(controller.verbs.start))
     actions.bind("train.pause", controller.pause, lambda: sentence(controller.verbs.pause))
     actions.bind("train.continue", controller.proceed, lambda: sentence(controller.verbs.proceed))

@@ -19,6 +19,7 @@ from engines.contract.kinds import RunState
 from engines.contract.messages import Message
 from engines.contract.panels import PanelFile
 from engines.contract.spec import MetricSpec, PanelSpec
+from engines.contract.training_preview import TrainingPicture
 from workstation.views.protocols import Card
 
 FloatArray = npt.NDArray[np.float64]
@@ -254,6 +255,12 @@ class TrainView(Protocol):
 
     def show_run(self, run: RunView | None) -> None:
         """Draw a run, or its absence."""
+
+    def offer_preview(self, is_offered: bool) -> None:
+        """Say whether the pipeline can draw what a training will see."""
+
+    def show_preview(self, pictures: Sequence[TrainingPicture]) -> None:
+        """Show what a training will see; without pictures, say that there are none."""
 
 
 class RunsView(Protocol):

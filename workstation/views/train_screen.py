@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from engines.contract.kinds import Split
+from engines.contract.training_preview import TrainingPicture
 from workstation.views.empty_state import action_button
 from workstation.views.phase_cards import PhaseCards
 from workstation.views.run_details import RunDetails
@@ -33,6 +34,7 @@ from workstation.views.run_protocols import (
 )
 from workstation.views.run_words import items_text, sentence, spoken, subjects_text
 from workstation.views.train_panel import TrainPanel
+from workstation.views.training_preview import TrainingPreview
 
 VERBS = ("start", "pause", "continue", "stop", "resume", "discard")
 
@@ -54,6 +56,8 @@ class TrainScreen(QWidget):
         Screen on which a lock can be opened.
     remedy_requested : dict
         Settings that carry a remedy out.
+    preview_requested : int
+        Draw what training will see, with this seed.
     """
 
     pipeline_chosen = Signal(str)
@@ -62,6 +66,7 @@ class TrainScreen(QWidget):
     settings_changed = Signal(dict, str)
     fix_requested = Signal(str)
     remedy_requested = Signal(dict)
+    preview_requested = Signal(int)
 
     def __init__(self, actions: Mapping[str, QAction], parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -121,6 +126,8 @@ class TrainScreen(QWidget):
         self.reason = QLabel(middle)
         self.reason.setWordWrap(True)
         self.reason.setProperty("role", "muted")
+        self.preview = TrainingPreview(middle)
+        self.preview.requested.connect(self.preview_requested)
         self.details = RunDetails(middle, actions={"resume": actions["resume"]})
         self._empty: QWidget | None = None
         layout = self._column = QVBoxLayout(middle)
@@ -129,6 +136,7 @@ class TrainScreen(QWidget):
         layout.addWidget(self.cards)
         layout.addLayout(row)
         layout.addWidget(self.reason)
+        layout.addWidget(self.preview)
         layout.addWidget(self.details, 1)
         return middle
 
@@ -175,6 +183,15 @@ class TrainScreen(QWidget):
     def show_phases(self, cards: Sequence[PhaseCard], chosen: str) -> None:
         """Draw the phase cards."""
         self.cards.show_phases(cards, chosen)
+
+    def offer_preview(self, is_offered: bool) -> None:
+        """Offer pictures of what a training will see, for pipelines that draw them."""
+        self.preview.clear()
+        self.preview.setVisible(is_offered)
+
+    def show_preview(self, pictures: Sequence[TrainingPicture]) -> None:
+        """Show what a training will see."""
+        self.preview.show_pictures(pictures)
 
     def show_verbs(self, verbs: Verbs) -> None:
         """Show the buttons that fit the state, and why Start is not among them."""
