@@ -18,6 +18,7 @@ from PySide6.QtCore import QObject, Signal
 from engines.contract.errors import WorkstationError
 from engines.contract.messages import Message
 from engines.imaging.volumes.volume import Volume, VolumeGeometry
+from workstation.controllers.case_places import CasePlaces
 from workstation.controllers.volume_classes import VolumeClasses
 from workstation.controllers.volume_edits import VolumeEdits
 from workstation.controllers.volume_images import VOLUME_KINDS, CaseImage, CaseReader, image_files
@@ -37,7 +38,6 @@ from workstation.views.volume_protocols import (
     SurfaceMesh,
     VolumeScreenView,
     VolumeViewLike,
-    WindowRow,
 )
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class VolumeController(QObject):
         self._is_shown = True
         self._is_stale = False
         self._actives: dict[str, str] = {}
-        self._places: dict[str, Any] = {}
+        self._places = CasePlaces()
         self._layout = PaneLayout.FOUR
         self._reading: Reading | None = None
         workbench.item_changed.connect(self._on_item_changed)
@@ -391,7 +391,7 @@ class VolumeController(QObject):
 
     def _remember_place(self) -> None:
         if self._item is not None and self._grid is not None:
-            self._places[self._item.id] = self._grid.world_of(self.view.crosshair)[0]
+            self._places.remember(self._item.id, self._grid, self.view.crosshair)
 
     def _show_grid(self) -> None:
         """Show the grid of the active label map, or of the image; the crosshair stays in the patient."""
@@ -401,14 +401,8 @@ class VolumeController(QObject):
         self._remember_place()
         self._grid = wanted
         self.view.set_grid(wanted)
-        place = self._places.get(self._item.id) if self._item is not None else None
-        i, j, k = (float(count // 2) for count in wanted.shape)
-        if place is not None:
-            i, j, k = (
-                float(min(max(value, 0.0), count - 1.0))
-                for value, count in zip(wanted.voxel_of(place)[0], wanted.shape, strict=True)
-            )
-        self.view.set_crosshair((i, j, k))
+        item_id = self._item.id if self._item is not None else ""
+        self.view.set_crosshair(self._places.position(item_id, wanted))
 
     def _show_images(self) -> None:
         self._show_grid()
@@ -421,14 +415,7 @@ class VolumeController(QObject):
         self._screen.show_layers(self.layers.rows())
 
     def _show_window(self) -> None:
-        base = self.layers.base
-        if base is None:
-            self._screen.show_window(WindowRow())
-            return
-        low, high = self.layers.window(base.key)
-        names = [name for name, window in self.presets.items() if window == (low, high)]
-        name = names[0] if names and base.unit else ""
-        self._screen.show_window(WindowRow(low, high, base.unit, base.title, name))
+        self._screen.show_window(self.layers.window_row(self.presets))
 
     def _tell(self) -> None:
         self._screen.show_layers(self.layers.rows())

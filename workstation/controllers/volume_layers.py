@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QObject, Signal
@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal
 from engines.imaging.volumes.volume import Volume, VolumeGeometry
 from workstation.controllers.volume_images import HU, CaseImage
 from workstation.project.label_maps import LabelMap, LabelMapState
-from workstation.views.volume_protocols import ImageLayer, LabelLayer, LabelStyle, LayerRow
+from workstation.views.volume_protocols import ImageLayer, LabelLayer, LabelStyle, LayerRow, WindowRow
 
 Window = tuple[float, float]
 MASK_OPACITY = 0.5
@@ -154,6 +154,15 @@ class VolumeLayers(QObject):
         # A CT that holds nothing of the usual window, a bone scan in other units for example, is fitted.
         usual = self._contrast_window if image.has_contrast else self._plain_window
         return usual if image.unit == HU and low < usual[1] and high > usual[0] else (low, high)
+
+    def window_row(self, presets: Mapping[str, Window]) -> WindowRow:
+        """Return the window of the base image, with the name of the preset that it is."""
+        base = self.base
+        if base is None:
+            return WindowRow()
+        low, high = self.window(base.key)
+        names = [name for name, window in presets.items() if window == (low, high)]
+        return WindowRow(low, high, base.unit, base.title, names[0] if names and base.unit else "")
 
     # -- choices -------------------------------------------------------------------------------------
 
