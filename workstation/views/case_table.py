@@ -113,6 +113,8 @@ class CaseTableView(QWidget):
                     box.addItem(known, known)
                     box.setItemData(box.count() - 1, self._cases_text(count), Qt.ItemDataRole.ToolTipRole)
                 box.setCurrentIndex(box.findData(name))
+                # The box may be too narrow for the whole name.
+                box.setToolTip(name)
                 box.setEnabled(bool(names))
 
     def show_progress(self, done: int, total: int) -> None:
