@@ -4,8 +4,8 @@
         [--breathing 0] [--noise 18] [--seed 0] [--enhance CT.nii.gz ...]
 
 FOLDER receives ``<patient>/ncct.nii.gz`` and ``cta.nii.gz``, a table ``items.csv`` and a file that says that
-all of it is simulated. ``workstation new PROJECT --name Phantom`` and ``workstation import PROJECT FOLDER``
-make a project of it.
+all of it is simulated. ``workstation new PROJECT --name Phantom`` and
+``workstation import PROJECT FOLDER/items.csv`` make a project of it, with its split by patient.
 """
 
 from __future__ import annotations
@@ -82,10 +82,11 @@ def _written(folder: Path, subject: str, split: Split, ncct: Volume, cta: Volume
 
 
 def _finish(folder: Path, items: Sequence[CohortItem]) -> None:
-    rows = ["subject,item,split,ncct,cta"]
+    rows = ["subject,item,split,role,path"]
     rows += [
-        f"{item.subject},{item.subject},{item.split},{item.subject}/ncct.nii.gz,{item.subject}/cta.nii.gz"
+        f"{item.subject},{item.subject},{item.split},{role},{item.subject}/{role}.nii.gz"
         for item in items
+        for role in ("ncct", "cta")
     ]
     write_text_atomically(folder / "items.csv", "\n".join(rows) + "\n")
     write_text_atomically(folder / "SIMULATED.txt", _NOTICE)

@@ -218,6 +218,6 @@ def test_the_cohort_command_writes_labelled_pairs_and_their_table(tmp_path: Path
     assert write_cohort([str(folder), "--patients", "5", "--side", "32", "--slices", "4"]) == 0
     assert "SIMULATED" in (folder / "SIMULATED.txt").read_text(encoding="utf-8")
     rows = (folder / "items.csv").read_text(encoding="utf-8").splitlines()
-    assert len(rows) == 6
+    assert len(rows) == 11
     assert {row.split(",")[2] for row in rows[1:]} == {"train", "val", "test"}
     assert read_volume(folder / "simulated_00" / "cta.nii.gz").voxels.shape == (32, 32, 4)

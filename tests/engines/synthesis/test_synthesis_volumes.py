@@ -224,7 +224,8 @@ def test_evaluation_stands_beside_the_ncct_as_it_is(bench: Bench, refined: RunFo
     run = bench.run("scored", Action.EVALUATE, base=str(refined.path))
     report = EvaluationReport.read(run.evaluation_path)
     assert set(report.rows) == {"model", "generator", "identity"}
-    assert (run.outputs_dir / "evaluation" / "intervals.json").is_file()
+    assert report.intervals == {"model": {}, "generator": {}, "identity": {}}, "one patient has no interval"
+    assert (run.outputs_dir / "evaluation.html").is_file()
     assert (run.outputs_dir / "evaluation" / "slices.csv").is_file()
     assert (run.panels_dir / "worst_slices.json").is_file()
     own = bench.run("of itself", Action.EVALUATE)
