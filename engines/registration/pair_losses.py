@@ -118,14 +118,16 @@ class PairLosses:
             parts["descriptor_pke"] = (weight, self._learned_descriptors(sides, learned, batch))
         if is_training:
             self.values = self._facts(sides, grids, batch, learned, counts)
-        # A part without points keeps its place in the graph, so that every batch can be back-propagated.
-        total = 0.0 * (logits.float().mean() + grids.float().mean())
-        losses: dict[str, Tensor] = {}
-        for name, (factor, loss) in parts.items():
-            if loss is not None:
-                losses[name] = loss
-                total = total + factor * loss
-        return {**losses, "total": total}
+        losses = {name: loss for name, (_, loss) in parts.items() if loss is not None}
+        weighted = [factor * losses[name] for name, (factor, _) in parts.items() if name in losses and factor]
+        # A batch without any point can still be back-propagated.
+        total = sum(weighted) if weighted else 0.0 * (logits.float().mean() + grids.float().mean())
+        return {**losses, "total": torch.as_tensor(total)}
+
+    @property
+    def needs_other_detector(self) -> bool:
+        """Whether anything is learned from the detector of the warped image."""
+        return self.config.lambda_moving > 0 or self.terms.has_geometry
 
     def found_points(self, logits: Tensor, grids: Tensor, batch: Batch) -> int:
         """Return how many new points a batch of validation pairs would bring."""

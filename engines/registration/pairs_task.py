@@ -145,7 +145,8 @@ class PairsTask(TrainingTask):
 
     def training_losses(self, network: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Return the losses of the phase and their weighted sum."""
-        return self._losses.of_batch(*maps_of(network, batch), batch, is_training=True)
+        maps = maps_of(network, batch, needs_other_detector=self._losses.needs_other_detector)
+        return self._losses.of_batch(*maps, batch, is_training=True)
 
     def after_optimiser_step(self) -> dict[str, float]:
         """Report how busy the detectors are, how alike descriptors, and what expansion found."""

@@ -83,10 +83,26 @@ def collated(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return batch
 
 
-def maps_of(network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Return detector logits and descriptor grids of all images, the fixed one of each pair first."""
-    logits, grids = network(batch["channels"].flatten(0, 1), batch["polarities"].flatten())
-    return logits, grids
+def maps_of(network: nn.Module, batch: Batch, *, needs_other_detector: bool = True) -> tuple[Tensor, Tensor]:
+    """Return detector logits and descriptor grids of all images, the fixed one of each pair first.
+
+    Without `needs_other_detector` nothing is learned from the detector of the images that were warped, so
+    its gradient is not computed.
+    """
+    if needs_other_detector:
+        logits, grids = network(batch["channels"].flatten(0, 1), batch["polarities"].flatten())
+        return logits, grids
+    reference = batch["reference_side"]
+    order = torch.stack([reference, 1 - reference], dim=1)
+    rows = torch.arange(len(reference), device=order.device)
+    maps = [
+        network(batch["channels"][rows, order[:, side]], batch["polarities"][rows, order[:, side]])
+        for side in (0, 1)
+    ]
+    # The order is its own inverse: reference and other back to fixed and moving.
+    logits = torch.stack([maps[0][0], maps[1][0].detach()], dim=1)[rows[:, None], order]
+    grids = torch.stack([maps[0][1], maps[1][1]], dim=1)[rows[:, None], order]
+    return logits.flatten(0, 1), grids.flatten(0, 1)
 
 
 def batch_of(pair: WarpedPair, device: torch.device) -> dict[str, Any]:

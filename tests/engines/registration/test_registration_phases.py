@@ -273,3 +273,28 @@ def test_agreeing_detectors_cost_nothing() -> None:
     )
     assert float(right["geometry"]) < 0.03
     assert float(wrong["geometry"]) > 5 * float(right["geometry"])
+
+
+def test_without_a_moving_detector_loss_the_gradient_is_the_same_and_cheaper() -> None:
+    """Leaving out a gradient that is zero anyway changes no number."""
+    from engines.registration.model import build_network
+    from engines.registration.scoring import maps_of
+
+    torch.manual_seed(0)
+    network = build_network(
+        {"mode": "xmodal", "width": 4, "descriptor_size": 8, "num_channels": 2, "stems": "polarity"}
+    )
+    batch = {
+        "channels": torch.rand(2, 2, 2, 32, 32),
+        "polarities": torch.tensor([[0, 1], [1, 0]]),
+        "reference_side": torch.tensor([0, 1]),
+    }
+    gradients = []
+    for needs_other in (True, False):
+        logits, grids = maps_of(network, batch, needs_other_detector=needs_other)
+        chosen = torch.stack([logits.reshape(2, 2, 32, 32)[0, 0], logits.reshape(2, 2, 32, 32)[1, 1]])
+        network.zero_grad()
+        (chosen.square().mean() + grids.square().mean()).backward()
+        gradients.append([parameter.grad.clone() for parameter in network.parameters()])
+    for first, second in zip(*gradients, strict=True):
+        torch.testing.assert_close(first, second, atol=1e-6, rtol=1e-4)
