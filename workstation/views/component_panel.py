@@ -101,6 +101,8 @@ class ComponentPanel(QWidget):
         column.addWidget(top)
         column.addWidget(head)
         column.addWidget(middle, 1)
+        self.foot = self._make_foot()
+        column.addWidget(self.foot)
         self._lines: Sequence[ComponentLine] = ()
         self._columns: Sequence[ComponentColumn] = ()
         self._selected: Sequence[str] = ()
@@ -138,6 +140,7 @@ class ComponentPanel(QWidget):
         """Show components, and select some without saying so."""
         self._lines, self._columns, self._selected = lines, columns, selected
         self._show_rules()
+        self.foot.setVisible(bool(lines))
         self.table.show_lines(lines, columns, selected, self._unit)
         self._count()
 
@@ -205,18 +208,28 @@ class ComponentPanel(QWidget):
             row.addWidget(QLabel(title))
             row.addWidget(widget)
         row.addWidget(self.state)
+        row.addStretch(1)
+        return line
+
+    def _make_foot(self) -> QWidget:
+        """Return the line below the table: which rule is followed, and what a rejection costs."""
+        line = QFrame()
+        line.setObjectName("pane_bar")
         self.rules = QComboBox()
         self.rules.addItem(self.tr("any rule"), "")
         self.rules.setAccessibleName(self.tr("Rule whose suggestions are followed"))
         self.rules.setToolTip(self.tr("“Do as suggested” follows this rule only."))
         self.rules.currentIndexChanged.connect(self.numbersChanged)
         self.rules.hide()
-        row.addWidget(self.rules)
         self.effect = QLabel()
         self.effect.setProperty("role", "muted")
         self.effect.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        row.addSpacing(8)
+        row = QHBoxLayout(line)
+        row.setContentsMargins(10, 1, 8, 1)
+        row.setSpacing(8)
+        row.addWidget(self.rules)
         row.addWidget(self.effect, 1)
+        line.hide()
         return line
 
     def _show_rules(self) -> None:

@@ -21,6 +21,8 @@ from workstation.views.action_bar import BarButton
 from workstation.views.review_protocols import ReviewDetails, ThresholdSummary
 
 _SLIDER_STEPS = 1000
+_LEAST_PX = 396
+"""Room for the slider with its numbers and answers."""
 
 
 class ReviewDetailsBox(QScrollArea):
@@ -46,6 +48,7 @@ class ReviewDetailsBox(QScrollArea):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setMinimumWidth(_LEAST_PX)
         self.reasons = _words()
         self.hint = _words()
         self.hint.setProperty("role", "muted")
@@ -160,7 +163,7 @@ class ThresholdLine(QWidget):
         self.slider.setRange(0, _SLIDER_STEPS)
         self.slider.setPageStep(50)
         self.slider.setSingleStep(10)
-        self.slider.setMinimumWidth(80)
+        self.slider.setMinimumWidth(60)
         self.slider.setAccessibleName(self.tr("Threshold of the probability"))
         self.slider.setToolTip(self.tr("Voxels from this probability on belong to the class."))
         self.slider.valueChanged.connect(lambda value: self.moved.emit(value / _SLIDER_STEPS))
