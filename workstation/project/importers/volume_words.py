@@ -18,7 +18,7 @@ _ROLES = {
     "label": "label_map", "labels": "label_map", "labelmap": "label_map", "seg": "label_map",
     "segmentations": "label_map", "mask": "label_map", "masks": "label_map",
     "gt": "label_map", "groundtruth": "label_map", "otmulticlass": "label_map", "annotation": "label_map",
-    "labelstr": "label_map",
+    "labelstr": "label_map", "segm": "label_map",
     **{alias: role.name for role in VOLUME_ROLES if role.name in LABEL_ROLES for alias in role.aliases},
 }  # fmt: skip
 _FILLERS = frozenset(

@@ -15,7 +15,7 @@ from engines.imaging.volumes.brain_phantom import (
 )
 from engines.imaging.volumes.brain_phantom_oracle import oracle_rows
 
-SMALL = CohortOptions(num_subjects=40, num_held_out=12)
+SMALL = CohortOptions(num_subjects=24, num_held_out=8)
 
 
 def test_the_same_options_give_the_same_brains() -> None:
