@@ -153,10 +153,12 @@ def error_of(
     return float(np.linalg.norm(apply_homography(estimate, grid[common]) - true_xy[common], axis=1).mean())
 
 
-def outcomes(eyes: Sequence[Eye], num_cases: int, seed: int) -> Iterator[Outcome]:
+def outcomes(
+    eyes: Sequence[Eye], num_cases: int, seed: int, kinds: Sequence[Kind] = KINDS
+) -> Iterator[Outcome]:
     """Make and register cases: of each kind as many of one eye as of two, and each frame by itself."""
     for number in range(num_cases):
-        for kind in KINDS:
+        for kind in kinds:
             for is_same_eye in (True, False):
                 generator = np.random.default_rng([seed, number, KINDS.index(kind), int(is_same_eye)])
                 first, second = generator.choice(len(eyes), 2, replace=False)
@@ -209,6 +211,7 @@ def main() -> int:
     """Make the cases, print the limits, and keep every case if asked."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=40, help="of each kind, of one eye and of two")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="a file with a line of JSON for every case")
     options = parser.parse_args()
@@ -217,7 +220,9 @@ def main() -> int:
         _say("WORKSTATION_REFERENCE_DATA names no folder.")
         return 2
     found = []
-    for one in outcomes(read_eyes(Path(root) / "retina" / "drive"), options.cases, options.seed):
+    for one in outcomes(
+        read_eyes(Path(root) / "retina" / "drive"), options.cases, options.seed, options.kinds
+    ):
         found.append(one)
         if options.out is not None:
             with options.out.open("a", encoding="utf-8") as stream:

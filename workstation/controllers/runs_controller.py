@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from engines.contract.errors import WorkstationError
-from engines.contract.evaluation import EvaluationReport
+from engines.contract.evaluation import PAGE_NAME, EvaluationReport
 from engines.contract.kinds import Action, OutputKind, RunState, Split
 from engines.contract.messages import Message
 from engines.contract.panels import PanelFile
@@ -83,7 +83,9 @@ def evaluation_view(folder: RunFolder) -> EvaluationView | None:
         subject_of = {}
     items = {str(line.get("item")) for line in report.per_item}
     num_subjects = len({subject_of.get(item, item) for item in items})
-    return EvaluationView(report, spec.metrics if spec is not None else (), num_subjects)
+    page = folder.evaluation_path.with_name(PAGE_NAME)
+    metrics = spec.metrics if spec is not None else ()
+    return EvaluationView(report, metrics, num_subjects, page if page.is_file() else None)
 
 
 def run_row(header: RunHeader, now: float) -> RunRow:

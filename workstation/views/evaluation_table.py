@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor
+from PySide6.QtCore import Qt, QUrl
+from PySide6.QtGui import QColor, QDesktopServices
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
     QHBoxLayout,
     QHeaderView,
     QLabel,
+    QPushButton,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -35,7 +36,7 @@ from workstation.views.run_words import (
 FEW_SUBJECTS = 10
 ROW_PX = 26
 _PLAIN_FIELDS = frozenset({"item", "row"})
-_MODEL_ROWS = ("model", "model_raw")
+_MODEL_ROWS = ("fused", "model", "model_raw")
 
 
 class EvaluationTable(QWidget):
@@ -55,9 +56,14 @@ class EvaluationTable(QWidget):
         self.items = _table(self)
         self.items_title = QLabel(self.tr("Items, worst first"), self)
         self.items_title.setProperty("role", "section")
+        self.page_button = QPushButton(self.tr("Open the page"), self)
+        self.page_button.setAutoDefault(False)
+        self.page_button.setToolTip(self.tr("Bounds, intervals, curves and pictures, in the browser"))
+        self.page_button.clicked.connect(self._open_page)
         head = QHBoxLayout()
         head.addWidget(self.items_title)
         head.addStretch(1)
+        head.addWidget(self.page_button)
         head.addWidget(self.row_box)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 0)
@@ -74,6 +80,7 @@ class EvaluationTable(QWidget):
         self._view = view
         for widget in (self.rows, self.items, self.row_box, self.items_title, self.missing):
             widget.setVisible(view is not None)
+        self.page_button.setVisible(view is not None and view.page is not None)
         self.warning.setVisible(view is not None and view.num_subjects < FEW_SUBJECTS)
         if view is None:
             self.facts.setText(
@@ -105,6 +112,10 @@ class EvaluationTable(QWidget):
         self.row_box.setCurrentIndex(max(0, self.row_box.findData(before)))
         self.row_box.blockSignals(False)
         self._fill_items()
+
+    def _open_page(self) -> None:
+        if self._view is not None and self._view.page is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._view.page)))
 
     def _fill_rows(self, view: EvaluationView) -> None:
         metrics = _shown_metrics(view)

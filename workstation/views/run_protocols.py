@@ -213,11 +213,14 @@ class EvaluationView:
     ----------
     num_subjects : int
         Distinct subjects behind the items.
+    page : Path or None
+        The same as a page with pictures, when the run wrote one.
     """
 
     report: EvaluationReport
     metrics: tuple[MetricSpec, ...]
     num_subjects: int
+    page: Path | None = None
 
 
 CheckSettings = Callable[[Mapping[str, Any]], Message | None]

@@ -38,6 +38,8 @@ class SearchFrame:
 COMMON_FRAME = SearchFrame()
 _WIDE_PX, _NARROW_PX = 1280.0, 384.0
 _NARROW_CANDIDATES = 8
+# More candidates and fewer vessels raise what wrong poses reach: see tests/benchmarks/registration_verdict.py.
+_NARROW_REGISTERED_Z, _NARROW_UNCERTAIN_Z = 7.5, 5.5
 
 
 def frames_for(fixed_modality: str | None, moving_modality: str | None) -> tuple[SearchFrame, ...]:
@@ -54,4 +56,5 @@ def frames_for(fixed_modality: str | None, moving_modality: str | None) -> tuple
     if is_narrow[0] == is_narrow[1]:
         return (COMMON_FRAME,)
     diameters = (_NARROW_PX, _WIDE_PX) if is_narrow[0] else (_WIDE_PX, _NARROW_PX)
-    return (COMMON_FRAME, SearchFrame(*diameters, _NARROW_CANDIDATES))
+    limits = (_NARROW_REGISTERED_Z, _NARROW_UNCERTAIN_Z)
+    return (COMMON_FRAME, SearchFrame(*diameters, _NARROW_CANDIDATES, *limits))

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from engines.contract.evaluation import EvaluationReport
 from engines.contract.spec import MetricSpec
+from workstation.views import evaluation_table
 from workstation.views.evaluation_table import EvaluationTable
 from workstation.views.run_protocols import EvaluationView
 
@@ -82,3 +85,14 @@ def test_without_a_report_there_is_a_sentence(table):
     table.show_evaluation(None)
     assert not table.rows.isVisible()
     assert "no evaluation" in table.facts.text()
+
+
+def test_a_page_is_offered_where_the_run_wrote_one(table, monkeypatch, tmp_path):
+    opened = []
+    monkeypatch.setattr(evaluation_table.QDesktopServices, "openUrl", opened.append)
+    table.show_evaluation(evaluation())
+    assert not table.page_button.isVisible()
+    table.show_evaluation(replace(evaluation(), page=tmp_path / "页 1.html"))
+    assert table.page_button.isVisible()
+    table.page_button.click()
+    assert [url.toLocalFile() for url in opened] == [(tmp_path / "页 1.html").as_posix()]
