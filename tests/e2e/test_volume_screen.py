@@ -251,6 +251,27 @@ def test_class_is_renamed_hidden_and_locked_in_the_list(driver: Any) -> None:
     assert controller.active_class == 2
 
 
+def test_class_is_deleted_by_key_and_tables_fold(driver: Any) -> None:
+    controller = open_case(driver, "cta 心脏")
+    lower = driver.window.screen("volume").centre.lower
+    axial = pane(driver)
+    driver.wait(lambda: controller.classes.rows()[0].volume_ml is not None, "it is counted")
+    before = controller.active_labels.copy()
+    height = axial.height()
+    driver.press("Ctrl+T", axial)
+    driver.wait(lambda: lower.is_folded and axial.height() > height, "the slices have the room")
+    driver.press("Ctrl+Backspace", axial)
+    driver.wait(lambda: not controller.active_labels.any(), "the voxels are gone")
+    driver.wait(lambda: not controller.layers.active.classes, "the class is gone")
+    delete = driver.window.actions_.action("volume.class_delete")
+    driver.wait(lambda: not delete.isEnabled(), "there is nothing left to delete")
+    driver.press("Ctrl+Z", axial)
+    driver.wait(lambda: np.array_equal(controller.active_labels, before), "the voxels are back")
+    driver.wait(lambda: controller.layers.active.classes, "the class is back")
+    driver.press("Ctrl+T", axial)
+    driver.wait(lambda: lower.height() > 150, "the tables are back")
+
+
 def test_surface_appears_and_its_pick_moves_the_slices(driver: Any) -> None:
     controller = open_case(driver, "cta 心脏")
     view = driver.window.screen("volume").centre.view
