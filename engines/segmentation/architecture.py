@@ -76,7 +76,9 @@ class Architecture:
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> Architecture:
         """Build it from what `facts` returned."""
-        values = {key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()}
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()
+        }
         return cls(**values)
 
 

@@ -85,7 +85,8 @@ class SelfAttention(nn.Module):
         flat = features.reshape(batch, channels, height * width)
         query, key, value = self.qkv(self.norm(flat)).transpose(1, 2).chunk(3, dim=2)
         seen = functional.scaled_dot_product_attention(query, key, value).transpose(1, 2)
-        return features + self.proj_out(seen).reshape(features.shape)
+        result: Tensor = features + self.proj_out(seen).reshape(features.shape)
+        return result
 
 
 class RadialFilter(nn.Module):
@@ -113,7 +114,8 @@ class RadialFilter(nn.Module):
         gain = self.gains[:, low] * (1 - share) + self.gains[:, (low + 1).clamp(max=last)] * share
         spectrum = torch.fft.rfft2(features.float(), norm="ortho")
         filtered = torch.fft.irfft2(spectrum * gain, s=(height, width), norm="ortho")
-        return filtered.to(features.dtype)
+        result: Tensor = filtered.to(features.dtype)
+        return result
 
 
 class CrossBranchBlock(nn.Module):
@@ -139,7 +141,8 @@ class CrossBranchBlock(nn.Module):
         query = self.query(self.norm(features).flatten(2)).transpose(1, 2)
         key, value = self.key_value(filtered).transpose(1, 2).chunk(2, dim=2)
         seen = functional.scaled_dot_product_attention(query, key, value).transpose(1, 2)
-        return features + self.proj_out(seen).reshape(features.shape)
+        result: Tensor = features + self.proj_out(seen).reshape(features.shape)
+        return result
 
 
 class AnchorGate(nn.Module):
@@ -167,4 +170,5 @@ class AnchorGate(nn.Module):
         blurred = functional.conv2d(anchor, across, padding=(0, self._REACH), groups=channels)
         down = kernel[:, None, :, None]
         blurred = functional.conv2d(blurred, down, padding=(self._REACH, 0), groups=channels)
-        return anchor + self.project(torch.maximum(anchor, blurred))
+        result: Tensor = anchor + self.project(torch.maximum(anchor, blurred))
+        return result

@@ -71,6 +71,7 @@ class ConditionBranch(nn.Module):
         super().__init__()
         widths = [width * factor for factor in architecture.factors]
         self.widths = tuple(widths)
+        self._num_modalities = architecture.num_modalities
         ins = [architecture.num_modalities, *widths[:-1]]
         self.encoder = nn.ModuleList(_Stage(a, b) for a, b in zip(ins, widths, strict=True))
         self.decoder = nn.ModuleList(
@@ -81,9 +82,7 @@ class ConditionBranch(nn.Module):
     @property
     def num_pooled(self) -> int:
         """Number of pooled features: mean and largest of the image and of every level."""
-        first = self.encoder[0][0]
-        assert isinstance(first, nn.Conv2d)
-        return 2 * (first.in_channels + sum(self.widths))
+        return 2 * (self._num_modalities + sum(self.widths))
 
     def forward(self, image: Tensor) -> Condition:
         """Return what it says of slices (B, M, H, W)."""
@@ -109,8 +108,9 @@ def pool(levels: tuple[Tensor, ...], calibration: Tensor) -> Tensor:
     weight = torch.sigmoid(calibration[:, :1].detach().float())
     parts = []
     for features in levels:
-        size = features.shape[-2:]
-        here = weight if weight.shape[-2:] == size else functional.adaptive_avg_pool2d(weight, size)
+        height, width = features.shape[-2:]
+        is_same = weight.shape[-2:] == features.shape[-2:]
+        here = weight if is_same else functional.adaptive_avg_pool2d(weight, (height, width))
         total = here.sum(dim=(2, 3)).clamp(min=1e-6)
         values = features.float()
         parts.append((values * here).sum(dim=(2, 3)) / total)

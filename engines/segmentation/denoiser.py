@@ -127,6 +127,7 @@ class Denoiser(nn.Module):
         kept: list[Tensor] = []
         projections = iter(self.anchors)
         for block, level in zip(self.input_blocks, self._anchor_at, strict=True):
+            assert isinstance(block, _Layers)
             features = block.run(features, code)
             if level is not None:
                 anchor = anchors[level].detach() if self.architecture.detaches_anchors else anchors[level]
@@ -142,7 +143,9 @@ class Denoiser(nn.Module):
         for level in range(len(self.architecture.factors) - 1, -1, -1):
             for number in range(self.architecture.decoder_blocks):
                 joined = [kept.pop() for _ in range(_share(self.architecture, level, number))]
-                features = next(blocks).run(torch.cat([features, *joined], dim=1), code)
+                block = next(blocks)
+                assert isinstance(block, _Layers)
+                features = block.run(torch.cat([features, *joined], dim=1), code)
         output: Tensor = self.out(features)
         return output, middle
 

@@ -124,6 +124,7 @@ def _coding(run: RunContext, items: tuple[ItemRecord, ...], config: EvaluateConf
     for item in items:
         if has_label_map(item):
             case = read_case(run, item, needs_labels=True)
+            assert case.labels is not None
             values[item.id] = [int(value) for value in np.unique(case.labels) if value]
     return detect_coding(values)
 

@@ -88,4 +88,4 @@ def staple(masks: npt.NDArray[np.bool_]) -> FloatArray:
             continue
         images = [sitk.GetImageFromArray(mask.astype(np.uint8)) for mask in own]
         found[region] = sitk.GetArrayFromImage(sitk.STAPLE(images, 1.0))
-    return found
+    return np.asarray(found)

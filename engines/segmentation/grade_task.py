@@ -65,9 +65,9 @@ class CachedFeatures:
                 shares.append(share)
                 grades += [case.grade] * len(chosen)
                 owners += [number] * len(chosen)
-        width = model.head.layers[0].normalized_shape[0] if model.head is not None else 0  # type: ignore[union-attr, index]
+        width = model.head.num_features if model.head is not None else 0
         return cls(
-            torch.cat(parts) if parts else torch.zeros(0, int(width)),
+            torch.cat(parts) if parts else torch.zeros(0, width),
             torch.tensor(grades, dtype=torch.long),
             np.concatenate(shares) if shares else np.zeros(0, np.float32),
             np.array(owners, dtype=int),

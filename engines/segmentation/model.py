@@ -55,6 +55,7 @@ class GradeHead(nn.Module):
 
     def __init__(self, num_features: int, hidden: int, dropout: float) -> None:
         super().__init__()
+        self.num_features = num_features
         self.layers = nn.Sequential(
             nn.LayerNorm(num_features),
             nn.Linear(num_features, hidden),

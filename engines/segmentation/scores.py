@@ -82,7 +82,7 @@ class GradeScores:
     @property
     def is_high(self) -> npt.NDArray[np.bool_]:
         """Which subjects have the high grade."""
-        return np.array(self.grades, dtype=int) == 1
+        return np.asarray(np.array(self.grades, dtype=int) == 1)
 
     def values(self) -> dict[str, float | None]:
         """Return every metric of the grade; None for those that a missing class makes undefined."""

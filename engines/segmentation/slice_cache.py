@@ -127,7 +127,9 @@ def read_index(path: Path, key: str) -> dict[str, list[CachedCase]] | None:
     for split, rows in content["cases"].items():
         found[split] = []
         for row in rows:
-            plain = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
+            plain: dict[str, Any] = {
+                name: tuple(value) if isinstance(value, list) else value for name, value in row.items()
+            }
             plain["path"] = path.parent / row["path"]
             if not plain["path"].is_file():
                 return None

@@ -17,9 +17,9 @@ from engines.core.loop import fit
 from engines.core.task import TrainingTask
 from engines.segmentation.architecture import architecture_of
 from engines.segmentation.checkpoint import load_network, start_from
-from engines.segmentation.checks import are_grades_in_order, check_training, read_grade, shared_between
+from engines.segmentation.checks import are_grades_in_order, check_training, shared_between
 from engines.segmentation.config import TrainConfig
-from engines.segmentation.data import MODALITIES
+from engines.segmentation.data import MODALITIES, read_grade
 from engines.segmentation.grade_task import GradeTask
 from engines.segmentation.labels import REGIONS
 from engines.segmentation.model import SegmentationNetwork
