@@ -252,7 +252,10 @@ class ComponentPanel(QWidget):
     def _count(self) -> None:
         there = [line for line in self._lines if line.state != REJECTED]
         num_open = sum(line.state == OPEN for line in there)
-        text = self.tr("{n} components, {open} open, {volume} mL").format(
+        words = self.tr("{n} components, {open} open, {volume} mL")
+        if len(there) == 1:
+            words = self.tr("1 component, {open} open, {volume} mL")
+        text = words.format(
             n=len(there),
             open=num_open,
             volume=f"{sum(line.volume_ml for line in there):.3f}",
