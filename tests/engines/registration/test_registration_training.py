@@ -13,7 +13,8 @@ from engines.contract.run_folder import RunFolder
 from engines.core.checkpoint import load_weights
 from engines.registration.config import TrainConfig
 from engines.registration.model import build_network
-from engines.registration.pairs_task import PairsTask
+from engines.registration.pairs_task import PairsTask, network_facts
+from engines.registration.recipes import with_recipe
 from engines.registration.training_images import load_labelled_view
 
 MakeRun = Callable[..., RunFolder]
@@ -110,3 +111,23 @@ def test_a_batch_without_common_points_still_has_a_gradient(
     assert set(losses) == {"total"}
     losses["total"].backward()
     assert float(losses["total"].detach()) == 0.0
+
+
+def test_the_literal_recipe_trains_the_published_network(training_run: MakeRun, open_run: OpenRun) -> None:
+    run = open_run(training_run(recipe="literal", image_size_px=64, looks_per_item=1))
+    config, changed = with_recipe(run.typed_config(TrainConfig))
+    assert changed
+    facts = network_facts(config)
+    assert (facts["mode"], facts["num_channels"], facts["preprocessing"]) == ("compat", 1, "published")
+    view = load_labelled_view(run, run.manifest.items[0], config, "published")
+    assert 0 <= view.view.intensity.min() < view.view.intensity.max() <= 1
+    task = PairsTask([view], [view], config, "phase_3", facts=facts)
+    sample = task.train_sample(0, 1)
+    assert 0 <= float(sample["channels"][:, 0].min()) <= float(sample["channels"][:, 0].max()) <= 1
+    losses = task.training_losses(task.network, task.collate([sample]))
+    losses["total"].backward()
+    # What the plan adds up in phase 3; the moving detector's own loss is only looked at.
+    expected = losses["detector"] + losses["geometry"] + losses["descriptor"]
+    torch.testing.assert_close(losses["total"], expected)
+    assert "moving" in losses
+    assert all(torch.isfinite(parameter.grad).all() for parameter in task.network.parameters())
