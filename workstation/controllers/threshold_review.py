@@ -99,9 +99,12 @@ class ThresholdReview(QObject):
         if self._probability is None:
             return
         value = min(max(value, _LOWEST), _HIGHEST)
-        self.is_touched = True
+        was_touched, self.is_touched = self.is_touched, True
         self.summary = ThresholdSummary(value)
-        self._tell()
+        self._panel.show_threshold(self.summary)
+        if not was_touched:
+            # Not at every step of the slider: every action is asked then.
+            self.changed.emit()
         self._count()
 
     def step(self, offset: int) -> None:
@@ -186,16 +189,18 @@ class ThresholdReview(QObject):
         grid = self._volumes.layers.map_of(next(iter(self._review.steps.values()), ""))
         if probability is None or summary is None or grid is None:
             return
-        if found.threshold != summary.value:
-            self._count()
-            return
         if found.mask.shape != probability.values.shape:
             return
         volume_ml = found.num_voxels * grid.geometry.voxel_volume_ml
-        self.summary = replace(summary, volume_ml=volume_ml, num_components=found.num_components)
+        counted = replace(summary, volume_ml=volume_ml, num_components=found.num_components)
         if self.is_touched:
             self._show(found, probability)
-        self._tell()
+        # While the slider moves, what is shown is a moment old rather than nothing.
+        self._panel.show_threshold(counted)
+        if found.threshold == summary.value:
+            self.summary = counted
+        else:
+            self._count()
 
     def _show(self, found: Thresholded, probability: SparseProbability) -> None:
         is_new = self._outline is None

@@ -17,7 +17,7 @@ from engines.contract.registry import all_specs
 from engines.contract.run_folder import RunFolder, RunRequest
 from engines.imaging.volumes.volume import Volume, VolumeGeometry
 from engines.imaging.volumes.volume_files import write_volume
-from workstation.controllers.predict_runs import items_left, newest_unfinished
+from workstation.controllers.predict_runs import items_left, newest_unfinished, prepare_rest
 from workstation.controllers.proposal_import import bring_in_results
 from workstation.controllers.result_proposals import bring_in_steps, step_proposals
 from workstation.project.project import Project
@@ -142,3 +142,20 @@ def test_a_run_that_ended_early_tells_which_items_are_left(project: Project) -> 
     assert (found[0].id, found[1], found[2]) == (stopped.id, 1, 2)
     write(stopped, ROLE, "b", 200.0)
     assert newest_unfinished(project) is None
+
+
+def test_going_on_makes_a_run_of_what_is_left_with_the_same_model_and_settings(project: Project) -> None:
+    trained = project.runs.root / "20260101-trained"
+    trained.mkdir(parents=True)
+    stopped = run(project, "20260102-b", state=RunState.STOPPED)
+    request = stopped.read_request()
+    settings = {**request.settings, "seed": 7}
+    stopped.write_request(
+        request.model_copy(update={"base_run": "../20260101-trained", "settings": settings})
+    )
+    write(stopped, ROLE, "a", 200.0)
+    rest = prepare_rest(project, stopped)
+    assert [item.id for item in rest.read_manifest().items] == ["b"]
+    again = rest.read_request()
+    assert again.settings["seed"] == 7
+    assert rest.file_path(again.base_run) == trained
