@@ -38,7 +38,7 @@ class SearchFrame:
 COMMON_FRAME = SearchFrame()
 _WIDE_PX, _NARROW_PX = 1280.0, 384.0
 _NARROW_CANDIDATES = 8
-# More candidates and fewer vessels raise what wrong poses reach: see tests/benchmarks/registration_verdict.py.
+# More candidates and fewer vessels raise what wrong poses reach; tests/benchmarks/registration_verdict.py.
 _NARROW_REGISTERED_Z, _NARROW_UNCERTAIN_Z = 7.5, 5.5
 
 
