@@ -51,5 +51,3 @@ def _say_report(report: WeightsReport) -> None:
             say(f"  {name}")
         if len(names) > _MOST_SHOWN:
             say(f"  and {len(names) - _MOST_SHOWN} more")
-    for note in report.notes:
-        say(f"note: {note}")
