@@ -46,7 +46,7 @@ SPEC = PipelineSpec(
     phases=(
         PhaseSpec(
             key="phase_1",
-            title="Phase 1: synthetic pairs",
+            title="Phase 1: warps",
             purpose="Learn bifurcations and descriptors from single images and warped copies of themselves.",
             needs=Needs(roles=("vessel_mask",), min_items=2),
             produces=("detector", "descriptor"),
@@ -55,7 +55,7 @@ SPEC = PipelineSpec(
         ),
         PhaseSpec(
             key="phase_2",
-            title="Phase 2: one detector for both images",
+            title="Phase 2: agree",
             purpose="Make the detector find the same places in both images of a pair.",
             needs=Needs(roles=("vessel_mask",), min_items=2, phases=("phase_1",)),
             produces=("detector", "descriptor"),
@@ -64,7 +64,7 @@ SPEC = PipelineSpec(
         ),
         PhaseSpec(
             key="phase_3",
-            title="Phase 3: more keypoints",
+            title="Phase 3: expand",
             purpose="Learn points that no label names, once both images and their descriptors agree on them.",
             needs=Needs(roles=("vessel_mask",), min_items=2, phases=("phase_1", "phase_2")),
             produces=("detector", "descriptor", "learned_points"),
@@ -73,7 +73,7 @@ SPEC = PipelineSpec(
         ),
         PhaseSpec(
             key="phase_4",
-            title="Phase 4: real pairs",
+            title="Phase 4: real",
             purpose="Go on with real pairs of two modalities, and some synthetic ones against forgetting.",
             # Real pairs need no mask; the synthetic part takes the items that have one.
             needs=Needs(min_items=2, phases=("phase_1", "phase_2", "phase_3")),
