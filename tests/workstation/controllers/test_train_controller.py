@@ -26,6 +26,7 @@ from engines.contract.manifest import Manifest
 from engines.contract.presets import training_config
 from engines.contract.registry import all_specs
 from engines.contract.run_folder import ProcessRecord, RunFolder, RunRequest
+from engines.contract.training_preview import TrainingPicture
 from engines.imaging.images import write_image
 from workstation.controllers.run_schedule import schedule_of
 from workstation.controllers.train_cards import IMPORT
@@ -116,7 +117,7 @@ def last(method) -> tuple:
 
 def test_empty_project_locks_the_phase_with_a_reason_and_a_way_out(bench, project):
     train, view = controller(bench, project)
-    (card,), chosen = last(view.show_phases)
+    (card, *_), chosen = last(view.show_phases)
     assert chosen == PHASE.key
     assert str(card.locked_because)
     assert card.fix == IMPORT
@@ -193,7 +194,7 @@ def test_old_run_is_shown_with_its_curve_and_its_settings(bench, filled):
     view.set_values.assert_called_with({"epochs": 77})
     assert train.verbs.resume is None
     assert train.verbs.discard is None
-    (card,), _chosen = last(view.show_phases)
+    (card, *_), _chosen = last(view.show_phases)
     assert card.state is RunState.STOPPED
 
 
@@ -216,7 +217,7 @@ def test_running_run_is_found_again_and_shown_like_a_live_one(bench, filled, qtb
     assert train.verbs.pause is None
     assert str(train.verbs.proceed)
     assert str(train.verbs.discard)
-    (card,), _chosen = last(view.show_phases)
+    (card, *_), _chosen = last(view.show_phases)
     assert card.state is RunState.RUNNING
     assert card.progress == pytest.approx(0.5)
 
@@ -322,3 +323,25 @@ def test_settings_are_compared_with_the_preset_without_reading_it_again(bench, f
     )
     train.set_settings({**values, "epochs": 9}, "")
     assert train.form.overrides() == {"epochs": 9}
+
+
+def test_pictures_of_a_training_are_drawn_with_the_values_of_the_form(bench, filled, monkeypatch):
+    asked = []
+
+    def draw(request):
+        asked.append(request)
+        return (TrainingPicture("A", np.zeros((4, 4), np.uint8)),)
+
+    monkeypatch.setattr("workstation.controllers.training_preview.resolve", lambda _name: draw)
+    train, view = controller(bench, filled)
+    assert last(view.offer_preview) == (bool(SPEC.training_preview),)
+    train.set_settings({**train.form.values, "epochs": 7}, "")
+    train.draw_preview(1)
+    (pictures,) = last(view.show_preview)
+    assert [picture.title for picture in pictures] == ["A"]
+    assert (asked[0].seed, asked[0].config.epochs) == (1, 7)
+    assert set(PHASE.needs.roles) <= set(asked[0].files)
+    train.set_settings({}, "Something is wrong.")
+    train.draw_preview(2)
+    assert last(view.show_preview) == ((),)
+    assert len(asked) == 1
