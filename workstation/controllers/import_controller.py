@@ -109,23 +109,33 @@ class ImportController(QObject):
 
     def look_through(self, places: Sequence[Path]) -> None:
         """Show what folders and images hold."""
+        project = self._bench.project
+        if project is None:
+            return
         self.close()
         self.view_wanted.emit()
         cancel = self._cancel = CancelToken()
+        notes: list[Message] = []
 
         def work() -> _Prepared:
             from workstation.project.importers.folder_tree import ScanCancelled, scan
             from workstation.project.importers.layouts import recognise
+            from workstation.project.importers.near_format import CONVERTED, with_converted
+
+            def go_on(_done: int, _count: int) -> None:
+                if cancel.is_cancelled():
+                    raise ScanCancelled
 
             try:
-                return _Prepared.of(recognise(scan(places, cancel.is_cancelled)))
+                found = with_converted(places, project.folder / CONVERTED, notes.append, go_on)
+                return _Prepared.of(recognise(scan(found, cancel.is_cancelled)))
             except ScanCancelled:
                 return _Prepared.of(())
 
         self._begin(_LOOKING)
         names = ", ".join(place.name for place in places[:3])
         self._bench.background.submit(
-            _SCAN, work, lambda found: self._on_scanned(found, names), self._on_failed
+            _SCAN, work, lambda found: self._on_scanned(found, names, notes), self._on_failed
         )
 
     def attach(self, view: ImportView) -> None:
@@ -144,10 +154,12 @@ class ImportController(QObject):
         if view is not None:
             view.finish()
 
-    def _on_scanned(self, found: _Prepared, names: str) -> None:
+    def _on_scanned(self, found: _Prepared, names: str, notes: Sequence[Message] = ()) -> None:
         self._end()
         if self._cancel.is_cancelled():
             return
+        for note in notes:
+            self._bench.post(Card(Severity.NOTE, note))
         if not found.proposals:
             self.close()
             self._bench.post(

@@ -349,3 +349,22 @@ def test_a_check_without_a_project_does_nothing(prompt_bench: Workbench) -> None
     assert control.facts() is None
     control.swap()
     control.check()
+
+
+def test_cubes_without_a_place_become_volumes_with_a_card(bench: Workbench, tmp_path: Path) -> None:
+    folder = tmp_path / "near_format_data"
+    for name in ("shape", "appearance"):
+        (folder / name).mkdir(parents=True)
+    shape = np.zeros((12, 10, 8), np.int16)
+    shape[3:8, 2:7, 2:6] = 9
+    np.save(folder / "shape" / "a.npy", shape)
+    np.save(folder / "appearance" / "a.npy", np.full(shape.shape, 0.5, np.float32))
+    (folder / "info.csv").write_text("id\na\n", encoding="utf-8")
+    control = ImportController(bench, ProjectController(bench), bench)
+    view = View()
+    control.view_wanted.connect(lambda: control.attach(view))
+    control.look_through([folder])
+    assert [row.item for row in view.rows] == ["a"]
+    assert any("do not say where they lie" in str(card.what) for card in cards(bench))
+    assert bench.project is not None
+    assert (bench.project.folder / "converted" / folder.name / "a" / "label_map.nii.gz").is_file()
