@@ -79,14 +79,15 @@ def make_thorax(seed: int, options: ThoraxOptions | None = None) -> ThoraxPhanto
     options = options or ThoraxOptions()
     random = np.random.default_rng(seed)
     chest = _Chest(options, random)
-    plain, rise = chest.paint()
+    # Drawn as seen from the feet; in the patient the first axis runs to the right.
+    plain, rise = (np.ascontiguousarray(part[::-1]) for part in chest.paint())
     moved = _displaced(plain + rise, options)
     geometry = _geometry(options)
     return ThoraxPhantom(
         Volume(_scanned(plain, options, random), geometry),
         Volume(_scanned(moved, options, random), geometry),
         np.asarray(rise > 0.4 * options.enhancement_hu),
-        chest.lungs,
+        np.ascontiguousarray(chest.lungs[::-1]),
     )
 
 

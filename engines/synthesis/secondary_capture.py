@@ -22,6 +22,7 @@ _SHOWN_HU = (200.0, 700.0)
 _OFFSET = 1024
 _MARGIN_PX = 4
 _MARK_HU = 1000
+_LARGEST_SCALE, _LEAST_SCALE, _LINE_PX = 0.5, 0.35, 18
 
 
 def write_secondary_capture(
@@ -109,14 +110,23 @@ def _dataset(now: datetime, case: str, number: int, uids: tuple[str, str, str]) 
 
 
 def _burned_in(stored: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Write the mark into the upper left corner, as large as it fits."""
-    scale = 0.5
-    (width, height), _ = cv2.getTextSize(MARK, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
-    scale *= min(1.0, (stored.shape[1] - 2 * _MARGIN_PX) / width)
-    place = (_MARGIN_PX, _MARGIN_PX + max(4, int(height * scale / 0.5)))
+    """Write the mark into the upper left corner, in two lines where one would be too small to read."""
+    room = stored.shape[1] - 2 * _MARGIN_PX
+    lines, scale = [MARK], _text_scale(MARK, room)
+    if scale < _LEAST_SCALE:
+        lines = MARK.split(", ")
+        scale = _text_scale(max(lines, key=len), room)
     text = np.zeros(stored.shape, dtype=np.uint8)
-    cv2.putText(text, MARK, place, cv2.FONT_HERSHEY_SIMPLEX, scale, 255, 1)
+    height = max(6, round(_LINE_PX * scale / _LARGEST_SCALE))
+    for number, line in enumerate(lines):
+        place = (_MARGIN_PX, _MARGIN_PX + (number + 1) * height)
+        cv2.putText(text, line, place, cv2.FONT_HERSHEY_SIMPLEX, scale, 255, 1)
     return np.where(text > 0, np.uint16(_OFFSET + _MARK_HU), stored)
+
+
+def _text_scale(text: str, room_px: int) -> float:
+    (width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, _LARGEST_SCALE, 1)
+    return float(_LARGEST_SCALE * min(1.0, room_px / width))
 
 
 def is_marked(path: Path) -> bool:
