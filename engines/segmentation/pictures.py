@@ -32,7 +32,7 @@ def preview_pictures(
     options: SamplerOptions,
     device: torch.device,
 ) -> list[PreviewImage]:
-    """Return modalities and true, image-only and drawn mask of the slice with most tumour, side by side."""
+    """Return the slice with most tumour: modalities above, true, image-only and drawn mask below."""
     place = int(np.argmax(case.tumour_px))
     images, labels = case.read([place])
     drawn = draw_slices(
@@ -47,13 +47,15 @@ def preview_pictures(
     )
     true = regions_of(labels[0], coding, model.architecture.num_regions)
     flair = images[0, shown_modality(images[0])]
-    tiles = [grey(part) for part in images[0]]
-    tiles += [
+    above = [grey(part) for part in images[0]]
+    below = [
         outlined(flair, true),
         outlined(flair, drawn.calibration[0] >= 0.5),
         outlined(flair, drawn.samples[0, 0] >= 0.5),
     ]
-    found = [PreviewImage("true_calibration_drawn", case.id, side_by_side(tiles))]
+    below.append(np.zeros_like(below[0]))
+    picture = np.vstack([side_by_side(above), side_by_side(below)])
+    found = [PreviewImage("true_calibration_drawn", case.id, np.ascontiguousarray(picture))]
     if len(drawn.trajectory) > 1:
         strip = side_by_side([probability_picture(step[0]) for step in drawn.trajectory])
         found.append(PreviewImage("drawing", case.id, strip))

@@ -18,9 +18,7 @@ _MASK_METRICS = tuple(
     for metric in (
         MetricSpec(f"dice{suffix}", f"Dice, {words}", "", True, _NO_LABELS, is_headline=not suffix),
         MetricSpec(f"iou{suffix}", f"IoU, {words}", "", True, _NO_LABELS),
-        MetricSpec(
-            f"hd95{suffix}_mm", f"95 % Hausdorff distance, {words}", "mm", False, _NO_LABELS, not suffix
-        ),
+        MetricSpec(f"hd95{suffix}_mm", f"HD95, {words}", "mm", False, _NO_LABELS, not suffix),
     )
 )
 _GRADE_METRICS = (
@@ -122,7 +120,7 @@ SPEC = PipelineSpec(
         OutputSpec("mutual_information", OutputKind.IMAGE, "Disagreement of the drawn masks"),
     ),
     panels=(
-        PanelSpec("loss", PanelKind.CURVE, "Loss", ("loss_total", "loss_seg", "loss_cls")),
+        PanelSpec("loss", PanelKind.CURVE, "Losses of both tasks", ("loss_total", "loss_seg", "loss_cls")),
         PanelSpec(
             "overlap",
             PanelKind.CURVE,
