@@ -78,7 +78,7 @@ class _Answer:
 
     def __str__(self) -> str:
         return (
-            f"{self.ratio:5.1f} times fewer, mask identical: {self.is_same} (before pieces under 5 mm3 are "
+            f"{self.ratio:5.1f} times fewer, mask identical: {self.is_same} (before small pieces are "
             f"dropped, {self.num_crumbs} points differ), {self.seconds:.1f} s beside the network"
         )
 
