@@ -17,7 +17,6 @@ from PySide6.QtCore import QCoreApplication
 
 from engines.contract.config import RunConfig
 from engines.contract.files import write_bytes_atomically
-from engines.contract.kinds import Action
 from engines.contract.messages import Message
 from engines.contract.registry import all_specs, config_class
 
@@ -42,6 +41,10 @@ _CALLS: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {
     "MethodRow": ((1, 2), ("title", "help")),
     "PairResult": ((), ("reason",)),
     "PanelFile": ((), ("title",)),
+    "ComponentColumn": ((), ("title", "help")),
+    "ReviewColumn": ((), ("title", "help")),
+    "ReviewStep": ((), ("title",)),
+    "Reason": ((), ("text",)),
 }
 _ERROR_KEYWORDS = ("remedy", "kept")
 _AXIS_KEYS = ("x_label", "y_label")

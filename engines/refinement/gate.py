@@ -71,11 +71,16 @@ def judge(
         Whether every probability was a number.
     """
     if not is_finite:
-        text = "The field gave values that are no numbers. Train again with a lower learning rate."
-        return Verdict("reject", (Reason(rule="not_finite", text=text),))
+        reason = Reason(
+            rule="not_finite",
+            text="The field gave values that are no numbers. Train again with a lower learning rate.",
+        )
+        return Verdict("reject", (reason,))
     if not after.any():
-        text = "Nothing is left of the label. Lower the threshold, or keep the input."
-        return Verdict("reject", (Reason(rule="empty", text=text),))
+        reason = Reason(
+            rule="empty", text="Nothing is left of the label. Lower the threshold, or keep the input."
+        )
+        return Verdict("reject", (reason,))
     box = bounding_box(before | after, margin=1)
     near_aorta = None if aorta is None else _near(aorta, box, spacing_mm)
     before, after = before[box], after[box]
@@ -177,4 +182,4 @@ def _lost_contacts(before: Mask, after: Mask, near_aorta: Mask) -> int:
     touching = set(np.unique(labels[near_aorta])) - {0}
     kept, _ = label_components(after)
     rooted = np.isin(kept, list(set(np.unique(kept[near_aorta])) - {0}))
-    return sum(1 for number in touching if not (rooted & (labels == number)).any())
+    return len(touching - set(np.unique(labels[rooted])))

@@ -113,3 +113,14 @@ def test_names_and_choices_are_followed_to_their_words() -> None:
 )
 def test_every_kind_of_sentence_is_collected(catalogue: set[str], sentence: str) -> None:
     assert sentence in catalogue
+
+
+def test_words_of_reviews_and_component_tables_are_found() -> None:
+    ids = set(
+        ids_in_source(
+            'Reason(rule="far", text="Too far: {mm}.", values={})\n'
+            'ReviewStep(role="cleaned", title="Cleaned")\n'
+            'ComponentColumn(key="gap_mm", title="Gap / mm", help="To a tree.")\n'
+        )
+    )
+    assert ids == {"Too far: {mm}.", "Cleaned", "Gap / mm", "To a tree."}
