@@ -30,6 +30,7 @@ _HOMOGRAPHY_FROM_POINTS = 8
 _LEAST_INLIERS = 5
 _WEIGHT_RMSE_PX = 5.0
 _REAL_LABEL_WEIGHT = 0.5
+_SWAPPED_MARGIN = 0.1
 
 
 @dataclass(frozen=True)
@@ -134,8 +135,17 @@ def load_real_pairs(
         pair = _load(run, item, config, preprocessing)
         if isinstance(pair, str):
             run.warn("{item} is not used as a real pair: {reason}.", item=item.id, reason=pair)
-        else:
-            pairs.append(pair)
+            continue
+        straight, turned = direction_agreement(pair.fixed, pair.moving, pair.geometry.moving_from_fixed)
+        if turned > straight + _SWAPPED_MARGIN:
+            run.warn(
+                "The vessels of {item} agree better under the inverse of its transform ({turned}) than "
+                "under it ({straight}): its fixed and moving points are probably swapped.",
+                item=item.id,
+                turned=round(turned, 2),
+                straight=round(straight, 2),
+            )
+        pairs.append(pair)
     return pairs
 
 

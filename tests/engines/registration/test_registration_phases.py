@@ -11,10 +11,17 @@ import pytest
 import torch
 
 from engines.contract.errors import PreconditionError
-from engines.contract.events import Metric, Preview, read_events
+from engines.contract.events import Metric, Preview, Warned, read_events
 from engines.contract.geometry import apply_homography, similarity_matrix
 from engines.contract.kinds import AnnotationKind, ItemKind, RunState, Split
-from engines.contract.manifest import AnnotationRecord, FileRecord, ItemRecord, Manifest, write_keypoint_pairs
+from engines.contract.manifest import (
+    AnnotationRecord,
+    FileRecord,
+    ItemRecord,
+    Manifest,
+    read_keypoint_pairs,
+    write_keypoint_pairs,
+)
 from engines.contract.registry import load_spec
 from engines.contract.run_context import RunContext
 from engines.contract.run_folder import RunFolder
@@ -24,7 +31,7 @@ from engines.imaging.transforms.warping import warp_to_fixed
 from engines.registration.config import TrainConfig
 from engines.registration.pair_losses import PairLosses
 from engines.registration.phase_plan import PHASE_KEYS, Terms, phase_of_epoch
-from engines.registration.real_pairs import pair_geometry
+from engines.registration.real_pairs import load_real_pairs, pair_geometry
 from engines.registration.recipes import LITERAL, with_recipe
 from engines.registration.train import train
 from engines.registration.value_maps import ValueMaps
@@ -158,7 +165,7 @@ def phase_runs(
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("phases")
     runs: dict[str, RunFolder] = {}
-    settings: dict[str, Any] = {"epochs": 3, "num_threads": 1, "preview_every_epochs": 3, "looks_per_item": 2}
+    settings: dict[str, Any] = {"epochs": 2, "num_threads": 1, "preview_every_epochs": 2, "looks_per_item": 2}
     for number, phase in enumerate(PHASE_KEYS):
         base = str(runs[PHASE_KEYS[number - 1]].path) if number else ""
         run = make_training(
@@ -234,6 +241,24 @@ def test_phase_4_without_real_pairs_says_so(
     run = open_run(training_run(phase="phase_4", base_run=base, looks_per_item=0))
     with pytest.raises(PreconditionError, match="needs real pairs"):
         train(run)
+
+
+def test_swapped_points_of_a_real_pair_are_told_from_its_images(
+    make_training: MakeRun, eyes: Path, tmp_path: Path, open_run: OpenRun
+) -> None:
+    item, *_ = _pair_items(eyes, tmp_path)
+    path = Path(item.annotations[AnnotationKind.KEYPOINT_PAIRS].path)
+    ids, fixed_xy, moving_xy = read_keypoint_pairs(path)
+    for is_swapped in (False, True):
+        given = (moving_xy, fixed_xy) if is_swapped else (fixed_xy, moving_xy)
+        write_keypoint_pairs(path, item.id, ids, *given)
+        folder = make_training(tmp_path / f"swapped {is_swapped}", eyes)
+        Manifest(items=(item,)).write(folder.manifest_path)
+        run = open_run(folder)
+        (pair,) = load_real_pairs(run, Split.TRAIN, run.typed_config(TrainConfig))
+        assert pair.has_landmarks
+        warned = [event for event in read_events(folder.events_path) if isinstance(event, Warned)]
+        assert bool(warned) == is_swapped
 
 
 def test_agreeing_detectors_cost_nothing() -> None:
