@@ -198,7 +198,11 @@ class VolumeConfig(RunConfig):
         "weighted", "Whether a slice is made from its three predictions (1/4, 1/2, 1/4) or the centre one."
     )
     tile_px: int = setting(
-        0, "Side of overlapping tiles; 0 takes whole slices, padded.", unit="px", ge=0, le=4096
+        0,
+        "Side of overlapping tiles; 0 takes the size of the crops trained on, or whole slices.",
+        unit="px",
+        ge=0,
+        le=4096,
     )
     slices_at_once: int = setting(4, "Slices in one batch.", unit="slices", ge=1, le=256, is_advanced=True)
     tta_flips: bool = setting(
@@ -266,4 +270,7 @@ class ImportConfig(ImportWeightsConfig):
     )
     neighbour_mm: float = setting(
         2.0, "Distance of the two slices that are seen beside each slice.", unit="mm", ge=0.1, le=20
+    )
+    crop_px: int = setting(
+        0, "Side of the crops it was trained on; 0 is whole slices.", unit="px", ge=0, le=4096
     )

@@ -166,6 +166,7 @@ def _import_checkpoint(run: RunContext, config: ImportConfig, file: Path, known:
         "architecture": architecture.facts(),
         "window": window.facts(),
         "neighbour_mm": config.neighbour_mm,
+        "crop_px": config.crop_px,
         "is_mirrored": False,
         "fusion_card": fusion_card(window).facts(),
         "pipeline": run.request.pipeline,

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from engines.synthesis.cases import SynthesisCase
 from engines.synthesis.discriminator import scores_of
+from engines.synthesis.full_slices import make_slices
 from engines.synthesis.losses import auc, ssim
 from engines.synthesis.metrics import high_frequency_ratio
 from engines.synthesis.model import SynthesisNetwork
 from engines.synthesis.registrar import jacobian_determinant, warp
-from engines.synthesis.scale import padded, unpadded
 from engines.synthesis.windows import FloatVoxels, HuWindow
 
 VALIDATION_KEYS = (
@@ -53,10 +53,13 @@ class SliceScorer:
     samples : sequence of dict
         Whole stacks: ``ncct``, ``cta``, ``lung``, ``vessel`` (3, H, W), ``body`` (H, W), ``item``, ``slice``.
     window : HuWindow
+    tile_px : int
+        Side of the crops trained on; 0 for whole slices.
     """
 
-    def __init__(self, samples: Sequence[dict[str, Any]], window: HuWindow) -> None:
+    def __init__(self, samples: Sequence[dict[str, Any]], window: HuWindow, tile_px: int = 0) -> None:
         self.samples = list(samples)
+        self._tile_px = tile_px
         self._window = window
         self.loss_at_start: float | None = None
 
@@ -72,9 +75,7 @@ class SliceScorer:
         return ncct, generated_hu, final_hu, real
 
     def _images(self, network: SynthesisNetwork, ncct: Tensor) -> tuple[Tensor, Tensor]:
-        given, pad = padded(ncct, network.generator.multiple)
-        generated, final = network.images(given)
-        return unpadded(generated, pad), unpadded(final, pad)
+        return make_slices(network, ncct, self._tile_px)
 
     def score(
         self, network: SynthesisNetwork, device: torch.device, gan_loss_type: str

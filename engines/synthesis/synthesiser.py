@@ -16,8 +16,8 @@ from engines.contract.run_folder import RunFolder
 from engines.core.checkpoint import load_into, load_weights
 from engines.synthesis.cases import HuVoxels
 from engines.synthesis.config import VolumeConfig
+from engines.synthesis.full_slices import make_slices
 from engines.synthesis.model import build_network
-from engines.synthesis.scale import padded, tiled, unpadded
 from engines.synthesis.stacks import StackBlend, distance_deviates, neighbour_step, stack_of
 from engines.synthesis.windows import FloatVoxels, HuWindow
 
@@ -68,6 +68,7 @@ class Synthesiser:
                 remedy="Train again, or import the weights with their window.",
                 run=run_path.name,
             ) from error
+        self.crop_px = int(facts.get("crop_px", 0))
         self.was_mirrored = bool(facts.get("is_mirrored", False))
         self.has_refiner = network.refiner is not None
         self._network = network.to(device).eval()
@@ -117,12 +118,8 @@ class Synthesiser:
         return torch.stack(found).mean(dim=0)
 
     def _both(self, ncct: Tensor) -> Tensor:
-        def apply(images: Tensor) -> Tensor:
-            given, pad = padded(images, self._network.generator.multiple)
-            generated, final = self._network.images(given)
-            return unpadded(torch.cat([final, generated], dim=1), pad).float()
-
-        return tiled(apply, ncct, self._config.tile_px, 6) if self._config.tile_px else apply(ncct)
+        generated, final = make_slices(self._network, ncct, self._config.tile_px or self.crop_px)
+        return torch.cat([final, generated], dim=1)
 
 
 def _rotated(images: Tensor, degrees: float) -> Tensor:

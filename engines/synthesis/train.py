@@ -109,6 +109,7 @@ class SynthesisTask(TrainingTask):
         self._scorer = SliceScorer(
             [self._sample_at(case, centre) for case, centre in spread_slices(scored, config.num_val_slices)],
             window,
+            config.crop_px,
         )
         if isinstance(network.features, VesselFeatures) and "features" not in loaded:
             self._learn_features(network.features)
@@ -322,6 +323,7 @@ class SynthesisTask(TrainingTask):
             "architecture": self._network.architecture.facts(),
             "window": self._window.facts(),
             "neighbour_mm": self._config.neighbour_mm,
+            "crop_px": self._config.crop_px,
             "is_mirrored": self._config.is_mirrored,
             "fusion_card": fusion_card(self._window).facts(),
             "r1_reduction": self._config.r1_reduction,
