@@ -23,12 +23,14 @@ from engines.core.checkpoint import load_weights
 from engines.imaging.volumes.dicom_series import find_series, read_series
 from engines.imaging.volumes.volume_files import read_volume, write_volume
 from engines.synthesis.canonical import axis_turn
+from engines.synthesis.full_slices import make_slices
 from engines.synthesis.metrics import (
     bootstrap_interval,
     high_frequency_ratio,
     score_volume,
     seam_ratio,
 )
+from engines.synthesis.model import Architecture, SynthesisNetwork
 from engines.synthesis.phantom import ThoraxOptions, make_thorax
 from engines.synthesis.scale import padded, tiled, unpadded
 from engines.synthesis.secondary_capture import MARK, is_marked, write_secondary_capture
@@ -188,6 +190,7 @@ def test_a_frozen_generator_keeps_every_weight_of_the_run_before(
             assert torch.equal(after[name], value)
     assert facts["window"] == {"low_hu": -1000.0, "high_hu": 400.0}
     assert facts["is_averaged"]
+    assert facts["crop_px"] == 32
 
 
 def test_a_run_writes_alignment_card_and_pictures(trained: RunFolder) -> None:
@@ -260,3 +263,22 @@ def test_own_features_are_trained_at_the_start(bench: Bench) -> None:
     run = bench.run("own features", Action.TRAIN, "g", perceptual_weight=0.5, num_loss_scales=2, max_steps=1)
     weights, _ = load_weights(run.checkpoints_dir / "best")
     assert any(name.startswith("features.") for name in weights)
+
+
+def test_a_window_that_clips_vessels_is_warned_of(bench: Bench) -> None:
+    run = bench.run("clipped", Action.TRAIN, "g", window="custom", window_high=100, max_steps=1)
+    warned = [event.message for event in read_events(run.events_path) if isinstance(event, Warned)]
+    assert any("where the window ends" in message for message in warned)
+
+
+def test_networks_that_learned_on_crops_are_asked_in_tiles_of_that_size() -> None:
+    network = SynthesisNetwork(Architecture(generator="tiny"))
+    with torch.no_grad():
+        network.generator.last.weight.normal_(0, 0.3, generator=torch.Generator().manual_seed(0))
+        ncct = torch.randn(1, 3, 32, 64, generator=torch.Generator().manual_seed(1))
+        whole, _ = make_slices(network, ncct, 0)
+        in_tiles, _ = make_slices(network, ncct, 32)
+        corner, _ = make_slices(network, ncct[..., :32], 0)
+    # The corner belongs to one tile alone, which sees what a crop would have seen.
+    assert torch.allclose(in_tiles[..., 0, 0], corner[..., 0, 0], atol=1e-4)
+    assert not torch.allclose(in_tiles, whole, atol=1e-2)
