@@ -22,9 +22,9 @@ from engines.imaging.volumes.volume import Volume
 from engines.imaging.volumes.volume_files import write_volume
 from engines.refinement.case_page import write_case_page
 from engines.refinement.case_report import CaseReport, ClassChange, class_change, class_changes
-from engines.refinement.clean import component_table
 from engines.refinement.data import NativeCase, image_role
 from engines.refinement.pictures import Picture, slice_picture
+from engines.refinement.piece_table import component_table
 from engines.refinement.steps import STEPS, Steps, as_volume
 from engines.refinement.stored_results import REPORT, mask_path, write_mask
 from engines.refinement.surface_picture import seen_from_front, spacing_from_front, surface_picture

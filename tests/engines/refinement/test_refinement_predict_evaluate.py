@@ -96,7 +96,7 @@ def test_case_ids_that_do_not_match_are_refused(
 def test_an_item_that_cannot_be_read_is_left_out_with_its_reason(
     make: Make, carry_out: Carry, trained: RunFolder
 ) -> None:
-    folder = make("predict", base_run=str(trained.path))
+    folder = make("predict", base_run=str(trained.path), settings={"latent_steps": 5})
     (folder.path.parent / f"data of {folder.path.name}" / "ct_1.nii.gz").write_bytes(b"nothing")
     run = carry_out(folder)
     assert run.summary["items"] == 2
