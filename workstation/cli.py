@@ -252,7 +252,7 @@ def _add_run_commands(command: Callable[..., argparse.ArgumentParser]) -> None:
     _add_pipeline(predict)
     predict.add_argument("--run", metavar="R", help="run whose model is used: its id or folder")
     predict.add_argument("--items", metavar="ITEM", nargs="+", help="item ids; all by default")
-    predict.add_argument("--resume", metavar="RUN", help="go on with a run that was stopped: its id or folder")
+    predict.add_argument("--resume", metavar="RUN", help="go on with a run that stopped: its id or folder")
 
     register = command(
         "register", register_command.register, "Register pairs of images; prints a table by verdict."

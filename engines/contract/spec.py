@@ -202,14 +202,14 @@ class PipelineSpec:
     position: int = field(default=0)
     """Place in lists; the first is chosen at first. Pipelines of one place are sorted by key."""
     import_weights: str = field(default="")
-    """"module:name" of a function ``(run: RunContext) -> None`` that makes a model from foreign weights; its
+    """A "module:name" of a function ``(run: RunContext) -> None`` that makes a model from foreign weights; its
     settings derive from `ImportWeightsConfig`. Empty where the pipeline reads none."""
     training_preview: str = field(default="")
-    """"module:name" of a function that draws what a training will see, see `training_preview`."""
+    """A "module:name" of a function that draws what a training will see, see `training_preview`."""
 
     started_facts: str = field(default="")
-    """"module:name" of a function ``(run: RunContext) -> dict``, free of torch: more numbers for the event that
-    begins a training. Empty for none."""
+    """A "module:name" of a function ``(run: RunContext) -> dict``, free of torch: more numbers for the
+    event that begins a training. Empty for none."""
 
     def function(self, action: Action) -> str:
         """Return the ``"module:name"`` that carries out an action.

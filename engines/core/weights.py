@@ -95,7 +95,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
             ) from error
         raise CheckpointError(
             "{path} is no readable file of weights.",
-            remedy="Choose a .safetensors file, or a state_dict that PyTorch saved; copy a damaged file again.",
+            remedy="Choose a .safetensors file, or a state_dict saved by PyTorch; copy a damaged file again.",
             path=path,
         ) from error
     return {str(key): value for key, value in found.items()} if isinstance(found, Mapping) else {"": found}

@@ -62,8 +62,9 @@ def screens_shown(driver: Any) -> Iterator[str]:
         keys = driver.window.actions_.shortcuts(f"screen.{spec.key}")[0]
         driver.screen(spec.key, keys)
         # What a thread still reads makes panes, and panes are parts of the window.
-        background = driver.window.workbench.background
-        driver.wait(lambda: background.num_waiting == 0, f"everything of {spec.key} is there")
+        driver.wait(
+            lambda: driver.window.workbench.background.num_waiting == 0, f"everything of {spec.key} is there"
+        )
         QTest.qWait(50)
         yield spec.key
 

@@ -79,7 +79,7 @@ def test_nothing_in_a_file_is_ever_run(tmp_path):
     (tmp_path / "plain.pth").write_bytes(pickle.dumps(_Program(made)))
     torch.save(_network(), tmp_path / "module.pth")
     for name in ("new", "old", "plain", "module"):
-        with pytest.raises(CheckpointError, match="never run here|no readable file") as caught:
+        with pytest.raises(CheckpointError, match=r"never run here|no readable file") as caught:
             load_weights(tmp_path / f"{name}.pth")
         assert "weights_only" not in str(caught.value)
     assert not made.exists()
