@@ -169,7 +169,7 @@ def _deformable(ncct: Volume, cta: Volume, rigid: sitk.Transform) -> tuple[sitk.
     method.SetInitialTransformAsBSpline(
         spline, inPlace=True, scaleFactors=[1, round(_CONTROL_MM[0] / _CONTROL_MM[1])]
     )
-    method.SetOptimizerAsLBFGSB(1e-5, 40, 5, 400, 1e7)
+    method.SetOptimizerAsGradientDescentLineSearch(5.0, 50, 1e-4, 5)
     _executed(method, fixed, moving)
     field = sitk.TransformToDisplacementField(
         spline,
@@ -179,7 +179,7 @@ def _deformable(ncct: Volume, cta: Volume, rigid: sitk.Transform) -> tuple[sitk.
         fixed.GetSpacing(),
         fixed.GetDirection(),
     )
-    jacobian = sitk.GetArrayViewFromImage(sitk.DisplacementFieldJacobianDeterminant(field))
+    jacobian = sitk.GetArrayFromImage(sitk.DisplacementFieldJacobianDeterminant(field))
     both = sitk.CompositeTransform([rigid, spline])
     return both, float(jacobian.min()), float((jacobian <= 0).mean())
 

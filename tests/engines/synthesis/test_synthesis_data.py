@@ -147,6 +147,18 @@ def test_rigid_registration_takes_a_shift_back() -> None:
     assert after.grade < before.grade
 
 
+@pytest.mark.slow
+def test_deformable_registration_goes_beyond_rigid_and_measures_its_folds() -> None:
+    options = ThoraxOptions(side_px=64, num_slices=16, spacing_mm=(5.2, 5.2, 5.0), breathing_px=3.0)
+    breathing = make_thorax(3, options)
+    rigid = aligned(breathing.ncct, breathing.cta, "rigid")[1]
+    deformable = aligned(breathing.ncct, breathing.cta, "deformable")[1]
+    assert deformable.correlation > rigid.correlation
+    assert deformable.smallest_jacobian is not None
+    assert 0.1 < deformable.smallest_jacobian < 1.0
+    assert deformable.folded_share == 0.0
+
+
 def test_a_cached_case_is_found_again_and_stale_ones_are_not(tmp_path: Path, thorax: ThoraxPhantom) -> None:
     paths = {"ncct": tmp_path / "a.nii.gz", "cta": tmp_path / "b.nii.gz"}
     write_volume(paths["ncct"], thorax.ncct)
