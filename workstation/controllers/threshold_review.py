@@ -165,6 +165,9 @@ class ThresholdReview(QObject):
             )
             return
         self._probability = probability
+        if self._review.role:
+            # The table of components is about the class that the run worked on.
+            self._volumes.set_class(probability.label)
         self._begin(self._result)
 
     def _begin(self, result: ItemResult) -> None:
