@@ -202,8 +202,8 @@ class PipelineSpec:
     position: int = field(default=0)
     """Place in lists; the first is chosen at first. Pipelines of one place are sorted by key."""
     import_weights: str = field(default="")
-    """A "module:name" of a function ``(run: RunContext) -> None`` that makes a model from foreign weights; its
-    settings derive from `ImportWeightsConfig`. Empty where the pipeline reads none."""
+    """A "module:name" of a function ``(run: RunContext) -> None`` that makes a model from foreign weights;
+    its settings derive from `ImportWeightsConfig`. Empty where the pipeline reads none."""
     training_preview: str = field(default="")
     """A "module:name" of a function that draws what a training will see, see `training_preview`."""
 
