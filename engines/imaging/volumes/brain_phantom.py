@@ -3,8 +3,8 @@
 Four modalities on one grid, labels of the coding 1 necrosis, 2 oedema, 4 enhancing tumour, and one of two
 grades. Grade shows in the contrast uptake of the tumour's core, and weakly in its volume; both overlap
 between the grades by a known amount. Bright spots of white matter, a bias field, noise and a gain of each
-scan make a threshold fail. With `CohortOptions.has_site_shortcut` the low grades come from a scanner of their own,
-which a model may learn instead.
+scan make a threshold fail. With `CohortOptions.has_site_shortcut` the low grades come from a scanner of
+their own, which a model may learn instead.
 """
 
 from __future__ import annotations
