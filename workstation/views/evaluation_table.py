@@ -35,6 +35,8 @@ from workstation.views.run_words import (
 
 FEW_SUBJECTS = 10
 ROW_PX = 26
+_LEAST_ROWS = 3
+"""So many rows are seen without scrolling on a low window."""
 _PLAIN_FIELDS = frozenset({"item", "row"})
 _MODEL_ROWS = ("fused", "model", "model_raw")
 
@@ -54,6 +56,7 @@ class EvaluationTable(QWidget):
         self.row_box.setToolTip(self.tr("Whose results the items below show"))
         self.row_box.currentIndexChanged.connect(self._fill_items)
         self.items = _table(self)
+        self.items.setMinimumHeight(3 * ROW_PX)
         self.items_title = QLabel(self.tr("Items, worst first"), self)
         self.items_title.setProperty("role", "section")
         self.page_button = QPushButton(self.tr("Open the page"), self)
@@ -69,7 +72,7 @@ class EvaluationTable(QWidget):
         layout.setContentsMargins(0, 4, 0, 0)
         layout.addWidget(self.facts)
         layout.addWidget(self.warning)
-        layout.addWidget(self.rows)
+        layout.addWidget(self.rows, 2)
         layout.addWidget(self.missing)
         layout.addLayout(head)
         layout.addWidget(self.items, 1)
@@ -136,8 +139,9 @@ class EvaluationTable(QWidget):
                 table.setItem(row, column, _value_cell(values.get(metric.key), reason))
         _fit_columns(table)
         bar = table.horizontalScrollBar().sizeHint().height()
-        height = table.horizontalHeader().sizeHint().height() + ROW_PX * table.rowCount() + bar
-        table.setFixedHeight(height + 4)
+        around = table.horizontalHeader().sizeHint().height() + bar + 4
+        table.setMinimumHeight(around + ROW_PX * min(_LEAST_ROWS, table.rowCount()))
+        table.setMaximumHeight(around + ROW_PX * table.rowCount())
         missing = [
             f"{spoken(metric.label)}: {spoken(metric.undefined_when)}"
             for metric in metrics

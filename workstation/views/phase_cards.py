@@ -85,10 +85,12 @@ class PhaseCardWidget(QFrame):
         is_moving = card.state in _MOVING
         words = state_words(card.state, is_locked=card.locked_because is not None)
         self.title.setText(spoken(card.title))
-        self.title.setToolTip(spoken(card.purpose))
+        self.setToolTip(spoken(card.purpose))
         self.state.setText(words.text)
         _set_property(self.state, "status", words.status)
         self.purpose.setText(spoken(card.purpose))
+        # It is read before a phase starts; later the room belongs to the curves below.
+        self.purpose.setVisible(not is_moving and (is_chosen or card.locked_because is None))
         locked = sentence(card.locked_because)
         self.reason.setText(locked)
         self.reason.setVisible(bool(locked) and not is_moving)

@@ -128,6 +128,7 @@ class TrainScreen(QWidget):
         self.reason.setProperty("role", "muted")
         self.preview = TrainingPreview(middle)
         self.preview.requested.connect(self.preview_requested)
+        self._has_preview, self._can_start = False, True
         self.details = RunDetails(middle, actions={"resume": actions["resume"]})
         self._empty: QWidget | None = None
         layout = self._column = QVBoxLayout(middle)
@@ -187,7 +188,8 @@ class TrainScreen(QWidget):
     def offer_preview(self, is_offered: bool) -> None:
         """Offer pictures of what a training will see, for pipelines that draw them."""
         self.preview.clear()
-        self.preview.setVisible(is_offered)
+        self._has_preview = is_offered
+        self._place_preview()
 
     def show_preview(self, pictures: Sequence[TrainingPicture]) -> None:
         """Show what a training will see."""
@@ -199,6 +201,12 @@ class TrainScreen(QWidget):
         self.buttons["pause"].setVisible(verbs.proceed is not None)
         self.reason.setText(f"⊘ {sentence(verbs.start)}" if verbs.start is not None else "")
         self.reason.setVisible(verbs.start is not None)
+        self._can_start = verbs.start is None
+        self._place_preview()
+
+    def _place_preview(self) -> None:
+        # What cannot be started need not be foreseen; its room belongs to the run that is shown.
+        self.preview.setVisible(self._has_preview and self._can_start)
 
     def show_presets(self, names: Sequence[str], chosen: str) -> None:
         """List the presets of the phase."""

@@ -96,3 +96,16 @@ def test_a_page_is_offered_where_the_run_wrote_one(table, monkeypatch, tmp_path)
     assert table.page_button.isVisible()
     table.page_button.click()
     assert [url.toLocalFile() for url in opened] == [(tmp_path / "页 1.html").as_posix()]
+
+
+def test_many_rows_scroll_in_a_low_window_and_cover_nothing(table, qtbot):
+    view = evaluation()
+    rows = {f"row_{number}": {"auc_25": 0.5, "median_error_px": None} for number in range(12)}
+    table.show_evaluation(replace(view, report=view.report.model_copy(update={"rows": rows})))
+    table.resize(700, 330)
+    qtbot.waitUntil(lambda: table.height() == 330)
+    assert table.rows.geometry().bottom() < table.missing.geometry().top()
+    assert table.missing.geometry().bottom() < table.items.geometry().top()
+    assert table.items.height() >= 3 * evaluation_table.ROW_PX
+    table.resize(700, 900)
+    qtbot.waitUntil(lambda: table.rows.verticalScrollBar().maximum() == 0)

@@ -53,6 +53,22 @@ def test_locked_phase_says_why_and_offers_the_way_out(cards, qtbot):
     assert asked.args == ["pairs"]
 
 
+@pytest.mark.parametrize(
+    ("chosen", "more", "is_shown"),
+    [
+        ("one", {}, True),
+        ("two", {}, True),
+        ("one", {"locked_because": Message("Not yet.")}, True),
+        ("two", {"locked_because": Message("Not yet.")}, False),
+        ("one", {"state": RunState.RUNNING}, False),
+    ],
+)
+def test_purpose_gives_its_room_away_while_it_runs_or_is_locked(cards, chosen, more, is_shown):
+    cards.show_phases([card(**more)], chosen)
+    assert cards.cards[0].purpose.isVisible() == is_shown
+    assert cards.cards[0].toolTip() == "Learn something."
+
+
 def test_running_phase_shows_percent_and_time_left_as_a_range(cards):
     cards.show_phases([card(state=RunState.RUNNING, progress=0.41, eta_s=(18 * 60, 22 * 60))], "one")
     widget = cards.cards[0]

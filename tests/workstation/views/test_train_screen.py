@@ -53,6 +53,17 @@ def test_reason_why_start_is_not_possible_is_a_sentence_on_the_screen(screen):
     assert not screen.reason.isVisible()
 
 
+def test_what_training_will_see_is_offered_while_it_can_be_started(screen):
+    screen.offer_preview(True)
+    screen.show_verbs(Verbs())
+    assert screen.preview.isVisible()
+    screen.show_verbs(Verbs(start=Message("A run of this phase is under way.")))
+    assert not screen.preview.isVisible()
+    screen.show_verbs(Verbs())
+    screen.offer_preview(False)
+    assert not screen.preview.isVisible()
+
+
 def test_pause_becomes_continue(screen):
     screen.show_verbs(Verbs(proceed=Message("The run is not paused.")))
     assert screen.buttons["pause"].isVisible()

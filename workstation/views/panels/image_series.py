@@ -21,6 +21,7 @@ class Picture(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._pixmap = QPixmap()
+        self._name = ""
         self.image = QLabel(self)
         self.image.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.image.setWordWrap(True)
@@ -30,7 +31,6 @@ class Picture(QWidget):
         self.caption.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.caption.setProperty("role", "muted")
         self.caption.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.caption.setWordWrap(True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(1)
@@ -39,7 +39,8 @@ class Picture(QWidget):
 
     def show_frame(self, frame: Frame | None, name: str) -> None:
         """Draw a frame; None says that there is no picture of this name at the step."""
-        self.caption.setText(key_label(name))
+        self._name = key_label(name)
+        self._name_it()
         self._pixmap = _load(frame.path) if frame is not None else QPixmap()
         if self._pixmap.isNull():
             self.image.setPixmap(QPixmap())
@@ -52,8 +53,15 @@ class Picture(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Fit the picture again."""
         super().resizeEvent(event)
+        self._name_it()
         if not self._pixmap.isNull():
             self._fit()
+
+    def _name_it(self) -> None:
+        """Write the name in one line: a second one would take from a low picture."""
+        metrics = self.caption.fontMetrics()
+        self.caption.setText(metrics.elidedText(self._name, Qt.TextElideMode.ElideRight, self.width()))
+        self.caption.setToolTip(self._name)
 
     def _fit(self) -> None:
         size = self.image.size().expandedTo(QSize(1, 1))
