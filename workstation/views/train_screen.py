@@ -92,6 +92,11 @@ class TrainScreen(QWidget):
         column.setMinimumWidth(170)
         self.pipelines = QListWidget(column)
         self.pipelines.setAccessibleName(self.tr("Pipelines"))
+        for set_policy in (
+            self.pipelines.setVerticalScrollBarPolicy,
+            self.pipelines.setHorizontalScrollBarPolicy,
+        ):
+            set_policy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.pipelines.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.pipelines.currentItemChanged.connect(self._on_pipeline)
         self.summary = QLabel(column)
@@ -153,7 +158,7 @@ class TrainScreen(QWidget):
                 if row.key == chosen:
                     self.pipelines.setCurrentItem(entry)
         height = self.pipelines.sizeHintForRow(0) * max(1, len(rows)) if rows else 24
-        self.pipelines.setFixedHeight(height + 6)
+        self.pipelines.setFixedHeight(height + 2 * self.pipelines.frameWidth() + 6)
         self.summary.setText(next((spoken(row.summary) for row in rows if row.key == chosen), ""))
 
     def show_data(self, summary: DataSummary) -> None:
