@@ -168,6 +168,7 @@ class PhaseCards(QScrollArea):
         while len(self.cards) > len(cards):
             gone = self.cards.pop()
             self._row.removeWidget(gone)
+            gone.hide()
             gone.deleteLater()
         while len(self.cards) < len(cards):
             card = PhaseCardWidget(self._body)
