@@ -1,6 +1,6 @@
 """The sample project: images that may be shared, and pairs whose true transform is known.
 
-Four people, of whom the last is computed:
+Five people, of whom the last two are computed:
 
 - ``person-a``: one photograph, and three pairs of it with a warped copy that looks like a red-free image
   or an angiogram. The transform is known, so the landmarks are exact. Split `evaluation`.
@@ -8,7 +8,8 @@ Four people, of whom the last is computed:
 - ``person-c``: an angiogram with a computed vessel mask, its pair with an OCTA image of 6 x 6 mm, and two
   pairs with one of 3 x 3 mm. The 3 mm image shows 4 % of the angiogram and is found because its modality
   says where to look; the three pairs close a circle. Split `val`.
-- ``person-d``: a phantom of a coronary CT angiography, see `sample_volume`. Split `train`.
+- ``person-d`` and ``person-e``: phantoms of coronary CT angiographies, see `sample_volume`. Splits `train`
+  and `val`.
 
 ``resources/sample/SOURCES.tsv`` says for each file where it comes from and under which licence.
 """

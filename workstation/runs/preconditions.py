@@ -119,8 +119,8 @@ def _missing_items(
     if phase.needs.annotation is not None:
         wanted.append(phase.needs.annotation.value.replace("_", " "))
     return PreconditionError(
-        "{phase} needs items with {wanted}, at least {needed}; {ready} of the {total} that may be trained on have "
-        "it.",
+        "{phase} needs items with {wanted}, at least {needed}; {ready} of the {total} that may be trained on "
+        "have it.",
         remedy="Import what is missing, for example as rows of a table: subject, item, role, path.",
         phase=phase.title,
         needed=phase.needs.min_items,

@@ -20,6 +20,7 @@ from workstation.project.first_steps import SAMPLE_SETTING
 from workstation.project.label_maps import LabelMapState
 from workstation.project.project import Project
 from workstation.project.sample import create_sample, read_sources
+from workstation.project.sample_volume import CLASSES
 
 LARGEST_FILE_BYTES = 250_000
 DESCRIBED = (".jpg", ".png", ".csv")
@@ -79,15 +80,17 @@ def test_a_training_finds_masked_images_in_train_and_val(sample: Project) -> Non
 
 
 def test_a_volume_has_true_labels_and_those_of_a_careless_annotator(sample: Project) -> None:
-    (item,) = sample.items.of_kind(ItemKind.VOLUME)
+    item, other = sample.items.of_kind(ItemKind.VOLUME)
+    assert (item.split, other.split) == (Split.TRAIN, Split.VAL)
+    assert [one.state for one in sample.label_maps.of_item(other.id)] == [LabelMapState.ACCEPTED]
     truth, careless = sample.label_maps.of_item(item.id)
     assert (truth.name, truth.state, careless.state) == (
         "truth",
         LabelMapState.ACCEPTED,
         LabelMapState.PROPOSAL,
     )
-    assert [known.name for known in truth.classes] == ["coronary arteries", "aorta"]
-    drawn, noisy = (sample.label_maps.read(one.id)[0].voxels == 1 for one in (truth, careless))
+    assert {known.name for known in truth.classes} == {"coronary arteries", "aorta"}
+    drawn, noisy = (sample.label_maps.read(one.id)[0].voxels == CLASSES[0].value for one in (truth, careless))
     assert 0.5 < dice(drawn, noisy) < 0.95
     grid = item.files["cta"].grid
     assert grid is not None
