@@ -45,6 +45,9 @@ def import_folders(
     return import_proposal(project, proposal, inspection)
 
 
+_MAX_NAMES = 5
+
+
 def _choose(
     proposals: Sequence[ImportProposal], places: Sequence[Path], layout_key: str | None
 ) -> ImportProposal:
@@ -93,3 +96,7 @@ def _say_proposal(proposal: ImportProposal, inspection: Inspection) -> None:
     for finding in check(proposal, inspection):
         if finding.severity is not Severity.NOTE or finding.key == "aliases":
             remark(f"{finding.severity.value}: {finding.message}")
+    if proposal.unused:
+        names = ", ".join(path.name for path in proposal.unused[:_MAX_NAMES])
+        more = f" and {len(proposal.unused) - _MAX_NAMES} more" if len(proposal.unused) > _MAX_NAMES else ""
+        remark(f"note: no item takes {names}{more}; a table of the files can say what they are")

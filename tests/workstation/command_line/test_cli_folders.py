@@ -8,6 +8,8 @@ import pytest
 
 from engines.imaging.images import write_image
 from engines.imaging.opencv import cv2
+from engines.imaging.volumes.volume import Volume, VolumeGeometry
+from engines.imaging.volumes.volume_files import write_volume
 from workstation.project.project import Project
 
 
@@ -41,6 +43,19 @@ def test_a_folder_is_imported_with_its_report(cli: Callable, study: Path, folder
     assert "warning: 2 has no moving image: 2_fixed.png has no partner." in result.err
     with Project.open(study) as project:
         assert [item.id for item in project.items.all()] == ["1"]
+
+
+def test_files_that_no_item_takes_are_named(cli: Callable, study: Path, tmp_path: Path) -> None:
+    grid = VolumeGeometry((8, 8, 8), np.eye(4))
+    (tmp_path / "case").mkdir()
+    for name in ("image", "label_map", "other_label_map"):
+        voxels = np.arange(512, dtype=np.int16).reshape(8, 8, 8)
+        write_volume(
+            tmp_path / "case" / f"{name}.nii.gz", Volume(voxels % (2 if "label" in name else 500), grid)
+        )
+    result = cli("import", study, tmp_path / "case")
+    assert result.code == 0
+    assert "note: no item takes other_label_map.nii.gz;" in result.err
 
 
 def test_the_layout_can_be_chosen(cli: Callable, study: Path, folder: Path) -> None:

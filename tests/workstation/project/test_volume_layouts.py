@@ -70,6 +70,7 @@ def item(proposal: ImportProposal, name: str) -> ProposedItem:
         ("病例 3_image", "病例 3", None),
         ("12.ccta.label", "12", "label_map"),
         ("scan", "", None),
+        ("label_map", "", "label_map"),
     ],
 )
 def test_names_tell_case_and_role(name: str, case: str, role: str | None) -> None:
@@ -90,6 +91,15 @@ def test_a_folder_for_each_case(make: Make) -> None:
         "p3": {"t1": "t1.nrrd", "t2": "t2.nrrd"},
     }
     assert found.unused == ()
+
+
+def test_of_two_label_maps_the_one_that_is_called_nothing_else_is_taken_and_the_other_said(
+    make: Make,
+) -> None:
+    found = first(make("p1/image.nii.gz", "p1/clean_label_map.nii.gz", "p1/label_map.nii.gz"))
+    (one,) = found.items
+    assert shown(one) == {"volume": "image.nii.gz", "label_map": "label_map.nii.gz"}
+    assert [path.name for path in found.unused] == ["clean_label_map.nii.gz"]
 
 
 def test_all_cases_in_one_folder_and_labels_in_another(make: Make) -> None:

@@ -23,7 +23,7 @@ _ROLES = {
 }  # fmt: skip
 _FILLERS = frozenset(
     ("image", "images", "img", "imgs", "imagestr", "imagests", "vol", "volume", "volumes", "scan", "scans",
-     "subtrmeandivstd", "nii", "nifti", "data")
+     "subtrmeandivstd", "nii", "nifti", "data", "map", "maps")
 )  # fmt: skip
 _SPECIFIC = ("cta", "ncct", "t1ce", "brain_mask", "label_map")
 """Of several words in one name, "ct_heart_cta", these win in this order."""
