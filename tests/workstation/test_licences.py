@@ -31,12 +31,16 @@ def test_a_distribution_that_is_not_installed_needs_nothing():
     assert libraries("no-such-distribution") == []
 
 
+@pytest.fixture(scope="module")
+def found():
+    return read_credits()
+
+
 @pytest.fixture
-def view(qtbot):
+def view(qtbot, found):
     widget = LicencesView()
     qtbot.addWidget(widget)
     widget.show()
-    found = read_credits()
     widget.show_credits(found.licences, found.sources, found.methods, found.libraries)
     return widget
 

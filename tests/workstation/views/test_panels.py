@@ -33,6 +33,59 @@ def test_image_series_panel_reads_paths_relative_to_the_run(qtbot, tmp_path):
     assert drawer._frames[0].path == tmp_path / "previews" / "a.png"
 
 
+def test_table_panel_shows_numbers_and_words(qtbot, tmp_path):
+    drawer = make_drawer("table")
+    qtbot.addWidget(drawer)
+    data = {
+        "columns": ["Part", "Parameters", "Share"],
+        "rows": [["encoder", 1234567, 61.5], ["head", 12, None]],
+    }
+    drawer.show_panel(PanelFile(kind=PanelKind.TABLE, title="t", data=data), tmp_path)
+    cells = [[drawer.table.item(row, column).text() for column in range(3)] for row in range(2)]
+    assert cells == [["encoder", "1,234,567", "61.5"], ["head", "12", "–"]]
+
+
+def test_matrix_panel_gives_shares_of_rows(qtbot, tmp_path):
+    drawer = make_drawer("matrix")
+    qtbot.addWidget(drawer)
+    data = {
+        "rows": ["low", "high"], "columns": ["low", "high"], "row_label": "True", "column_label": "Said",
+        "values": [[3, 1], [0, 0]],
+    }  # fmt: skip
+    drawer.show_panel(PanelFile(kind=PanelKind.MATRIX, title="t", data=data), tmp_path)
+    assert [drawer.table.item(0, column).text() for column in range(3)] == [
+        "True: low",
+        "3  (75%)",
+        "1  (25%)",
+    ]
+    assert drawer.table.item(1, 1).text() == "0"
+    assert drawer.table.horizontalHeaderItem(2).text() == "Said: high"
+
+
+def test_reliability_panel_leaves_empty_bins_out(qtbot, tmp_path):
+    drawer = make_drawer("reliability")
+    qtbot.addWidget(drawer)
+    data = {
+        "stated": [0.1, 0.5, 0.9],
+        "observed": [0.2, 0.0, 0.7],
+        "counts": [5, 0, 7],
+        "expected_error": 0.158,
+    }
+    drawer.show_panel(PanelFile(kind=PanelKind.RELIABILITY, title="t", data=data), tmp_path)
+    stated, observed = drawer.curves.plot.drawn(("observed", ""))
+    np.testing.assert_allclose((stated, observed), [[0.1, 0.9], [0.2, 0.7]])
+    assert "5, 7" in drawer.facts.text()
+    assert "0.158" in drawer.facts.text()
+
+
+def test_scrubber_panel_goes_through_steps(qtbot, tmp_path):
+    drawer = make_drawer("scrubber")
+    qtbot.addWidget(drawer)
+    frames = [{"step": step, "item": "a", "name": "drawing", "path": f"{step}.png"} for step in range(3)]
+    drawer.show_panel(PanelFile(kind=PanelKind.SCRUBBER, title="t", data={"frames": frames}), tmp_path)
+    assert drawer.slider.maximum() == 2
+
+
 @pytest.mark.parametrize("kind", list(PanelKind))
 def test_every_kind_is_drawn_or_refused_with_a_sentence(qtbot, tmp_path, kind):
     drawer = make_drawer(kind.value)
