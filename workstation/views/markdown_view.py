@@ -95,6 +95,9 @@ class MarkdownView(QTextBrowser):
 def _dress(document: QTextDocument) -> None:
     """Give headings, keys, links and tables the look of the window."""
     colours = {name: QColor(value) for name, value in palette(current_theme()).items()}
+    # One edit: a long page is laid out once, and not for every block.
+    edit = QTextCursor(document)
+    edit.beginEditBlock()
     block = document.begin()
     while block.isValid():
         _dress_block(block, colours)
@@ -102,6 +105,7 @@ def _dress(document: QTextDocument) -> None:
     for frame in document.rootFrame().childFrames():
         if isinstance(frame, QTextTable):
             _dress_table(frame, colours)
+    edit.endEditBlock()
 
 
 def _dress_block(block: QTextBlock, colours: dict[str, QColor]) -> None:
