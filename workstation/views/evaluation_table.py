@@ -142,11 +142,13 @@ class EvaluationTable(QWidget):
         around = table.horizontalHeader().sizeHint().height() + bar + 4
         table.setMinimumHeight(around + ROW_PX * min(_LEAST_ROWS, table.rowCount()))
         table.setMaximumHeight(around + ROW_PX * table.rowCount())
-        missing = [
-            f"{spoken(metric.label)}: {spoken(metric.undefined_when)}"
-            for metric in metrics
-            if metric.undefined_when and any(row.get(metric.key) is None for row in view.report.rows.values())
-        ]
+        reasons: dict[str, list[str]] = {}
+        for metric in metrics:
+            is_missing = any(row.get(metric.key) is None for row in view.report.rows.values())
+            if metric.undefined_when and is_missing:
+                reasons.setdefault(spoken(metric.undefined_when), []).append(spoken(metric.label))
+        # A reason of many columns is said once, without them: each cell says its own as a tooltip.
+        missing = [f"{named[0]}: {why}" if len(named) == 1 else why for why, named in reasons.items()]
         self.missing.setText(self.tr("not measured") + " – " + " ".join(missing))
         self.missing.setVisible(bool(missing))
 

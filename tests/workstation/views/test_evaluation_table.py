@@ -109,3 +109,14 @@ def test_many_rows_scroll_in_a_low_window_and_cover_nothing(table, qtbot):
     assert table.items.height() >= 3 * evaluation_table.ROW_PX
     table.resize(700, 900)
     qtbot.waitUntil(lambda: table.rows.verticalScrollBar().maximum() == 0)
+
+
+def test_a_reason_of_several_columns_is_said_once(table):
+    view = evaluation()
+    metrics = (*METRICS, MetricSpec("max_error_px", "Largest error", "px", False, METRICS[1].undefined_when))
+    rows = {"model": {"auc_25": 0.8, "median_error_px": None, "max_error_px": None}}
+    table.show_evaluation(
+        replace(view, metrics=metrics, report=view.report.model_copy(update={"rows": rows}))
+    )
+    assert table.missing.text().count("Half of the items") == 1
+    assert "Median error" not in table.missing.text()
