@@ -88,7 +88,16 @@ def folder(cases: Path) -> Path:
     return cases
 
 
-def _add_case(project: Project, where: Path, item: str) -> None:
+@pytest.fixture
+def speckled(tmp_path: Path) -> Path:
+    """A project with three cases whose masks hold a speck, which cleaning leaves out."""
+    with Project.create(tmp_path / "项目 with specks", "p") as project:
+        for item in ITEMS:
+            _add_case(project, tmp_path, item, has_speck=True)
+        return project.folder
+
+
+def _add_case(project: Project, where: Path, item: str, *, has_speck: bool = False) -> None:
     hu = np.where(vessel() == 1, 350, -50).astype(np.int16)
     path = write_volume(where / f"{item}.nii.gz", Volume(hu, GRID))
     with project.store.write() as session:
@@ -98,7 +107,10 @@ def _add_case(project: Project, where: Path, item: str) -> None:
             project.folder,
         )
         set_item_kind(session, item, ItemKind.VOLUME)
-    volume = Volume(vessel(), GRID)
+    drawn = vessel()
+    if has_speck:
+        drawn[10:12, 25:27, 14] = 1
+    volume = Volume(drawn, GRID)
     made = AddLabelMap.on_grid_of(volume, item, "mask", source="import", classes=CLASSES)
     project.history.execute(replace(made, file=project.label_maps.keep(item, made.label_map_id, volume)))
 
@@ -300,8 +312,8 @@ def test_suggestions_of_a_run_are_followed_rule_by_rule(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("kill_engines")
-def test_train_refine_review_and_restart(cases: Path, open_window: Callable[..., Any]) -> None:
-    person = Reviewer(open_window(cases))
+def test_train_refine_review_and_restart(speckled: Path, open_window: Callable[..., Any]) -> None:
+    person = Reviewer(open_window(speckled))
     person.driver.choose_item("b")
     person.wait(lambda: person.screen.controller.active_labels is not None, "the case is shown")
     window = person.window
@@ -346,7 +358,7 @@ def test_train_refine_review_and_restart(cases: Path, open_window: Callable[...,
     person.press("Ctrl+Shift+Z")
     person.wait(lambda: person.verdict("b") == "accepted", "redo")
     window.close()
-    again = Reviewer(open_window(cases))
+    again = Reviewer(open_window(speckled))
     again.wait(lambda: again.review.lines, "the queue is filled again")
     assert again.verdict("b") == "accepted"
 
