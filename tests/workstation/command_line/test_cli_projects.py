@@ -22,7 +22,7 @@ from workstation.project.project import Project
 def test_items_lists_and_prints_json(cli, sample):
     listed = cli("items", sample)
     assert listed.code == 0
-    assert len(listed.out.splitlines()) == 12
+    assert len(listed.out.splitlines()) == 13
     found = cli("items", sample, "--json").json("items")
     first = found["items"][0]
     assert (first["id"], first["kind"], first["split"]) == ("known-1", "image_pair", "evaluation")
