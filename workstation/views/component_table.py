@@ -6,18 +6,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from PySide6.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, Qt, Signal
-from PySide6.QtGui import QAction, QContextMenuEvent, QKeyEvent
-from PySide6.QtWidgets import QAbstractItemView, QMenu, QTableView, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QWidget
 
 from engines.contract.component_table import ComponentColumn
 from workstation.views.component_model import ComponentModel, ShownComponents
 from workstation.views.component_protocols import ComponentLine
+from workstation.views.tool_table import ToolTable
 
 _WIDTHS_PX = (44, 96, 96, 78, 96, 96)
 _VOLUME_COLUMN = 2
 
 
-class ComponentTable(QTableView):
+class ComponentTable(ToolTable):
     """The table.
 
     Signals
@@ -34,7 +34,6 @@ class ComponentTable(QTableView):
         self.shown = ShownComponents(self)
         self.shown.setSourceModel(self.components)
         self.setModel(self.shown)
-        self.menu_actions: list[QAction] = []
         self._is_showing = False
         self._num_columns = len(_WIDTHS_PX)
         self._said: list[str] = []
@@ -83,25 +82,6 @@ class ComponentTable(QTableView):
         """Return the keys of the lines that are shown, from top to bottom."""
         rows = range(self.shown.rowCount())
         return [self._key_of(self.shown.index(row, 0)) for row in rows]
-
-    def keyboardSearch(self, search: str) -> None:
-        """Search nothing: letters are tools here, as they are in the panes."""
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Leave letters to the screen, and move with the others."""
-        if event.text().isalpha():
-            event.ignore()
-        else:
-            super().keyPressEvent(event)
-
-    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        """Offer what can be done with the chosen lines."""
-        if self.menu_actions and self.indexAt(event.pos()).isValid():
-            menu = QMenu(self)
-            menu.setToolTipsVisible(True)
-            menu.addActions(self.menu_actions)
-            menu.aboutToHide.connect(menu.deleteLater)
-            menu.popup(event.globalPos())
 
     def _select(self, keys: Sequence[str]) -> None:
         model, flags = self.selectionModel(), QItemSelectionModel.SelectionFlag

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, Signal
-from PySide6.QtGui import QAction, QContextMenuEvent, QGuiApplication, QKeyEvent
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView, QWidget
+from PySide6.QtGui import QGuiApplication, QKeyEvent
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QWidget
 
 from workstation.views.keypoint_columns import COLUMN_OF
 from workstation.views.keypoint_model import KeypointModel, ShownPairs
 from workstation.views.protocols import PairRow
+from workstation.views.tool_table import ToolTable
 
 _WIDTHS_PX = {
     "label": 54,
@@ -27,7 +28,7 @@ _WIDTHS_PX = {
 }
 
 
-class KeypointTable(QTableView):
+class KeypointTable(ToolTable):
     """The table.
 
     Signals
@@ -51,7 +52,6 @@ class KeypointTable(QTableView):
         self.shown = ShownPairs(self)
         self.shown.setSourceModel(self.pairs)
         self.setModel(self.shown)
-        self.menu_actions: list[QAction] = []
         self._selected = ""
         self._said: list[str] = []
         self._is_showing = False
@@ -137,26 +137,12 @@ class KeypointTable(QTableView):
 
     # -- the person ----------------------------------------------------------------------------------
 
-    def keyboardSearch(self, search: str) -> None:
-        """Search nothing: letters are tools here, as they are in the canvases."""
-
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Tick with the space bar, leave letters to the screen, and move with the others."""
         if event.key() == Qt.Key.Key_Space:
             self._toggle_use()
-        elif event.text().isalpha():
-            event.ignore()
         else:
             super().keyPressEvent(event)
-
-    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        """Offer what can be done with the selected pair."""
-        if self.menu_actions and self.indexAt(event.pos()).isValid():
-            menu = QMenu(self)
-            menu.setToolTipsVisible(True)
-            menu.addActions(self.menu_actions)
-            menu.aboutToHide.connect(menu.deleteLater)
-            menu.popup(event.globalPos())
 
     def _toggle_use(self) -> None:
         box = self.currentIndex().siblingAtColumn(COLUMN_OF["use"])

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, Signal
-from PySide6.QtGui import QAction, QContextMenuEvent, QKeyEvent
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView, QWidget
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QWidget
 
 from engines.contract.item_review import ReviewColumn
 from workstation.views.review_model import ReviewModel, ShownResults
 from workstation.views.review_protocols import ReviewLine
+from workstation.views.tool_table import ToolTable
 
 _WIDTHS_PX = (84, 92, 120, 150, 96)
 
 
-class ReviewTable(QTableView):
+class ReviewTable(ToolTable):
     """The table.
 
     Signals
@@ -35,7 +36,6 @@ class ReviewTable(QTableView):
         self.shown = ShownResults(self)
         self.shown.setSourceModel(self.results)
         self.setModel(self.shown)
-        self.menu_actions: list[QAction] = []
         self._is_showing = False
         self._num_columns = len(_WIDTHS_PX)
         self._said = ""
@@ -85,28 +85,14 @@ class ReviewTable(QTableView):
         """Return the keys of the lines that are shown, from top to bottom."""
         return [self._key_of(self.shown.index(row, 0)) for row in range(self.shown.rowCount())]
 
-    def keyboardSearch(self, search: str) -> None:
-        """Search nothing: letters are tools here, as they are in the panes."""
-
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Open with Return, leave letters to the screen, and move with the others."""
         is_plain = not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and is_plain:
             if self.currentIndex().isValid():
                 self.lineOpened.emit(self._key_of(self.currentIndex()))
-        elif event.text().isalpha():
-            event.ignore()
         else:
             super().keyPressEvent(event)
-
-    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        """Offer what can be done with the chosen line."""
-        if self.menu_actions and self.indexAt(event.pos()).isValid():
-            menu = QMenu(self)
-            menu.setToolTipsVisible(True)
-            menu.addActions(self.menu_actions)
-            menu.aboutToHide.connect(menu.deleteLater)
-            menu.popup(event.globalPos())
 
     def _select(self, key: str) -> None:
         row = self.results.row_of(key) if key else None
