@@ -87,6 +87,7 @@ def create_brain_cohort(
         for label_map in project.label_maps.accepted().values():
             project.history.execute(SetLabelMapFacts(label_map.id, name=SOURCE, classes=CLASSES))
     except BaseException:
+        # Whoever gives up, Ctrl+C too, leaves no database open behind.
         project.close()
         raise
     return project
