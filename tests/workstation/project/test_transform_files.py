@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 
 from engines.contract.errors import GeometryError
+from engines.contract.transform_file import TransformFile
 from engines.imaging.transforms.formats import TransformDescription, write_transform
-from engines.imaging.transforms.formats.itk import write_itk
+from engines.imaging.transforms.formats.itk import read_itk, write_itk
 from engines.imaging.transforms.point_transform import ProjectiveTransform
+from engines.imaging.transforms.quadratic_transform import fit_quadratic
+from engines.imaging.transforms.stored_transform import quadratic_record, stored_transform
 from engines.imaging.transforms.transform_fits import fit_transform
 from workstation.project.exporters import export
 from workstation.project.imported_transforms import newest_imported
@@ -82,3 +85,29 @@ def test_other_json_is_no_transform(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text('{"matrix": 1}', encoding="utf-8")
     assert not is_transform_file(tmp_path / "a.json")
     assert not is_transform_file(tmp_path / "gone.json")
+
+
+@pytest.mark.parametrize("format_name", ["itk_tfm", "itk_h5", "homography_json"])
+def test_a_quadratic_transform_goes_out_with_its_curve(
+    format_name: str, project: Project, tmp_path: Path
+) -> None:
+    moving = np.random.default_rng(2).uniform(0, 99, (40, 2))
+    curve = fit_quadratic(moving, moving + 6e-4 * moving[:, ::-1] ** 2 + 3.0)
+    file = TransformFile(
+        matrix=curve.linear_part.tolist(),
+        fixed_size=(100, 80),
+        moving_size=(100, 80),
+        model="quadratic",
+        verdict="registered",
+        method="model",
+        quadratic=quadratic_record(curve),
+    )
+    file.write(tmp_path / "a.json")
+    import_transform(project, tmp_path / "a.json")
+    (out,) = export(project, format_name, tmp_path / "out").files
+    again = stored_transform(TransformFile.read(out)) if out.suffix == ".json" else read_itk(out, (100, 80))
+    assert again is not None
+    corners = np.array([(5.0, 5.0), (90.0, 5.0), (5.0, 70.0), (90.0, 70.0)])
+    straight = ProjectiveTransform(file.matrix).apply_inverse(corners)
+    assert np.abs(straight - curve.apply_inverse(corners)).max() > 0.5
+    np.testing.assert_allclose(again.apply_inverse(corners), curve.apply_inverse(corners), atol=0.02)

@@ -16,7 +16,7 @@ from engines.imaging.transforms.formats import (
     TransformFormat,
     write_transform,
 )
-from engines.imaging.transforms.point_transform import ProjectiveTransform
+from engines.imaging.transforms.stored_transform import stored_transform
 from workstation.project.exporters.export_format import (
     ExportFormat,
     ExportOptions,
@@ -66,8 +66,9 @@ def export_registrations(project: Project, suffix: str, items: Sequence[Item], o
             files[item_id].parent.mkdir(parents=True, exist_ok=True)
             transform.write(files[item_id])
         else:
-            matrix = ProjectiveTransform(transform.matrix or ())
-            write_transform(files[item_id], matrix, _description(transform))
+            fixed_from_moving = stored_transform(transform)
+            assert fixed_from_moving is not None
+            write_transform(files[item_id], fixed_from_moving, _description(transform))
     notes = []
     doubtful = sum(transform.verdict != "registered" for transform in found.values())
     if doubtful:

@@ -11,6 +11,8 @@ from engines.contract.errors import GeometryError, PreconditionError, ProjectErr
 from engines.contract.geometry import FloatArray, Size
 from engines.contract.transform_file import TransformFile
 from engines.imaging.transforms.point_transform import PointTransform
+from engines.imaging.transforms.quadratic_transform import QuadraticTransform
+from engines.imaging.transforms.stored_transform import quadratic_record
 from workstation.project.annotations import SIDES
 from workstation.project.imported_transforms import IMPORTED, keep_imported
 from workstation.project.importers.item_names import ItemNames
@@ -53,7 +55,7 @@ def import_transform(project: Project, path: Path, item_id: str | None = None) -
     Raises
     ------
     GeometryError
-        If the file is damaged, for images of other sizes, or curved.
+        If the file is damaged, for images of other sizes, or curved in another way than quadratic.
     UnclearItemError
         If its name tells no item; it lists candidates.
     ProjectError
@@ -67,23 +69,27 @@ def import_transform(project: Project, path: Path, item_id: str | None = None) -
     item = project.items.get(item_id)
     fixed, moving = (_file(item, side) for side in SIDES)
     fixed_size, moving_size = _size(fixed, item_id), _size(moving, item_id)
-    matrix = _as_matrix(read_transform(path, fixed_size, moving_size), fixed_size)
+    transform = read_transform(path, fixed_size, moving_size)
+    curve = transform if isinstance(transform, QuadraticTransform) else None
+    # Beside its curve a quadratic transform keeps what stands for it where a matrix is asked for.
+    matrix = _as_matrix(transform, fixed_size) if curve is None else curve.linear_part
     if matrix is None:
         raise GeometryError(
             "{file} holds a curved transform, and the project keeps transforms with a matrix only.",
-            remedy="Give an affine transform or a homography.",
+            remedy="Give an affine transform, a homography, or the JSON of a quadratic transform.",
             file=path.name,
         )
     content = TransformFile(
         matrix=matrix.tolist(),
         fixed_size=fixed_size,
         moving_size=moving_size,
-        model="homography" if matrix[2, :2].any() else "affine",
+        model="quadratic" if curve is not None else "homography" if matrix[2, :2].any() else "affine",
         verdict="uncertain",
         method=IMPORTED,
         reason=f"Read from {path.name}; it was not verified.",
         fixed_sha256=fixed.sha256,
         moving_sha256=moving.sha256,
+        quadratic=None if curve is None else quadratic_record(curve),
     )
     try:
         return keep_imported(project, item_id, content)

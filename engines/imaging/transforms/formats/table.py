@@ -10,7 +10,8 @@ from engines.contract.errors import GeometryError
 from engines.contract.geometry import Size
 from engines.contract.messages import Message
 from engines.contract.transform_file import TransformFile
-from engines.imaging.transforms.point_transform import PointTransform, ProjectiveTransform
+from engines.imaging.transforms.point_transform import PointTransform
+from engines.imaging.transforms.stored_transform import stored_transform
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +160,9 @@ def read_transform(
                 width=actual[0],
                 height=actual[1],
             )
-    if content.matrix is None:
+    transform = stored_transform(content)
+    if transform is None:
         raise GeometryError(
             "{file} says that no transform was found.", remedy="Register the pair again.", file=path.name
         )
-    return ProjectiveTransform(content.matrix)
+    return transform
