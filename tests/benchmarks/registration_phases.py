@@ -1,13 +1,15 @@
 """Train the four phases one after another on public fundus images, beside an untrained and the classical row.
 
     WORKSTATION_REFERENCE_DATA=DATA python tests/benchmarks/registration_phases.py OUT [--preset laptop]
-        [--phases phase_1 phase_2] [--set key=value ...] [--classical]
+        [--phases phase_1 phase_2] [--set key=value ...] [--classical] [--final 15]
     WORKSTATION_REFERENCE_DATA=DATA python tests/benchmarks/registration_phases.py OUT --leave-one-out
         [--pairs 13] [--set epochs=10]
 
 Validation pairs are warps of unseen eyes that also change the modality: at most 30 degrees, 20 % shift.
 `success_5px` is the share whose image corners land within 5 px on average, at the working size. OUT receives
-ordinary run folders; a finished phase in OUT is not trained again.
+ordinary run folders; a finished phase in OUT is not trained again. With ``--final N`` the best weights of
+the last phase are scored once more on N warps of each unseen eye whose looks and warps are drawn from other
+seeds than those that chose the weights.
 
 With ``--leave-one-out`` phase 4 is trained from OUT's phase 3 on all real pairs but one, each in turn. The
 pair that was left out is scored after the first and after the last epoch, so that nothing is chosen by it.
@@ -38,6 +40,7 @@ from engines.contract.run_folder import RunFolder, RunRequest
 
 _SPEC = load_spec("registration")
 _PHASES = tuple(phase.key for phase in _SPEC.phases)
+_FINAL_LOOKS_SEED, _FINAL_WARPS_SEED = 4_321, 700_000
 _KEYS = ("success_5px", "matching_accuracy", "repeatability_3px", "corner_error_px")
 
 
@@ -49,6 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--phases", nargs="*", default=list(_PHASES[:3]), choices=_PHASES)
     parser.add_argument("--set", action="append", default=[], metavar="key=value")
     parser.add_argument("--classical", action="store_true", help="also score the classical recipe")
+    parser.add_argument(
+        "--final", type=int, default=0, metavar="N", help="also score N new warps of each eye"
+    )
     parser.add_argument("--leave-one-out", action="store_true")
     parser.add_argument("--pairs", type=int, default=13)
     options = parser.parse_args(arguments)
@@ -69,6 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _print_rows_without_training(folder, has_classical=options.classical)
         _print_phase(phase, folder)
         base = str(folder.path)
+    if options.final:
+        _print_final(RunFolder(Path(base)), options.final)
     return 0
 
 
@@ -160,6 +168,49 @@ def _print_rows_without_training(folder: RunFolder, *, has_classical: bool) -> N
     share = float(np.mean(np.array(errors) <= 5.0))
     used = (time.process_time() - start) / len(errors)
     _say(f"classical: success_5px {share:.3f}  corner_error_px {np.median(errors):.2f}  ({used:.1f} s each)")
+
+
+def _print_final(folder: RunFolder, warps_per_eye: int) -> None:
+    """Score the best weights, and untrained ones, on warps that no choice was made by."""
+    import torch
+
+    from engines.core.checkpoint import load_weights
+    from engines.registration.config import TrainConfig
+    from engines.registration.data import validation_pair
+    from engines.registration.model import build_network
+    from engines.registration.pair_losses import PairLosses
+    from engines.registration.phase_plan import Terms
+    from engines.registration.scoring import score_warped
+    from engines.registration.summaries import wilson
+    from engines.registration.training_images import load_labelled_views
+    from engines.registration.value_maps import ValueMaps
+
+    weights, facts = load_weights(folder.checkpoints_dir / "best")
+    run = RunContext.open(folder)
+    try:
+        config = run.typed_config(TrainConfig).model_copy(update={"looks_per_item": warps_per_eye})
+        views = load_labelled_views(run, Split.VAL, config, facts["preprocessing"], seed=_FINAL_LOOKS_SEED)
+    finally:
+        run.events.close()
+    pairs = [
+        validation_pair(view, config, _FINAL_WARPS_SEED + 1000 * number + warp, warp)
+        for number, view in enumerate(views)
+        for warp in range(warps_per_eye)
+    ]
+    losses = PairLosses(config, Terms(folder.read_request().phase), ValueMaps(config.image_size_px))
+    for row in ("untrained", "trained"):
+        torch.manual_seed(config.seed)
+        network = build_network(facts)
+        if row == "trained":
+            network.load_state_dict(dict(weights))
+        with torch.no_grad():
+            values = score_warped(pairs, network.eval(), losses, torch.device("cpu"))
+        low, high = wilson(round(float(values["success_5px"] or 0) * len(pairs)), len(pairs)) or (0.0, 1.0)
+        _say(
+            f"final, {row}, {len(pairs)} pairs: "
+            + "  ".join(f"{key} {_text(values[key])}" for key in _KEYS)
+            + f"  (success_5px {low:.2f} to {high:.2f}, 95 % Wilson)"
+        )
 
 
 def _leave_one_out(out: Path, retina: Path, preset: str, overrides: dict[str, Any], num_pairs: int) -> None:
