@@ -27,6 +27,7 @@ from workstation.command_line import (
     relink_command,
     run_commands,
     sweep_command,
+    thorax_command,
 )
 from workstation.command_line.output import complain, use_utf8
 from workstation.project.exporters import FORMATS as EXPORT_FORMATS
@@ -165,6 +166,19 @@ def build_parser() -> tuple[argparse.ArgumentParser, tuple[str, ...]]:
     phantoms.add_argument("--seed", type=int, default=0, metavar="N")
     phantoms.add_argument("--site-shortcut", action="store_true", help="the scanner tells the grade")
     phantoms.add_argument("--oracle", action="store_true", help="print what simple methods reach")
+
+    chests = command(
+        "phantom-thorax",
+        thorax_command.phantom_thorax,
+        "Make a project of simulated chests, each without and with contrast.",
+    )
+    chests.add_argument("folder", metavar="DIR", type=Path)
+    chests.add_argument("--subjects", type=int, default=14, metavar="N")
+    chests.add_argument("--side", type=int, default=128, metavar="PX", help="of a slice")
+    chests.add_argument("--slices", type=int, default=32, metavar="N")
+    chests.add_argument("--shift", type=float, default=0.0, metavar="PX", help="between both scans")
+    chests.add_argument("--noise", type=float, default=18.0, metavar="HU")
+    chests.add_argument("--seed", type=int, default=0, metavar="N")
 
     relink = command("relink", relink_command.relink, "Find images that were moved, by their content.")
     _add_project(relink)

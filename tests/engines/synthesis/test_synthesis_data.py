@@ -10,16 +10,16 @@ import pytest
 from engines.contract.errors import ConfigError, GeometryError, InputError, SplitError
 from engines.contract.kinds import ItemKind, Split
 from engines.contract.manifest import FileRecord, ItemRecord
+from engines.imaging.volumes.thorax_phantom import ThoraxOptions, ThoraxPhantom, make_thorax
 from engines.imaging.volumes.volume import Volume, VolumeGeometry
 from engines.imaging.volumes.volume_files import read_volume, write_volume
 from engines.synthesis.alignment import aligned
 from engines.synthesis.canonical import axis_turn
 from engines.synthesis.cases import check_subjects, make_case
-from engines.synthesis.cohort import main as write_cohort
+from engines.synthesis.cohort import main as write_pairs
 from engines.synthesis.config import TrainConfig
 from engines.synthesis.fusion_card import fusion_card, fusion_table
 from engines.synthesis.masks import body_mask, lung_mask, vessel_proxy
-from engines.synthesis.phantom import ThoraxOptions, ThoraxPhantom, make_thorax
 from engines.synthesis.slice_cache import cached_case, store_case
 from engines.synthesis.stacks import StackBlend, distance_deviates, neighbour_step, stack_of
 from engines.synthesis.volume_checks import check_ct, check_slice_order
@@ -225,11 +225,14 @@ def test_settings_that_contradict_each_other_are_refused() -> None:
         TrainConfig.from_values({"perceptual_weight": 0.5, "perceptual": "vgg19"})
 
 
-def test_the_cohort_command_writes_labelled_pairs_and_their_table(tmp_path: Path) -> None:
-    folder = tmp_path / "a cohort 病人"
-    assert write_cohort([str(folder), "--patients", "5", "--side", "32", "--slices", "4"]) == 0
+def test_pairs_of_a_real_ct_are_labelled_as_simulated(tmp_path: Path, thorax: ThoraxPhantom) -> None:
+    source = tmp_path / "a chest 病人.nii.gz"
+    write_volume(source, thorax.ncct)
+    folder = tmp_path / "pairs"
+    assert write_pairs([str(folder), *[str(source)] * 3]) == 0
     assert "SIMULATED" in (folder / "SIMULATED.txt").read_text(encoding="utf-8")
     rows = (folder / "items.csv").read_text(encoding="utf-8").splitlines()
-    assert len(rows) == 11
-    assert {row.split(",")[2] for row in rows[1:]} == {"train", "val", "test"}
-    assert read_volume(folder / "simulated_00" / "cta.nii.gz").voxels.shape == (32, 32, 4)
+    assert len(rows) == 7
+    assert [row.split(",")[2] for row in rows[1:]] == ["train"] * 4 + ["test"] * 2
+    made = read_volume(folder / "enhanced_simulated_00" / "cta.nii.gz")
+    assert made.voxels.shape == thorax.ncct.voxels.shape

@@ -21,6 +21,7 @@ from engines.contract.run_context import RunContext
 from engines.contract.run_folder import RunFolder, RunRequest
 from engines.core.checkpoint import load_weights
 from engines.imaging.volumes.dicom_series import find_series, read_series
+from engines.imaging.volumes.thorax_phantom import ThoraxOptions, make_thorax
 from engines.imaging.volumes.volume_files import read_volume, write_volume
 from engines.synthesis.canonical import axis_turn
 from engines.synthesis.full_slices import make_slices
@@ -31,7 +32,6 @@ from engines.synthesis.metrics import (
     seam_ratio,
 )
 from engines.synthesis.model import Architecture, SynthesisNetwork
-from engines.synthesis.phantom import ThoraxOptions, make_thorax
 from engines.synthesis.scale import padded, tiled, unpadded
 from engines.synthesis.secondary_capture import MARK, is_marked, write_secondary_capture
 

@@ -11,13 +11,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 from scipy import ndimage
 
 from engines.contract.geometry import FloatArray
 from engines.imaging.volumes.label_metrics import Mask
 from engines.imaging.volumes.volume import Volume, VolumeGeometry
-from engines.synthesis.windows import HU_RANGE, FloatVoxels
 
+FloatVoxels = npt.NDArray[np.float32]
+HU_RANGE = (-1024.0, 3071.0)
 _HU = {"air": -1000.0, "lung": -860.0, "fat": -100.0, "muscle": 50.0, "blood": 40.0, "bone": 550.0}
 _MARROW_HU = 180.0
 _MUSCLE_RISE_HU = 12.0
