@@ -33,6 +33,7 @@ from workstation.project.project import Project
 
 SHAPE = (14, 12, 9)
 CLASSES = (LabelClass(2, "aorta", "#ff0000"), LabelClass(5, "冠脉/LAD", "#00ff80"))
+SMALL = ExportOptions(cube_side=16)
 LABEL_MAP_FORMATS = [key for key, known in FORMATS.items() if known.has_label_maps]
 
 
@@ -289,7 +290,7 @@ def test_proposals_and_names_are_chosen(volumes: Project, tmp_path: Path) -> Non
 @pytest.mark.parametrize("key", LABEL_MAP_FORMATS)
 def test_every_export_says_where_it_came_from(volumes: Project, tmp_path: Path, key: str) -> None:
     out = tmp_path / "out"
-    result = export(volumes, key, out, ["case 1"])
+    result = export(volumes, key, out, ["case 1"], SMALL)
 
     manifest = manifest_of(out)
     (found,) = manifest["label_maps"]
@@ -317,14 +318,16 @@ def test_nothing_is_replaced(volumes: Project, tmp_path: Path, key: str) -> None
         export(volumes, key, tmp_path / "mine")
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["a.txt"]
     (tmp_path / "empty").mkdir()
-    assert export(volumes, key, tmp_path / "empty").files[0].is_file()
+    assert export(volumes, key, tmp_path / "empty", options=SMALL).files[0].is_file()
 
 
 @pytest.mark.parametrize("key", LABEL_MAP_FORMATS)
 def test_a_stopped_export_leaves_nothing(volumes: Project, tmp_path: Path, key: str) -> None:
     told: list[tuple[int, int]] = []
     options = ExportOptions(
-        progress=lambda done, total: told.append((done, total)), should_stop=lambda: len(told) > 1
+        cube_side=16,
+        progress=lambda done, total: told.append((done, total)),
+        should_stop=lambda: len(told) > 1,
     )
     with pytest.raises(ExportCancelled):
         export(volumes, key, tmp_path / "out", options=options)

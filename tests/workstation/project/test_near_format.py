@@ -16,13 +16,15 @@ from engines.imaging.volumes.resampling import resample_labels
 from engines.imaging.volumes.volume import Volume, VolumeGeometry
 from engines.imaging.volumes.volume_files import read_volume, write_volume
 from workstation.cli import main
-from workstation.project.exporters import export
+from workstation.project.exporters import ExportOptions, export
 from workstation.project.importers.near_format import with_converted
 from workstation.project.project import Project
 
 SHAPE = (60, 44, 38)
 AFFINE = np.array([[-0.5, 0, 0, 30.0], [0, 0.6, 0, -12.0], [0, 0, 0.9, 100.0], [0, 0, 0, 1.0]])
 GRID = VolumeGeometry(SHAPE, AFFINE)
+SMALL = ExportOptions(cube_side=48)
+"""Cubes of 256 voxels take half a minute."""
 
 
 def drawn() -> tuple[Volume, Volume]:
@@ -34,12 +36,6 @@ def drawn() -> tuple[Volume, Volume]:
     image[labels == 1] = 110
     image[labels == 9] = 380
     return Volume(image, GRID), Volume(labels, GRID)
-
-
-@pytest.fixture
-def small_cubes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cubes of 48 voxels: those of 256 take half a minute."""
-    monkeypatch.setattr(near_format.write_case, "__kwdefaults__", {"side": 48})
 
 
 def make_project(folder: Path) -> Project:
@@ -97,11 +93,10 @@ def test_the_geometry_comes_back_as_it_was() -> None:
     assert again.cube.difference(geometry.cube) is None
 
 
-@pytest.mark.usefixtures("small_cubes")
 def test_exported_cases_are_imported_again_in_their_place(tmp_path: Path) -> None:
     with make_project(tmp_path) as project:
         (item,) = project.items.all()
-        result = export(project, "near_format", tmp_path / "near_format_data")
+        result = export(project, "near_format", tmp_path / "near_format_data", options=SMALL)
         assert (tmp_path / "near_format_data" / "info.csv") in result.files
         assert case_ids(tmp_path / "near_format_data") == [item.id]
     Project.create(tmp_path / "second", "s").close()
@@ -117,7 +112,14 @@ def test_exported_cases_are_imported_again_in_their_place(tmp_path: Path) -> Non
         assert image.geometry.difference(volume.geometry) is None
 
 
-@pytest.mark.usefixtures("small_cubes")
+@pytest.mark.slow
+def test_cubes_have_the_documented_side_unless_somebody_asks_for_another(tmp_path: Path) -> None:
+    with make_project(tmp_path) as project:
+        export(project, "near_format", tmp_path / "near_format_data")
+    (path,) = (tmp_path / "near_format_data" / "shape").iterdir()
+    assert np.load(path, mmap_mode="r").shape == (256, 256, 256)
+
+
 def test_nothing_is_exported_that_cannot_be(tmp_path: Path) -> None:
     with make_project(tmp_path) as project:
         (item,) = project.items.all()

@@ -32,6 +32,8 @@ class ExportOptions:
         Whether label maps that nobody accepted are written, too.
     dicom_folder : Path or None
         Where the DICOM series of the images are, for what must refer to them.
+    cube_side : int or None
+        Side in voxels of the cubes that some formats resize volumes to; None: as the format documents.
     progress : callable or None
         Given how many parts are done, and of how many.
     should_stop : callable
@@ -41,6 +43,7 @@ class ExportOptions:
     label_maps: tuple[str, ...] = ()
     with_proposals: bool = False
     dicom_folder: Path | None = None
+    cube_side: int | None = None
     progress: Callable[[int, int], None] | None = None
     should_stop: Callable[[], bool] = field(default=_never)
 

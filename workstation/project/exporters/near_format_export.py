@@ -42,7 +42,7 @@ def export_near_format(
     ExportCancelled
         If the person stopped it.
     """
-    from engines.imaging.volumes.near_format import TABLE, write_case, write_table
+    from engines.imaging.volumes.near_format import SIDE, TABLE, write_case, write_table
     from engines.imaging.volumes.resampling import resample_volume
     from engines.imaging.volumes.volume_files import read_volume
 
@@ -60,7 +60,7 @@ def export_near_format(
             grid = labels.volume.geometry
             if grid.difference(image.geometry) is not None:
                 image = resample_volume(image, grid)
-            files = write_case(folder, one.item.id, image, labels.volume)
+            files = write_case(folder, one.item.id, image, labels.volume, side=options.cube_side or SIDE)
             records.append(record(one, labels, [WrittenFile(path) for path in files], folder))
         write_table(folder, [one.item.id for one in chosen])
         write_manifest(folder, project, KEY, records)
