@@ -1,11 +1,12 @@
 """Train phase 1 on a public set of fundus images with vessel masks, and score it on the landmark pairs.
 
     WORKSTATION_REFERENCE_DATA=DATA python tests/benchmarks/registration_training.py OUT [--preset laptop]
-        [--set key=value ...] [--angles 0 15 30 60] [--stress]
+        [--set key=value ...] [--model RUN] [--angles 0 15 30 60] [--stress] [--seeds 5]
 
 Expects ``retina/drive/training/{images,1st_manual}`` and ``retina/landmark_pairs`` under DATA. The landmark
 pairs have split `evaluation`: they are scored, never trained on and never used to choose a checkpoint.
-OUT receives ordinary run folders, which the workstation can open. An existing training in OUT is reused.
+OUT receives ordinary run folders, which the workstation can open. An existing training in OUT is reused; with
+``--model`` the network of that training run is scored instead.
 """
 
 from __future__ import annotations
@@ -33,7 +34,6 @@ from engines.contract.manifest import (
 from engines.contract.presets import training_config
 from engines.contract.registry import config_class, load_spec
 from engines.contract.run_folder import RunFolder, RunRequest
-from engines.imaging.matching.stress import STRESS_KINDS
 
 _NUM_VALIDATION = 4
 _SPEC = load_spec("registration")
@@ -56,13 +56,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--preset", default="laptop", choices=_SPEC.presets)
     parser.add_argument("--set", action="append", default=[], metavar="key=value")
     parser.add_argument("--angles", type=float, nargs="*", default=[0.0, 15.0, 30.0, 60.0])
+    parser.add_argument("--model", type=Path, help="a finished training run of any phase")
     parser.add_argument("--stress", action="store_true")
+    parser.add_argument("--seeds", type=int, default=5, help="draws of each harder variant")
     options = parser.parse_args(arguments)
     reference = os.environ.get("WORKSTATION_REFERENCE_DATA")
     if not reference:
         parser.error("set WORKSTATION_REFERENCE_DATA to the folder of reference data")
     retina = Path(reference) / "retina"
-    model = RunFolder(options.out.resolve() / "training")
+    model = RunFolder((options.model or options.out / "training").resolve())
     if (model.read_summary() or {}).get("state") != RunState.FINISHED:
         config = training_config(_SPEC, "phase_1", options.preset, parse_overrides(options.set))
         request = RunRequest(
@@ -75,16 +77,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
         model.create(request, _manifest(training_items(retina / "drive" / "training")))
         run_engine(model)
     _say(f"training: {model.read_summary()}")
-    conditions: list[dict[str, Any]] = [{"rotation_deg": angle} for angle in options.angles]
-    conditions += [{"stress": kind} for kind in STRESS_KINDS] if options.stress else []
-    _say("condition".ljust(24) + "row".ljust(14) + "  ".join(_COLUMNS))
-    for condition in conditions:
-        name = "_".join(f"{key}_{value}" for key, value in condition.items())
-        report = evaluate(options.out.resolve() / name, retina / "landmark_pairs", model, condition)
+    _say("condition".ljust(24) + "row".ljust(24) + "  ".join(_COLUMNS))
+    for angle in options.angles:
+        name = f"rotation_deg_{angle:g}"
+        report = evaluate(
+            options.out.resolve() / name, retina / "landmark_pairs", model, {"rotation_deg": angle}
+        )
         for row, values in report.rows.items():
             cells = [_number(values[key]).rjust(len(key)) for key in _COLUMNS]
-            _say(name.ljust(24) + row.ljust(14) + "  ".join(cells))
+            _say(name.ljust(24) + row.ljust(24) + "  ".join(cells))
+    if options.stress:
+        folder = options.out.resolve() / "stress"
+        settings = {"suite": "stress", "num_stress_seeds": options.seeds, "num_pictures": 0}
+        evaluate(folder, retina / "landmark_pairs", model, settings)
+        _print_conditions(RunFolder(folder))
     return 0
+
+
+def _print_conditions(folder: RunFolder) -> None:
+    """Print AUC to 25 px, the share within 10 px and processor time by condition and row, over all draws."""
+    import numpy as np
+
+    from engines.registration.summaries import area
+
+    with folder.per_item_path.open(encoding="utf-8", newline="") as stream:
+        entries = [entry for entry in csv.DictReader(stream) if entry.get("condition")]
+    for condition in dict.fromkeys(entry["condition"] for entry in entries):
+        own = [entry for entry in entries if entry["condition"] == condition]
+        for row in dict.fromkeys(entry["row"] for entry in own):
+            found = [entry for entry in own if entry["row"] == row]
+            errors = np.array([float(entry["mean_error_px"] or np.inf) for entry in found])
+            seconds = [float(entry["cpu_s"]) for entry in found if entry["cpu_s"]]
+            spent = f"  {np.mean(seconds):5.2f} s" if seconds else ""
+            _say(
+                condition.ljust(24)
+                + row.ljust(24)
+                + f"{area(errors, 25):.3f}  within 10 px {np.mean(errors <= 10):.3f}  n {len(errors)}{spent}"
+            )
 
 
 def training_items(folder: Path) -> tuple[ItemRecord, ...]:
