@@ -110,7 +110,8 @@ class TrainingTask(ABC):
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return optimiser parameter groups; one group of everything trainable by default.
 
-        A group may carry ``"learning_rate_factor"``, by which the run's learning rate is multiplied.
+        A group may carry ``"learning_rate_factor"``, by which the run's learning rate is multiplied, and
+        ``"warmup_steps"`` and ``"schedule"`` of its own instead of those of the run.
         """
         return [{"params": [parameter for parameter in self.network.parameters() if parameter.requires_grad]}]
 

@@ -59,11 +59,15 @@ def train_step(
         Before the weights are touched, when a loss or the gradient is not a finite number.
     """
     config, fabric, step = training.config, training.fabric, training.position.step
-    rate = config.learning_rate * learning_rate_factor(
-        step, total_steps=training.total_steps, warmup_steps=config.warmup_steps, kind=config.schedule
-    )
     for group in training.optimiser.param_groups:
-        group["lr"] = rate * group["learning_rate_factor"]
+        share = learning_rate_factor(
+            step,
+            total_steps=training.total_steps,
+            warmup_steps=group.get("warmup_steps", config.warmup_steps),
+            kind=group.get("schedule", config.schedule),
+        )
+        group["lr"] = config.learning_rate * share * group["learning_rate_factor"]
+    first = training.optimiser.param_groups[0]
     training.optimiser.zero_grad()
     values_of: dict[str, list[float]] = {}
     items: list[str] = []
@@ -88,7 +92,12 @@ def train_step(
         training.average.update(training.network)
     reported |= training.task.after_optimiser_step()
     means = {name: sum(values) / len(values) for name, values in values_of.items()}
-    return {**means, "gradient_norm": norm, "learning_rate": rate, **reported}
+    return {
+        **means,
+        "gradient_norm": norm,
+        "learning_rate": first["lr"] / first["learning_rate_factor"],
+        **reported,
+    }
 
 
 def _clip_gradients(training: Training) -> float:

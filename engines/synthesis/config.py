@@ -91,6 +91,9 @@ class TrainConfig(TrainingConfig):
     registrar_rate: float = setting(
         0.5, "Learning rate of R, relative to that of G.", gt=0, le=100, is_advanced=True
     )
+    registrar_schedule: Literal["constant", "cosine"] = setting(
+        "cosine", "Course of the learning rate of R.", is_advanced=True
+    )
     smoothness_weight: float = setting(0.5, "Weight of the smoothness of R's displacement.", ge=0, le=1000)
     r_detach_epochs: int = setting(
         0, "Epochs in which R does not pull at G through its input.", unit="epochs", ge=0, le=10_000
@@ -115,6 +118,9 @@ class TrainConfig(TrainingConfig):
     )
     discriminator_rate: float = setting(
         1.0, "Learning rate of D, relative to that of G.", gt=0, le=100, is_advanced=True
+    )
+    discriminator_schedule: Literal["constant", "cosine"] = setting(
+        "cosine", "Course of the learning rate of D.", is_advanced=True
     )
     preheat_steps: int = setting(
         200, "Steps in which D learns alone when it is switched on.", unit="steps", ge=0, le=100_000
@@ -165,7 +171,7 @@ class TrainConfig(TrainingConfig):
     )
     skip_warmup: bool = setting(
         True,
-        "Whether the learning rate begins at its peak when trained weights are loaded.",
+        "Whether a network whose trained weights are loaded begins at its peak learning rate.",
         is_advanced=True,
     )
     diag_interval: int = setting(

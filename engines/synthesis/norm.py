@@ -34,11 +34,11 @@ class _NormLeaky(torch.autograd.Function):
         flat = (1, -1, *shape[2:])
         gradient = torch.ops.aten.leaky_relu_backward(gradients[0], result, slope, True)
         normal = functional.leaky_relu(result, 1.0 / slope)
-        # As if the normal map had been the input, with mean 0 and scale 1; the true scale comes after.
+        # As if the normal map had been the input, with mean 0 and scale 1; the true scale is a weight then.
         found = torch.ops.aten.native_batch_norm_backward(
             gradient.reshape(flat),
             normal.reshape(flat),
-            None,
+            scale,
             None,
             None,
             torch.zeros_like(scale),
@@ -47,7 +47,7 @@ class _NormLeaky(torch.autograd.Function):
             _EPS,
             [True, False, False],
         )[0]
-        return found.mul_(scale.view(1, -1, 1, 1)).view(shape), None
+        return found.view(shape), None
 
 
 class NormLeakyReLU(nn.Module):

@@ -1,12 +1,14 @@
 """One training step of every phase: which images are made, what is paid for them, what is measured.
 
-G, R, D and G2 learn in one step from one backward pass. D sees the generated image detached for its own
-loss; for the generator's loss D's weights are frozen, so that neither teaches the other's weights.
+G, R, D and G2 learn in one step from one backward pass. D judges the generated image once, detached: the loss
+of D reaches D only, and what the generator pays reaches its image only, so that neither teaches the other's
+weights.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -155,7 +157,11 @@ def _adversarial(
 ) -> None:
     ncct, cta = images.ncct, images.cta
     real_maps = discriminator(ncct, cta)
-    real, fake = scores_of(real_maps), scores_of(discriminator(ncct, output.detach()))
+    # One pass over the generated image serves both sides: D's loss does not reach the generator from here,
+    # and what the generator pays is handed to its image by `_Pulled`.
+    judged = output.detach().requires_grad_(not plan.preheats)
+    fake_maps = discriminator(ncct, judged)
+    real, fake = scores_of(real_maps), scores_of(fake_maps)
     d_loss = discriminator_loss(real, fake, config.gan_loss_type, config.label_smoothing)
     parts["d"] = d_loss
     reports |= {"d_loss": d_loss, "D_real": _mean(real), "D_fake": _mean(fake)}
@@ -166,15 +172,40 @@ def _adversarial(
         _gradient_penalty(discriminator, images, d_loss, plan, config, parts, reports)
     if plan.preheats:
         return
-    with frozen(discriminator):
-        fake_maps = discriminator(ncct, output)
-        gan = generator_gan_loss(scores_of(fake_maps), config.gan_loss_type)
-        parts["gan"] = config.gan_weight * gan
-        reports["gan_g"] = gan
-        if config.feat_match_weight:
-            # Features are compared where R has put the image; D judges it unmoved.
-            moved = fake_maps if aligned is output else discriminator(ncct, aligned)
-            parts["fm"] = config.feat_match_weight * feature_matching(moved, real_maps)
+    gan = generator_gan_loss(fake, config.gan_loss_type)
+    parts["gan"] = config.gan_weight * _pulled(gan, judged, output)
+    reports["gan_g"] = gan
+    if not config.feat_match_weight:
+        return
+    if aligned is output:
+        parts["fm"] = config.feat_match_weight * _pulled(
+            feature_matching(fake_maps, real_maps), judged, output
+        )
+    else:
+        # Features are compared where R has put the image; D judges it unmoved.
+        with frozen(discriminator):
+            moved = discriminator(ncct, aligned)
+        parts["fm"] = config.feat_match_weight * feature_matching(moved, real_maps)
+
+
+class _Pulled(torch.autograd.Function):
+    """A loss whose gradient at an image is known already."""
+
+    @staticmethod
+    def forward(context: Any, loss: Tensor, gradient: Tensor, image: Tensor) -> Tensor:
+        context.save_for_backward(gradient)
+        return loss.clone()
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> tuple[None, None, Tensor]:
+        return None, None, gradients[0] * context.saved_tensors[0]
+
+
+def _pulled(loss: Tensor, judged: Tensor, image: Tensor) -> Tensor:
+    """Return `loss`, which was made from a detached copy of `image`, as one that pulls at `image` only."""
+    (gradient,) = torch.autograd.grad(loss, judged, retain_graph=True)
+    result: Tensor = _Pulled.apply(loss.detach(), gradient, image)  # type: ignore[no-untyped-call]
+    return result
 
 
 def _gradient_penalty(

@@ -60,8 +60,7 @@ def train(run: RunContext) -> None:
         if isinstance(network.features, Vgg19Features):
             network.features.read(Path(config.perceptual_file))
     task = SynthesisTask(network, loaded, train_cases, validation_cases, config, phase, window)
-    skips = bool(loaded) and config.skip_warmup
-    fit(run, task, config.model_copy(update={"warmup_steps": 0}) if skips else config)
+    fit(run, task, config)
 
 
 class SynthesisTask(TrainingTask):
@@ -95,6 +94,7 @@ class SynthesisTask(TrainingTask):
     ) -> None:
         self._network, self._config, self._phase, self._window = network, config, phase, window
         self._cases = list(train_cases)
+        self._loaded = frozenset(loaded)
         self._preheats = network.discriminator is not None and "discriminator" not in loaded
         self._slices = _slices_of(train_cases, config.lung_repeats)
         self._step = 0
@@ -140,16 +140,20 @@ class SynthesisTask(TrainingTask):
         return part == "refiner" or (part == "generator" and not is_still)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Return the trained networks, each with its own rate; frozen ones are left out."""
+        """Return the trained networks, each with rate, warm-up and schedule of its own, without frozen ones.
+
+        A network that was trained before begins at its peak when `skip_warmup` is on; a new one never does.
+        """
         config, network = self._config, self._network
-        rates = {
-            "generator": 1.0,
-            "refiner": 1.0,
-            "registrar": config.registrar_rate,
-            "discriminator": config.discriminator_rate,
+        courses = {
+            "generator": (1.0, config.schedule),
+            "refiner": (1.0, config.schedule),
+            "registrar": (config.registrar_rate, config.registrar_schedule),
+            "discriminator": (config.discriminator_rate, config.discriminator_schedule),
         }
         groups = []
-        for part, rate in rates.items():
+        for part, (rate, schedule) in courses.items():
+            skips = part in self._loaded and config.skip_warmup
             module = getattr(network, part)
             parameters = [p for p in module.parameters() if p.requires_grad] if module is not None else []
             if parameters:
@@ -157,6 +161,8 @@ class SynthesisTask(TrainingTask):
                     {
                         "params": parameters,
                         "learning_rate_factor": rate,
+                        "warmup_steps": 0 if skips else config.warmup_steps,
+                        "schedule": schedule,
                         "betas": _BETAS,
                         # One pass over weights and moments; with a gradient scaler torch forbids it.
                         "fused": config.precision != "16-mixed",

@@ -141,9 +141,17 @@ def _same_start(network: nn.Module) -> None:
             for name, parameter in sorted(getattr(network, part).named_parameters()):
                 scale = 1e-5 if name.startswith("last") else 0.03
                 parameter.copy_(scale * torch.randn(parameter.shape, generator=generator))
-            for _name, buffer in sorted(getattr(network, part).named_buffers()):
-                drawn = torch.randn(buffer.shape, generator=generator)
-                buffer.copy_(drawn / drawn.norm())
+            for module in getattr(network, part).modules():
+                if hasattr(module, "parametrizations"):
+                    _settle(module)
+
+
+def _settle(module: nn.Module) -> None:
+    """Put spectral norm where many steps would: both sides pass their images through D in another number."""
+    own = module.parametrizations.weight
+    left, _, right = torch.linalg.svd(own.original.flatten(1), full_matrices=False)
+    own[0]._u.copy_(left[:, 0])
+    own[0]._v.copy_(right[0])
 
 
 class _Residual(nn.Module):

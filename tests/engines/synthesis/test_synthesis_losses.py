@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from engines.synthesis.config import TrainConfig
-from engines.synthesis.discriminator import Discriminator
+from engines.synthesis.discriminator import Discriminator, frozen
 from engines.synthesis.losses import (
     auc,
     discriminator_loss,
@@ -143,6 +143,34 @@ def test_one_step_reaches_every_parameter_that_learns(phase: str, settings: dict
         reached = [p.grad is not None for p in module.parameters()]
         assert any(reached) == (part in moving), part
         assert all(reached) == (part in moving) or part == "refiner"
+
+
+def test_one_pass_of_the_discriminator_pulls_as_two_would() -> None:
+    config = TrainConfig.from_values({**_SMALL, "r1_gamma": 0.0})
+    torch.manual_seed(0)
+    network = SynthesisNetwork(Architecture.of(config, "g_d"))
+    discriminator = network.discriminator
+    assert discriminator is not None
+    # In training every pass moves the spectral norm on; the same weights are compared here.
+    discriminator.eval()
+    nn.init.normal_(network.generator.last.weight, std=0.1)
+    ones = torch.ones(1, 3, 32, 32)
+    losses, _ = step_losses(network, StepImages(image(), image(1), ones, ones * 0), StepPlan(), config)
+    losses["total"].backward()
+    found = {name: p.grad.clone() for name, p in network.named_parameters() if p.grad is not None}
+    network.zero_grad()
+    output = network.generator(image())
+    real, judged = discriminator(image(), image(1)), discriminator(image(), output.detach())
+    scores = [[maps[-1] for maps in side] for side in (real, judged)]
+    discriminator_loss(scores[0], scores[1], "hinge", 0.0).backward()
+    with frozen(discriminator):
+        maps = discriminator(image(), output)
+        paid = generator_gan_loss([scale[-1] for scale in maps], "hinge") + feature_matching(maps, real)
+    (paid + reconstruction(output, image(1), ones)).backward()
+    for name, parameter in network.named_parameters():
+        # What a norm takes away again is left out: its gradient is noise around 0.
+        if parameter.grad is not None and parameter.grad.abs().max() > 1e-6:
+            assert torch.allclose(found[name], parameter.grad, rtol=1e-3, atol=1e-6), name
 
 
 def test_preheating_teaches_the_discriminator_alone() -> None:
