@@ -122,6 +122,8 @@ def ids_in_specs() -> Iterator[str]:
             yield from (metric.label, metric.undefined_when)
         yield from (output.title for output in spec.outputs)
         yield from (panel.title for panel in spec.panels)
+        for attribute in spec.attributes:
+            yield from (attribute.title, attribute.note)
         for action in spec.configs:
             yield from _config_ids(config_class(spec, action))
 

@@ -150,6 +150,27 @@ class PanelSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class AttributeSpec:
+    """What a person can say of a whole item, one of a few values.
+
+    Parameters
+    ----------
+    kind : AnnotationKind
+        How it is kept; one of the pipeline's `annotation_kinds`.
+    title : str
+    values : tuple of str
+        What it can be, in the order in which they are offered.
+    note : str
+        What has to be known before one is chosen, as a sentence.
+    """
+
+    kind: AnnotationKind
+    title: str
+    values: tuple[str, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PipelineSpec:
     """A pipeline: one folder of `engines/`.
 
@@ -206,6 +227,9 @@ class PipelineSpec:
     its settings derive from `ImportWeightsConfig`. Empty where the pipeline reads none."""
     training_preview: str = field(default="")
     """A "module:name" of a function that draws what a training will see, see `training_preview`."""
+
+    attributes: tuple[AttributeSpec, ...] = field(default=())
+    """What a person can say of a whole item of one of its `item_kinds`, besides drawing in it."""
 
     started_facts: str = field(default="")
     """A "module:name" of a function ``(run: RunContext) -> dict``, free of torch: more numbers for the

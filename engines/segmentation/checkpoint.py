@@ -11,7 +11,9 @@ import torch
 from engines.contract.errors import CheckpointError
 from engines.contract.run_folder import RunFolder
 from engines.core.checkpoint import load_into, load_weights
+from engines.core.generations import read_generation, seal
 from engines.segmentation.architecture import Architecture
+from engines.segmentation.grade_calibration import GradeCalibration
 from engines.segmentation.model import SegmentationNetwork
 from engines.segmentation.tasks import Trainable
 
@@ -69,6 +71,18 @@ def start_from(base: Path, wanted: Architecture) -> tuple[Trainable, dict[str, A
         tensors |= {name: fresh[name] for name in of_head}
     load_into(trainable, tensors, base)
     return trainable, facts
+
+
+def keep_calibration(folder: Path, calibration: GradeCalibration) -> None:
+    """Write a calibration into a whole checkpoint.
+
+    Raises
+    ------
+    CheckpointError
+        If it is missing or damaged.
+    """
+    facts = {key: value for key, value in read_generation(folder).facts.items() if key != "files"}
+    seal(folder, {**facts, "grade_calibration": calibration.facts()})
 
 
 def _architecture(facts: dict[str, Any], base: Path) -> Architecture:

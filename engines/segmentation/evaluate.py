@@ -29,6 +29,7 @@ from engines.segmentation.scores import GradeScores, constant_scores, mask_score
 from engines.segmentation.tables import write_per_item
 
 MODEL, CALIBRATION, ONE_SAMPLE, OTSU, UNET = "model", "calibration", "one_sample", "otsu_flair", "unet"
+UNCALIBRATED = "uncalibrated_grade"
 VOLUME_GRADE, CONSTANT_GRADE = "volume_grade", "constant_grade"
 _STEPS = (1, 2, 5, 10, 20, 50)
 _STEPS_ITEMS = 8
@@ -183,6 +184,8 @@ def _score_model(
         probability = predicted.grade_probability()
         row |= {"grade": case.grade if case.grade >= 0 else None, "probability_hgg": probability}
         table.add_grade(MODEL, probability, case.grade)
+        if runner.calibration.is_fitted:
+            table.add_grade(UNCALIBRATED, predicted.raw_grade_probability(), case.grade)
     table.add(case.id, MODEL, **row)
     parts = (
         (CALIBRATION, np.moveaxis(drawn.calibration, 1, 0)),
@@ -246,6 +249,8 @@ def _rows(
         grades = table.grades.get(name)
         if grades is not None:
             rows[name] |= grades.values()
+    if UNCALIBRATED in table.grades:
+        rows[UNCALIBRATED] = table.grades[UNCALIBRATED].values()
     graded = [index for index, grade in enumerate(table.true_grades) if grade >= 0]
     volumes = [table.volumes[index] for index in graded]
     is_high = [table.true_grades[index] == 1 for index in graded]
@@ -336,6 +341,8 @@ def _write_page(run: RunContext, report: EvaluationReport) -> None:
         "Where both masks of a region are empty Dice is 1 and the distance 0; where one is, Dice is 0 and "
         "the distance 373.13 mm.",
         "The grade is that of the data set, for research only; intervals are over subjects drawn again.",
+        "Probabilities of the grade are calibrated on the validation subjects of the training, which are not "
+        "those of this report; uncalibrated_grade is what they were before.",
         "The volume_grade row ranks subjects by tumour volume alone, constant_grade says the frequent grade.",
         "Samples of one network show less uncertainty than there is.",
     )

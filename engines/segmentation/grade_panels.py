@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from engines.contract.kinds import PanelKind
 from engines.contract.panels import PanelFile
 from engines.contract.run_context import RunContext
@@ -54,6 +56,7 @@ def write_grade_panels(run: RunContext, found: GradeScores) -> None:
             ],
         },
     )
+    _write_abstain(run, found)
     curve = roc_curve(scores, is_high)
     if curve is None:
         return
@@ -75,6 +78,28 @@ def write_grade_panels(run: RunContext, found: GradeScores) -> None:
         PanelKind.CURVE,
         "Precision and recall of the high grade",
         _axes(series, "Recall", "Precision"),
+    )
+
+
+def _write_abstain(run: RunContext, found: GradeScores) -> None:
+    """Write accuracy and share of the subjects that a grade is said of, against the width of the band."""
+    probability = np.asarray(found.probabilities)
+    is_right = (probability >= 0.5) == found.is_high
+    bands = np.linspace(0, 0.45, 19)
+    answered = [np.abs(probability - 0.5) >= band for band in bands]
+    said = [
+        (band, float(is_right[own].mean())) for band, own in zip(bands, answered, strict=True) if own.any()
+    ]
+    series = [
+        _line("accuracy where a grade is said", *zip(*said, strict=True)),
+        _line("share of which a grade is said", bands, [own.mean() for own in answered]),
+    ]
+    _write(
+        run,
+        "abstain",
+        PanelKind.CURVE,
+        "Accuracy where nothing is said near one half",
+        _axes(series, "Band around one half", "Share"),
     )
 
 

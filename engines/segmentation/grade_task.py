@@ -74,6 +74,15 @@ class CachedFeatures:
             [case.id for case in graded],
         )
 
+    def subject_logits(self, logits: Tensor) -> tuple[list[float], list[int]]:
+        """Return logit and grade of each subject, from the logits (N, 2) of its slices."""
+        margins, grades = [], []
+        for number in range(len(self.names)):
+            own = self.owners == number
+            margins.append(subject_logit(logits[torch.from_numpy(own)].numpy(), self.shares[own]))
+            grades.append(int(self.grades[own][0]))
+        return margins, grades
+
 
 def _features(trainable: Trainable, images: Tensor, seed: int) -> tuple[Tensor, Any]:
     model = trainable.model
@@ -181,10 +190,8 @@ class GradeTask(TrainingTask):
             model = self._trainable.model
             logits = model.grades_of(found.features.to(device)).float().cpu()
             loss = float(grade_loss(logits, found.grades, self._alpha, self._config.grade_gamma))
-            for number in range(len(found.names)):
-                own = found.owners == number
-                logit = subject_logit(logits[torch.from_numpy(own)].numpy(), found.shares[own])
-                scores.add(probability_of(logit), int(found.grades[own][0]))
+            for logit, grade in zip(*found.subject_logits(logits), strict=True):
+                scores.add(probability_of(logit), grade)
         return {
             **scores.values(),
             "loss_cls": loss,

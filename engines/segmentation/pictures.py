@@ -104,6 +104,17 @@ def side_by_side(tiles: Sequence[Picture]) -> Picture:
     return np.ascontiguousarray(np.hstack(parts))
 
 
+def in_rows(*rows: Sequence[Picture]) -> Picture:
+    """Return rows of pictures of one size below each other; shorter rows end in black."""
+    strips = [side_by_side(row) for row in rows if row]
+    width = max(strip.shape[1] for strip in strips)
+    parts = []
+    for strip in strips:
+        missing = np.zeros((strip.shape[0], width - strip.shape[1], 3), dtype=np.uint8)
+        parts += [np.hstack([strip, missing]), np.full((4, width, 3), 40, dtype=np.uint8)]
+    return np.ascontiguousarray(np.vstack(parts[:-1]))
+
+
 def shown(canvas: npt.NDArray[Any]) -> Picture:
     """Return an array (I, J, 3) turned as people look at it, enlarged without blur where it is small."""
     turned = np.flip(np.swapaxes(canvas, 0, 1), axis=0)

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from engines.contract import item_review, probability_file
 from engines.contract.errors import InputError, PreconditionError
 from engines.contract.manifest import ItemRecord
+from engines.contract.probability_file import SparseProbability
 from engines.contract.run_context import RunContext
 from engines.imaging.volumes.volume import Volume
 from engines.imaging.volumes.volume_files import write_volume
@@ -17,6 +19,7 @@ from engines.segmentation.data import GRADES, MODALITIES, read_case
 from engines.segmentation.labels import labels_of
 from engines.segmentation.prediction import CaseRunner, PredictedCase
 from engines.segmentation.prediction_panels import PredictionPanels
+from engines.segmentation.review import LABEL_MAP, UNDECIDED, review_of
 from engines.segmentation.tables import read_per_item, write_per_item
 
 COLUMNS = (
@@ -54,10 +57,10 @@ def predict(run: RunContext) -> None:
     rows: list[dict[str, Any]] = [
         dict(row)
         for row in read_per_item(run.folder.per_item_path)
-        if (run.folder.outputs_dir / "label_map" / f"{row['item']}.nii.gz").is_file()
+        if (run.folder.outputs_dir / LABEL_MAP / f"{row['item']}.nii.gz").is_file()
     ]
     done = {row["item"] for row in rows}
-    panels = PredictionPanels(run, has_grades=runner.has_grades)
+    panels = PredictionPanels(run, has_grades=runner.has_grades, abstain_band=config.abstain_band)
     run.phase("Segmenting")
     for number, item in enumerate(items):
         run.check_stop()
@@ -72,10 +75,10 @@ def predict(run: RunContext) -> None:
             run.warn("{item} was left out: {reason}", item=item.id, reason=error.render())
             rows.append({"item": item.id, "reason": error.render()})
             continue
-        _write(run, item, predicted, runner, config)
         # Counted before pictures ask the network for more.
         row = _row(predicted, runner, config)
-        panels.add(predicted, runner)
+        _write(run, item, predicted, row, runner, config)
+        panels.add(predicted, runner, row)
         rows.append({**row, "seconds": round(time.monotonic() - started, 2)})
         write_per_item(run.folder.per_item_path, COLUMNS, rows)
     write_per_item(run.folder.per_item_path, COLUMNS, rows)
@@ -116,11 +119,24 @@ def case_runner(run: RunContext, config: SamplingConfig, base: str = "") -> Case
 
 
 def _write(
-    run: RunContext, item: ItemRecord, predicted: PredictedCase, runner: CaseRunner, config: PredictConfig
+    run: RunContext,
+    item: ItemRecord,
+    predicted: PredictedCase,
+    row: dict[str, Any],
+    runner: CaseRunner,
+    config: PredictConfig,
 ) -> None:
     case, fused = predicted.case, predicted.fused
+    review = run.folder.outputs_dir / item_review.ROLE / f"{item.id}.json"
+    review_of(predicted, row, config, has_grades=runner.has_grades).write(review)
+    run.output(item.id, item_review.ROLE, review)
+    if len(fused.regions) == 1:
+        # A threshold moved by hand means one class; with three regions it would mix them up.
+        values = case.to_volume(predicted.whole(fused.probability[0]))
+        path = run.folder.outputs_dir / probability_file.ROLE / f"{item.id}.npz"
+        SparseProbability.of(values, label=runner.coding.oedema).write(path)
     labels = labels_of(predicted.whole(fused.regions), runner.coding)
-    outputs: list[tuple[str, Any]] = [("label_map", labels)]
+    outputs: list[tuple[str, Any]] = [(LABEL_MAP, labels)]
     if config.write_probability:
         outputs.append(("probability", predicted.whole(fused.probability[0])))
     if config.write_uncertainty:
@@ -168,7 +184,7 @@ def _row(predicted: PredictedCase, runner: CaseRunner, config: PredictConfig) ->
 def said_grade(probability: float, abstain_band: float) -> str:
     """Return the grade that is said, or that nothing is."""
     if abs(probability - 0.5) < abstain_band:
-        return "undecided"
+        return UNDECIDED
     return GRADES[int(probability >= 0.5)]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from engines.segmentation.checkpoint import device_copy, load_network
 from engines.segmentation.config import SamplingConfig
 from engines.segmentation.data import BrainCase, Frame, frame_of
 from engines.segmentation.fusion import Fused, fuse
+from engines.segmentation.grade_calibration import GradeCalibration
 from engines.segmentation.inference import DrawnSlices, draw_slices, probability_of, subject_logit
 from engines.segmentation.labels import CODINGS, LabelCoding
 from engines.segmentation.sampling import SamplerOptions
@@ -35,9 +36,11 @@ class PredictedCase:
     numbers : ndarray of int
         Slices that were computed; elsewhere is no brain.
     drawn : DrawnSlices
-        In the network's square.
+        In the network's square; the logits of the grade are calibrated.
     fused : Fused
         In the network's square.
+    calibration : GradeCalibration
+        Through which the logits of the grade went.
     """
 
     case: BrainCase
@@ -45,6 +48,7 @@ class PredictedCase:
     numbers: npt.NDArray[np.intp]
     drawn: DrawnSlices
     fused: Fused
+    calibration: GradeCalibration
 
     def whole(self, square: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return slices of the square (..., S', h, w) on the case's own grid (..., S, H, W), else zeros."""
@@ -60,7 +64,14 @@ class PredictedCase:
 
     def grade_probability(self) -> float:
         """Return the probability of the high grade: the mean of slices by tumour."""
-        return probability_of(subject_logit(self.drawn.grades, self.drawn.tumour_share))
+        return probability_of(self._logit())
+
+    def raw_grade_probability(self) -> float:
+        """Return what it was without calibration."""
+        return probability_of(self.calibration.raw(self._logit()))
+
+    def _logit(self) -> float:
+        return subject_logit(self.drawn.grades, self.drawn.tumour_share)
 
     def grade_interval(self, seed: int) -> tuple[float, float]:
         """Return a 95 % interval of it over slices drawn with replacement."""
@@ -91,6 +102,7 @@ class CaseRunner:
         self.network = device_copy(network, device)
         self.coding: LabelCoding = CODINGS[facts["label_coding"]]
         self.size = int(facts["size"])
+        self.calibration = GradeCalibration.from_facts(facts)
         self.has_grades = self.network.head is not None
         self._config = config
         self._device = device
@@ -144,7 +156,9 @@ class CaseRunner:
             tick=tick,
             has_trajectory=False,
         )
-        return PredictedCase(case, frame, numbers, drawn, fuse(drawn.samples, self._config))
+        drawn = replace(drawn, grades=self.calibration.logits(drawn.grades))
+        fused = fuse(drawn.samples, self._config)
+        return PredictedCase(case, frame, numbers, drawn, fused, self.calibration)
 
     def _fitting_size(self, case: BrainCase) -> int:
         """Return the smallest side that holds the brain: networks of convolutions take any."""

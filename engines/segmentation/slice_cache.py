@@ -123,6 +123,16 @@ def read_index(path: Path, key: str) -> dict[str, list[CachedCase]] | None:
         return None
     if content.get("version") != _VERSION or content.get("key") != key:
         return None
+    found = _cases_of(content, path.parent)
+    return found if all(case.path.is_file() for cases in found.values() for case in cases) else None
+
+
+def read_cases(path: Path) -> dict[str, list[CachedCase]]:
+    """Return the cases of an index by split, whatever they were made from."""
+    return _cases_of(json.loads(path.read_text(encoding="utf-8")), path.parent)
+
+
+def _cases_of(content: dict[str, Any], folder: Path) -> dict[str, list[CachedCase]]:
     found: dict[str, list[CachedCase]] = {}
     for split, rows in content["cases"].items():
         found[split] = []
@@ -130,8 +140,5 @@ def read_index(path: Path, key: str) -> dict[str, list[CachedCase]] | None:
             plain: dict[str, Any] = {
                 name: tuple(value) if isinstance(value, list) else value for name, value in row.items()
             }
-            plain["path"] = path.parent / row["path"]
-            if not plain["path"].is_file():
-                return None
-            found[split].append(CachedCase(**plain))
+            found[split].append(CachedCase(**{**plain, "path": folder / row["path"]}))
     return found

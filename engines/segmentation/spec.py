@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from engines.contract.kinds import Action, AnnotationKind, ItemKind, OutputKind, PanelKind
 from engines.contract.roles import VOLUME_ROLES
-from engines.contract.spec import MetricSpec, Needs, OutputSpec, PanelSpec, PhaseSpec, PipelineSpec
+from engines.contract.spec import (
+    AttributeSpec,
+    MetricSpec,
+    Needs,
+    OutputSpec,
+    PanelSpec,
+    PhaseSpec,
+    PipelineSpec,
+)
 
 _ONE_CLASS = "The subjects have one grade, or none."
 _NO_HEAD = "There is no grade head, or no item has a grade."
@@ -69,6 +77,14 @@ SPEC = PipelineSpec(
     item_kinds=(ItemKind.VOLUME_SET,),
     roles=tuple(role for role in VOLUME_ROLES if role.name in ("t1", "t1ce", "t2", "flair", "brain_mask")),
     annotation_kinds=(AnnotationKind.LABEL_MAP, AnnotationKind.GRADE),
+    attributes=(
+        AttributeSpec(
+            AnnotationKind.GRADE,
+            "Grade",
+            ("LGG", "HGG"),
+            "The grade of the data set, for research only: low (LGG) or high (HGG).",
+        ),
+    ),
     phases=(
         PhaseSpec(
             key="together",
@@ -112,12 +128,20 @@ SPEC = PipelineSpec(
         MetricSpec("condition_calls", "Image-only calls a slice", "", False),
         MetricSpec("error_auc", "AUC of uncertainty for wrong voxels", "", True, _ONE_SAMPLE),
     ),
-    baselines=("calibration", "one_sample", "otsu_flair", "volume_grade", "constant_grade"),
+    baselines=(
+        "calibration",
+        "one_sample",
+        "otsu_flair",
+        "uncalibrated_grade",
+        "volume_grade",
+        "constant_grade",
+    ),
     outputs=(
         OutputSpec("label_map", OutputKind.LABEL_MAP, "Tumour"),
         OutputSpec("probability", OutputKind.IMAGE, "Probability of tumour"),
         OutputSpec("entropy", OutputKind.IMAGE, "Entropy of the drawn masks"),
         OutputSpec("mutual_information", OutputKind.IMAGE, "Disagreement of the drawn masks"),
+        OutputSpec("review", OutputKind.TABLE, "What to look at"),
     ),
     panels=(
         PanelSpec("loss", PanelKind.CURVE, "Losses of both tasks", ("loss_total", "loss_seg", "loss_cls")),
@@ -137,12 +161,15 @@ SPEC = PipelineSpec(
         PanelSpec("conflict", PanelKind.CURVE, "Cosine of the tasks' gradients", ("gradient_cosine",)),
         PanelSpec("previews", PanelKind.IMAGE_SERIES, "Modalities, true, image-only and drawn mask"),
         PanelSpec("drawing", PanelKind.SCRUBBER, "How a mask is drawn, step by step"),
+        PanelSpec("film", PanelKind.IMAGE_SERIES, "Steps of a drawing beside each other"),
         PanelSpec("uncertainty", PanelKind.IMAGE_SERIES, "Votes, entropy and disagreement"),
+        PanelSpec("grades", PanelKind.TABLE, "Grade by item"),
         PanelSpec("slice_grades", PanelKind.CURVE, "Probability of the high grade by slice"),
         PanelSpec("reliability", PanelKind.RELIABILITY, "Stated and observed share of high grades"),
         PanelSpec("roc", PanelKind.CURVE, "ROC of the grade"),
         PanelSpec("precision_recall", PanelKind.CURVE, "Precision and recall of the high grade"),
         PanelSpec("confusion", PanelKind.MATRIX, "Grades said and true"),
+        PanelSpec("abstain", PanelKind.CURVE, "Accuracy where nothing is said near one half"),
         PanelSpec("steps_dice", PanelKind.CURVE, "Dice against steps"),
         PanelSpec("parameters", PanelKind.TABLE, "Parameters"),
     ),

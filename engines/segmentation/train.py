@@ -12,15 +12,16 @@ from engines.contract.kinds import PanelKind, Split
 from engines.contract.panels import PanelFile
 from engines.contract.run_context import RunContext
 from engines.core.device import choose_device
-from engines.core.generations import BEST
+from engines.core.generations import BEST, LAST
 from engines.core.loop import fit
 from engines.core.task import TrainingTask
 from engines.segmentation.architecture import architecture_of
-from engines.segmentation.checkpoint import load_network, start_from
+from engines.segmentation.checkpoint import keep_calibration, load_network, start_from
 from engines.segmentation.checks import are_grades_in_order, check_training, shared_between
 from engines.segmentation.config import TrainConfig
 from engines.segmentation.data import MODALITIES, read_grade
-from engines.segmentation.grade_task import GradeTask
+from engines.segmentation.grade_calibration import LEAST_SUBJECTS, GradeCalibration
+from engines.segmentation.grade_task import CachedFeatures, GradeTask
 from engines.segmentation.labels import REGIONS
 from engines.segmentation.model import SegmentationNetwork
 from engines.segmentation.preparation import Prepared, prepare
@@ -62,6 +63,8 @@ def train(run: RunContext) -> None:
             start.trainable.cpu(), prepared, config, has_grades=phase in (JOINT, TOGETHER), facts=facts
         )
     fit(run, task, config)
+    if phase != SEGMENT:
+        _calibrate(run, config, prepared)
     if before is not None:
         _compare(run, config, prepared, before, device)
 
@@ -132,6 +135,37 @@ def _write_parameters(run: RunContext, model: SegmentationNetwork) -> None:
             data={"columns": ["Part", "Parameters", "Share (%)"], "rows": rows},
         ),
     )
+
+
+def _calibrate(run: RunContext, config: TrainConfig, prepared: Prepared) -> None:
+    """Fit the probability of the grade on all validation subjects, and keep it in the checkpoints."""
+    for name in (LAST, BEST):
+        folder = run.folder.checkpoints_dir / name
+        if not folder.is_dir():
+            continue
+        model, _ = load_network(run.folder.path, name)
+        if model.head is None:
+            return
+        found = CachedFeatures.of(
+            Trainable(model),
+            prepared.validation,
+            only_tumour=False,
+            batch=config.slices_per_batch,
+            seed=config.seed,
+        )
+        with torch.no_grad():
+            logits = model.grades_of(found.features).float()
+        calibration = GradeCalibration.fit(*found.subject_logits(logits))
+        if calibration is None:
+            run.warn(
+                "The grade's probability was not calibrated: it needs {least} validation subjects of each "
+                "grade, and a head that ranks them the right way round.",
+                least=LEAST_SUBJECTS,
+            )
+            return
+        keep_calibration(folder, calibration)
+        run.summary["grade_scale"] = round(calibration.scale, 4)
+        run.summary["grade_bias"] = round(calibration.bias, 4)
 
 
 def _mask_dice(

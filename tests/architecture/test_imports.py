@@ -36,6 +36,7 @@ ALLOWED = {
         "workstation.views.overlay_modes",
         "workstation.views.compare_protocols",
         "workstation.views.volume_protocols",
+        "workstation.views.attribute_protocols",
         "workstation.views.component_protocols",
         "workstation.views.review_protocols",
         "workstation.views.start_protocols",

@@ -22,6 +22,14 @@ VOLUME_ACTIONS: tuple[ActionSpec, ...] = (
         short=QT_TRANSLATE_NOOP("actions", "Label map"),
     ),
     _volume(
+        "attribute_next",
+        QT_TRANSLATE_NOOP("actions", "Next &value of the case"),
+        QT_TRANSLATE_NOOP(
+            "actions", "Give the case the next value of what is asked of it as a whole, a grade for example."
+        ),
+        "Ctrl+Alt+V",
+    ),
+    _volume(
         "rename_map",
         QT_TRANSLATE_NOOP("actions", "&Rename label map"),
         QT_TRANSLATE_NOOP("actions", "Type another name for the label map that is drawn in."),

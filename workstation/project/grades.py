@@ -27,12 +27,15 @@ class Grade:
     annotator : str
     revision : str
         Place of the edit in the journal.
+    at : str
+        When it was said, ISO 8601; empty where nobody knows.
     """
 
     value: str
     source: str
     annotator: str
     revision: str
+    at: str = ""
 
     @property
     def stratum(self) -> str:
@@ -57,5 +60,5 @@ def grades(store: Store) -> dict[str, Grade]:
                     found.pop(item_id, None)
                     continue
                 source = sources.get(item_id, row.payload["source"])
-                found[item_id] = Grade(value, source, row.annotator, str(row.sequence))
+                found[item_id] = Grade(value, source, row.annotator, str(row.sequence), row.at)
     return found

@@ -8,6 +8,7 @@ from workstation.controllers.volume_controller import VolumeController
 from workstation.controllers.volume_images import cache_folder
 from workstation.controllers.workbench import Workbench
 from workstation.screens import Screen
+from workstation.screens.attribute_actions import bind_attributes
 from workstation.screens.component_actions import bind_components
 from workstation.screens.mask_actions import bind_masks
 from workstation.screens.review_actions import bind_review
@@ -45,6 +46,7 @@ def build(workbench: Workbench, actions: ActionRegistry) -> Screen:
     centre.stopped.connect(controller.stop_reading)
     centre.stopped.connect(controller.edits.cancel)
     bind_volume(actions, centre, controller)
+    bind_attributes(workbench, actions, centre, controller)
     editor = bind_masks(workbench, actions, centre, controller)
     components = bind_components(workbench, actions, centre, controller)
     bind_class_delete(actions, centre, controller, components.proposals.edits)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QAction, QBrush, QCloseEvent, QColor, QGuiApplication
@@ -23,6 +22,7 @@ from PySide6.QtWidgets import (
 from engines.contract.messages import Message
 from workstation.translation import translate_message
 from workstation.views.empty_state import action_button
+from workstation.views.moments import moment_text
 from workstation.views.protocols import HistoryRow
 from workstation.views.theme import current_theme, palette
 
@@ -147,7 +147,7 @@ class HistoryList(QDialog):
         title = translate_message(row.title)
         mark = "▶" if row.is_here else _MARKS[row.state] if row.sequence else ""
         item = row.item_id or (self.tr("project") if row.sequence else "")
-        node = QTreeWidgetItem([mark, title, item, row.annotator, _moment(row.at)])
+        node = QTreeWidgetItem([mark, title, item, row.annotator, moment_text(row.at)])
         node.setData(0, _ROW, row)
         says = {
             "done": self.tr("This edit is done."),
@@ -181,12 +181,3 @@ class HistoryList(QDialog):
         """Say so."""
         self.closed.emit()
         super().closeEvent(event)
-
-
-def _moment(at: str) -> str:
-    """Return a stored time in the time of this place; empty for none."""
-    if not at:
-        return ""
-    moment = datetime.fromisoformat(at).astimezone()
-    is_today = moment.date() == datetime.now().astimezone().date()
-    return moment.strftime("%H:%M:%S" if is_today else "%Y-%m-%d %H:%M")

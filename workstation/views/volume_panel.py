@@ -1,4 +1,4 @@
-"""Right column of the Volume screen: the tools of masks, then layers, classes and window."""
+"""Right column of the Volume screen: what the case is, the tools of masks, layers, classes and window."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from workstation.actions.registry import ActionRegistry
+from workstation.views.attribute_list import AttributeList
 from workstation.views.class_list import ClassList
 from workstation.views.empty_state import action_button
 from workstation.views.layer_list import LayerList
@@ -48,6 +49,8 @@ class VolumePanel(QScrollArea):
         column.setSpacing(7)
         self.tool_sections = QVBoxLayout()
         self.tool_sections.setSpacing(7)
+        self.attributes = AttributeList()
+        column.addWidget(self.attributes)
         column.addLayout(self.tool_sections)
         column.addWidget(_section(self.tr("LAYERS")))
         self.layers = LayerList()

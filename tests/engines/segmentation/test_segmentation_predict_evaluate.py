@@ -8,6 +8,7 @@ import pytest
 from engines.contract.errors import InputError
 from engines.contract.evaluation import EvaluationReport
 from engines.contract.events import Output, read_events
+from engines.contract.item_review import ItemReview
 from engines.contract.kinds import Action, Split
 from engines.contract.panels import PanelFile
 from engines.contract.run_context import RunContext
@@ -50,7 +51,9 @@ def evaluated(graded: RunFolder, segmented: RunFolder, carry: Carry, make_module
 
 def test_outputs_lie_on_the_grid_of_the_files(predicted: RunFolder) -> None:
     outputs = [event for event in read_events(predicted.events_path) if isinstance(event, Output)]
-    assert {event.role for event in outputs} == {"label_map", "probability", "entropy", "mutual_information"}
+    assert {event.role for event in outputs} == {
+        *("label_map", "probability", "entropy", "mutual_information", "review")
+    }
     item = predicted.read_manifest().items[0]
     image = read_volume(predicted.file_path(item.files["flair"].path))
     labels = read_label_map(predicted.outputs_dir / "label_map" / f"{item.id}.nii.gz")
@@ -75,12 +78,26 @@ def test_a_row_says_what_it_cost_and_how_sure_it_is(predicted: RunFolder) -> Non
 
 
 def test_pictures_are_not_black(predicted: RunFolder) -> None:
-    for name in ("uncertainty", "drawing"):
+    for name in ("uncertainty", "drawing", "film"):
         panel = PanelFile.read(predicted.panels_dir / f"{name}.json")
         assert panel.data["frames"]
         for frame in panel.data["frames"]:
             assert np.asarray(read_image(predicted.path / frame["path"])).max() > 0
     assert PanelFile.read(predicted.panels_dir / "slice_grades.json").data["series"]
+    grades = PanelFile.read(predicted.panels_dir / "grades.json").data
+    assert [len(row) for row in grades["rows"]] == [len(grades["columns"])] * 2
+
+
+def test_a_result_says_why_a_person_should_look(predicted: RunFolder) -> None:
+    item = predicted.read_manifest().items[0]
+    review = ItemReview.read(predicted.outputs_dir / "review" / f"{item.id}.json")
+    assert review.status == "review"
+    assert "uncalibrated_grade" in {reason.rule for reason in review.reasons}
+    assert [step.role for step in review.steps] == ["label_map"]
+    assert 0 <= float(review.values["probability_hgg"] or -1) <= 1
+    # Three regions: one threshold would mix them up.
+    assert review.threshold is None
+    assert not (predicted.outputs_dir / "probability" / f"{item.id}.npz").exists()
 
 
 def test_a_prediction_that_goes_on_leaves_finished_items_as_they_are(
