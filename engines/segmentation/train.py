@@ -32,6 +32,12 @@ from engines.segmentation.tasks import SegmentationTask, Trainable
 
 SEGMENT, GRADE, JOINT, TOGETHER = "segment", "grade", "joint", "together"
 _WORST_LOSS = 0.01
+_DOCUMENTED = "documented"
+_EXPECTED = {
+    SEGMENT: {"expected_dice": 0.75, "expected_iou": 0.60},
+    GRADE: {"expected_accuracy": 0.88, "expected_auc": 0.92},
+}
+"""What the author of the documented settings expects of its stages: lines to compare with, not results."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +123,7 @@ def _facts(
         "grades_in_order": None if is_ordered is None else float(is_ordered),
         "shared_subjects": float(shared_between(train, validation)),
         "ema_horizon_steps": 1 / (1 - config.ema_decay) if config.ema_decay else 0.0,
+        **(_EXPECTED.get(run.request.phase, {}) if run.request.preset == _DOCUMENTED else {}),
     }
 
 

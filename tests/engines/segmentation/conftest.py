@@ -100,6 +100,7 @@ def make_run(
     base: RunFolder | None = None,
     splits: tuple[Split, ...] = (Split.TRAIN, Split.TRAIN, Split.TRAIN, Split.VAL),
     items: Callable[[Path, RunFolder], tuple[ItemRecord, ...]] | None = None,
+    said_preset: str = "tiny",
     **settings: Any,
 ) -> RunFolder:
     """Create a run folder over procedural brains, low and high grades in turn."""
@@ -120,7 +121,7 @@ def make_run(
         pipeline="segmentation",
         action=action,
         phase=phase if action is Action.TRAIN else "",
-        preset="tiny" if action is Action.TRAIN else "",
+        preset=said_preset if action is Action.TRAIN else "",
         base_run=str(base.path) if base is not None else "",
         settings=config.values(),
     )

@@ -17,6 +17,8 @@ from engines.contract.panels import PanelFile
 from engines.contract.run_context import RunContext, StopRequested
 from engines.contract.run_folder import RunFolder
 from engines.core.checkpoint import load_weights
+from engines.imaging.volumes.volume import Volume, VolumeGeometry
+from engines.imaging.volumes.volume_files import read_volume, write_volume
 from engines.segmentation.checks import are_grades_in_order, refuse_generated, started_facts
 from engines.segmentation.train import train
 
@@ -65,6 +67,17 @@ def test_the_facts_of_the_grades_begin_a_run(make: Make) -> None:
     run.events.close()
     assert (facts["n_LGG"], facts["n_HGG"]) == (2, 1)
     assert (facts["percent_LGG"], facts["alpha_LGG"], facts["alpha_HGG"]) == (66.7, 0.75, 1.5)
+
+
+def test_expected_numbers_are_lines_of_the_documented_settings_only(
+    make: Make, carry: Carry, segmented: RunFolder
+) -> None:
+    assert not values_of(segmented, "expected_dice")
+    splits = (Split.TRAIN, Split.VAL)
+    folder = make("documented", phase="segment", splits=splits, max_steps=1, said_preset="documented")
+    carry(folder)
+    assert set(values_of(folder, "expected_dice")) == {0.75}
+    assert not values_of(folder, "expected_auc")
 
 
 def test_the_second_stage_leaves_every_other_weight_as_it_was(
@@ -161,6 +174,37 @@ def test_a_missing_modality_is_said_and_others_train(make: Make, carry: Carry, b
         str(e.message) + str(e.parameters) for e in read_events(folder.events_path) if isinstance(e, Warned)
     ]
     assert any("t1, t2" in text for text in said)
+
+
+@pytest.mark.parametrize("fault", ["cropped", "resampled"])
+def test_a_case_on_two_grids_is_left_out_with_why_and_others_train(
+    make: Make, carry: Carry, brain_item: BrainItem, fault: str
+) -> None:
+    def items(data: Path, run: RunFolder) -> tuple[ItemRecord, ...]:
+        splits = (Split.TRAIN, Split.TRAIN, Split.TRAIN, Split.VAL)
+        found = tuple(
+            brain_item(data, run, number, split, grade=("LGG", "HGG")[number % 2], name=f"{fault} {number}")
+            for number, split in enumerate(splits)
+        )
+        path = Path(found[2].files["flair"].path)
+        volume = read_volume(path)
+        affine = volume.geometry.world_from_voxel
+        voxels, affine = (
+            (volume.voxels[2:], affine)
+            if fault == "cropped"
+            else (volume.voxels[::2], affine @ np.diag([2, 1, 1, 1]))
+        )
+        write_volume(path, Volume(np.ascontiguousarray(voxels), VolumeGeometry(voxels.shape, affine)))
+        return found
+
+    folder = make(fault, items=items, max_steps=1)
+    carry(folder)
+    said = [
+        str(e.message) + str(e.parameters) for e in read_events(folder.events_path) if isinstance(e, Warned)
+    ]
+    (left_out,) = (text for text in said if f"{fault} 2" in text)
+    assert "flair" in left_out
+    assert values_of(folder, "dice")[-1] is not None
 
 
 def test_mixed_codings_are_refused(make: Make, carry: Carry, brain_item: BrainItem) -> None:

@@ -72,9 +72,14 @@ def test_a_table_is_imported_by_the_command_line(
     table.write_text("Grade,BraTS_2020_subject_ID\nLGG,A\nHGG,c\n", encoding="utf-8")
     assert main(["import-grades", str(project.folder), str(table)]) == 0
     assert project.grades()["a"].value == "LGG"
-    assert "1 items graded" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "1 items graded" in said.out
+    assert "1 rows name no item" in said.err
+    assert "1 items have no grade: b" in said.err
     table.write_text("Grade,BraTS_2020_subject_ID\nHGG,c\n", encoding="utf-8")
     assert main(["import-grades", str(project.folder), str(table)]) == 2
+    assert "No row of name_mapping.csv names an item" in capsys.readouterr().err
+    assert project.grades()["a"].value == "LGG"
 
 
 def test_a_cohort_of_phantom_brains_is_a_project(tmp_path: Path) -> None:
