@@ -128,8 +128,8 @@ SPEC = PipelineSpec(
     ),
     baselines=("identity",),
     outputs=(
-        OutputSpec("synthetic_cta", OutputKind.IMAGE, "Synthetic CTA, not for diagnosis"),
         OutputSpec("generated_cta", OutputKind.IMAGE, "Image of G, not for diagnosis"),
+        OutputSpec("synthetic_cta", OutputKind.IMAGE, "Synthetic CTA, not for diagnosis"),
         OutputSpec("spread", OutputKind.IMAGE, "Spread of the predictions"),
     ),
     panels=(

@@ -61,7 +61,7 @@ COMPARE_ACTIONS: tuple[ActionSpec, ...] = (
         "difference",
         QT_TRANSLATE_NOOP("actions", "&Difference"),
         QT_TRANSLATE_NOOP(
-            "actions", "Vessels, or label maps: added blue, removed orange, kept grey. Tap or hold."
+            "actions", "Vessels or label maps: added, removed, kept. Images: values minus the reference."
         ),
         "D",
         is_checkable=True,
@@ -215,6 +215,29 @@ COMPARE_ACTIONS: tuple[ActionSpec, ...] = (
         scope=SLICES,
         is_checkable=True,
         short=QT_TRANSLATE_NOOP("actions", "Label maps"),
+    ),
+    _compare(
+        "slab",
+        QT_TRANSLATE_NOOP("actions", "Sla&b of every pane"),
+        QT_TRANSLATE_NOOP("actions", "Show the largest values over a slab of 10 mm instead of a slice."),
+        "Shift+T",
+        scope=SLICES,
+        is_checkable=True,
+        short=QT_TRANSLATE_NOOP("actions", "Slab"),
+    ),
+    _compare(
+        "slab_thicker",
+        QT_TRANSLATE_NOOP("actions", "Thicker slab of every pane"),
+        QT_TRANSLATE_NOOP("actions", "Make the slab of every pane half as thick again."),
+        "Alt+PgUp",
+        scope=SLICES,
+    ),
+    _compare(
+        "slab_thinner",
+        QT_TRANSLATE_NOOP("actions", "Thinner slab of every pane"),
+        QT_TRANSLATE_NOOP("actions", "Make the slab of every pane a third thinner."),
+        "Alt+PgDown",
+        scope=SLICES,
     ),
     _compare(
         "window_1",

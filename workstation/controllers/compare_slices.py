@@ -18,7 +18,7 @@ from engines.contract.messages import Message
 from engines.imaging.comparison import Change, paint_change
 from engines.imaging.opencv import cv2
 from engines.imaging.screen_picture import ByteImage, Picture, picture_of
-from engines.imaging.volumes.distance_colours import paint_distance
+from engines.imaging.volumes.distance_colours import paint_distance, paint_offset
 from engines.imaging.volumes.label_classes import LabelClass, colour_of, named
 from engines.imaging.volumes.label_comparison import (
     LabelChange,
@@ -53,6 +53,7 @@ from workstation.views.volume_compare_protocols import SliceSet, VolumePaneConte
 Made = TypeVar("Made")
 OPACITY = 0.5
 _NO_MASK = Message("This takes two label maps.")
+_DIFFERENCE_HU = 200.0
 
 
 class CompareSlices:
@@ -86,7 +87,8 @@ class CompareSlices:
         self._cache = cache
         self._usual_windows = usual_windows
         self._lock = threading.RLock()
-        stamps = {source.stamp for source in sources.sources} | {file.path for _, file in sources.images}
+        files = {file.path for _, file in (*sources.images, *sources.made)}
+        stamps = {source.stamp for source in sources.sources} | files
         made = before._made if before is not None else {}
         self._made: dict[tuple[Any, ...], Any] = {
             key: value for key, value in made.items() if set(key[1]) <= stamps
@@ -117,7 +119,8 @@ class CompareSlices:
         """Return the grey-value window that an image has before anybody turned it."""
         image = self.image(role)
         low, high = image.value_range
-        usual = self._usual_windows[image.has_contrast]
+        # Beside what a run made of it, an image without contrast is shown in the same window.
+        usual = self._usual_windows[image.has_contrast or bool(self.sources.made)]
         return usual if image.unit == HU and low < usual[1] and high > usual[0] else (low, high)
 
     def classes(self, source: VolumeSource) -> tuple[LabelClass, ...]:
@@ -205,6 +208,7 @@ class CompareSlices:
             number,
             plane.num_slices,
             to_square(plane, plane.pixel_of(position)),
+            view.slab_mm,
         )
 
     def pixels(self, source: VolumeSource, view: SliceView, turn: Adjustment) -> ByteImage:
@@ -247,6 +251,11 @@ class CompareSlices:
     ) -> ByteImage:
         """Return a slice of the difference or of the surface distances, RGB, in square pixels."""
         grey = self._grey(view.image(reference), view, turn)
+        if not (source.is_mask or reference.is_mask):
+            offset = self._raw(source.image, view) - self._raw(reference.image, view)
+            end, _ = self._value_end(reference, source)
+            colours = self.colours[Change.REMOVED], self.colours[Change.ADDED]
+            return paint_offset(_resized(offset, grey.shape, cv2.INTER_LINEAR), end, colours)
         if mode is Mode.DIFFERENCE:
             change = self.change(reference, source, view.label)
             inside = _in_slice(change.change, change.box, view, np.uint8(Change.NOTHING))
@@ -263,7 +272,15 @@ class CompareSlices:
         plane = plane_geometry(frame, wish.plane)
         number = plane.slice_index(held(wish.position, frame))
         return SliceView(
-            frame, plane, number, wish.label, wish.is_resampling, wish.base, wish.keys, wish.has_masks
+            frame,
+            plane,
+            number,
+            wish.label,
+            wish.is_resampling,
+            wish.base,
+            wish.keys,
+            wish.has_masks,
+            wish.slab_mm,
         )
 
     def shown_classes(self, source: VolumeSource, view: SliceView) -> tuple[LabelClass, ...]:
@@ -292,12 +309,17 @@ class CompareSlices:
         except WorkstationError as error:
             return VolumePaneContent(source.key, problem=error.advice, is_reference=is_reference)
         composed, shares, volumes, legend, note = None, {}, {}, None, Message("")
+        values: tuple[float, str] | None = None
         if mode in (Mode.DIFFERENCE, Mode.DISTANCE) and not is_reference:
             try:
-                if not (source.is_mask and reference.is_mask):
+                if not (source.is_mask or reference.is_mask) and mode is Mode.DIFFERENCE:
+                    values = self._value_end(reference, source)
+                elif not (source.is_mask and reference.is_mask):
                     raise PreconditionError(_NO_MASK.text)
                 composed = picture_of(self.composed_pixels(reference, source, view, mode, turn))
-                if mode is Mode.DIFFERENCE:
+                if values is not None:
+                    pass
+                elif mode is Mode.DIFFERENCE:
                     change = self.change(reference, source, view.label)
                     shares, volumes = change.shares, change.volumes_ml
                 else:
@@ -314,6 +336,7 @@ class CompareSlices:
             is_reference=is_reference,
             volumes_ml=volumes,
             legend_mm=legend,
+            legend_values=values,
             is_resampled=is_resampled,
             note=note,
         )
@@ -322,19 +345,32 @@ class CompareSlices:
         image = self.image(role)
         preset = turn.preset if image.unit == HU else None
         low, high = turn.applied(preset or self.window(role))
-        geometry = image.volume.geometry
-        if view.frame.difference(geometry) is None:
-            values = slice_picture(image.volume.voxels, view.plane, view.number)
-        else:
-            values, is_inside = resampled_picture(
-                image.volume.voxels, geometry, view.frame, view.plane, view.number, order=1
-            )
-            values = np.where(is_inside, values, np.float32(low))
+        values = self._raw(role, view)
         with np.errstate(invalid="ignore"):
-            scaled = (values.astype(np.float32) - low) * (255.0 / max(high - low, 1e-6))
+            scaled = (values - low) * (255.0 / max(high - low, 1e-6))
         grey = np.nan_to_num(scaled, nan=0.0).clip(0, 255).astype(np.uint8)
         size, _ = square_size(view.plane)
         return _resized(grey, (size[1], size[0]), cv2.INTER_LINEAR)
+
+    def _raw(self, role: str, view: SliceView) -> npt.NDArray[np.float32]:
+        """Return the values of a slice, or of a slab projected across; NaN outside the image."""
+        image = self.image(role)
+        voxels, geometry = image.volume.voxels, image.volume.geometry
+        if view.frame.difference(geometry) is None:
+            found = slice_picture(voxels, view.plane, view.number, thickness_mm=view.slab_mm)
+            return np.asarray(found, dtype=np.float32)
+        values, is_inside = resampled_picture(
+            voxels, geometry, view.frame, view.plane, view.number, order=1, thickness_mm=view.slab_mm
+        )
+        return np.where(is_inside, values, np.float32(np.nan)).astype(np.float32)
+
+    def _value_end(self, reference: VolumeSource, source: VolumeSource) -> tuple[float, str]:
+        """Return the difference at the ends of the colour scale, and its unit."""
+        first, second = self.image(reference.image), self.image(source.image)
+        if first.unit != second.unit:
+            raise PreconditionError("One image is in HU and the other is not: their difference says nothing.")
+        low, high = first.value_range
+        return (_DIFFERENCE_HU, HU) if first.unit == HU else (float(f"{(high - low) / 4:.1g}"), "")
 
     def _coloured(self, rgb: ByteImage, labels: npt.NDArray[Any], source: VolumeSource) -> ByteImage:
         found = np.flatnonzero(np.bincount(labels.ravel()))

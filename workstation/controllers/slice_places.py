@@ -68,6 +68,8 @@ class SliceWish:
         Role of the image under label maps; empty for the first.
     has_masks : bool
         Whether label maps lie over their images.
+    slab_mm : float
+        Thickness of the slab whose largest values images show; 0 for slices.
     """
 
     keys: tuple[str, ...]
@@ -80,6 +82,7 @@ class SliceWish:
     is_resampling: bool = False
     base: str = ""
     has_masks: bool = True
+    slab_mm: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +97,7 @@ class SliceView:
     base: str = ""
     keys: tuple[str, ...] = ()
     has_masks: bool = True
+    slab_mm: float = 0.0
 
     def image(self, source: VolumeSource) -> str:
         """Return the role of the image under a source."""

@@ -91,6 +91,7 @@ class VolumeCompareController(QObject):
         self._label = ALL_CLASSES
         self._base = ""
         self._has_masks = True
+        self._slab_mm = 0.0
         self._is_resampling = False
         self._is_shown = False
         self._is_stale = True
@@ -169,6 +170,7 @@ class VolumeCompareController(QObject):
             self._is_resampling,
             self._base,
             self._has_masks,
+            self._slab_mm,
         )
 
     @property
@@ -381,6 +383,11 @@ class VolumeCompareController(QObject):
     def set_masks(self, has_masks: bool) -> None:
         """Lay label maps over their images, or show the images alone."""
         self._has_masks = has_masks
+        self._show_slices()
+
+    def set_slab(self, thickness_mm: float) -> None:
+        """Show the largest values over a slab of every image; 0: slices."""
+        self._slab_mm = thickness_mm
         self._show_slices()
 
     def reset_window(self) -> None:

@@ -5,7 +5,7 @@ Reads run folders, so it is called on a thread.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,9 @@ from engines.contract.errors import InputError
 from engines.contract.kinds import FileKind, OutputKind
 from engines.contract.messages import Message
 from engines.contract.registry import all_specs
+from engines.contract.roles import VOLUME_ROLES
 from engines.contract.run_folder import RunFolder
+from engines.contract.spec import OutputSpec
 from engines.imaging.volumes.label_classes import LabelClass
 from engines.imaging.volumes.volume import Volume
 from workstation.controllers.run_headers import read_header
@@ -80,12 +82,15 @@ class VolumeSources:
         Label maps first, then bare images.
     reference : str
         Key of what the others are compared with when nothing else was chosen.
+    made : tuple of (role, ItemFile)
+        Images that runs made of the case, the newest run first.
     """
 
     item: Item
     images: tuple[tuple[str, ItemFile], ...]
     sources: tuple[VolumeSource, ...]
     reference: str
+    made: tuple[tuple[str, ItemFile], ...] = ()
 
     def get(self, key: str) -> VolumeSource | None:
         """Return a source."""
@@ -93,7 +98,7 @@ class VolumeSources:
 
     def file(self, role: str) -> ItemFile:
         """Return the file of an image."""
-        return dict(self.images)[role]
+        return dict((*self.images, *self.made))[role]
 
     @property
     def masks(self) -> tuple[VolumeSource, ...]:
@@ -102,6 +107,12 @@ class VolumeSources:
 
     def preset(self) -> tuple[str, ...]:
         """Return what the panes show at first: the label maps, the reference last; or what else there is."""
+        if self.made and not self.masks:
+            # What went in, what came out of the newest run, and what should have come out.
+            newest = self.made[0][0].split(":")[1]
+            own = [f"image:{role}" for role, _ in self.made if role.split(":")[1] == newest]
+            first = [f"image:{role}" for role, _ in self.images if f"image:{role}" != self.reference][:1]
+            return (*first, *own[: MAX_PRESET - len(first) - 1], self.reference)
         masks = [source.key for source in self.masks if source.key != self.reference]
         keys = [source.key for source in self.sources if source.key not in (*masks, self.reference)]
         chosen = [*masks[: MAX_PRESET - 1], self.reference] if self.reference else []
@@ -130,7 +141,11 @@ def volume_sources(project: Project, item: Item) -> VolumeSources:
         )
         for role, file in images
     ]
-    return VolumeSources(item, images, (*masks, *bare), _reference(masks) or (bare[0].key if bare else ""))
+    made = image_outputs(project, item)
+    results = [source for source, _ in made]
+    files = tuple((source.image, file) for source, file in made)
+    reference = _reference(masks) or _aim(images, files) or (bare[0].key if bare else "")
+    return VolumeSources(item, images, (*masks, *bare, *results), reference, files)
 
 
 def mask_names(project: Project, items: Iterable[Item]) -> dict[str, dict[str, VolumeSource]]:
@@ -189,32 +204,84 @@ def _of_file(role: str, file: ItemFile, base: str) -> VolumeSource:
 
 def _outputs(project: Project, item: Item, base: str) -> list[VolumeSource]:
     """Return the label maps that runs wrote for an item, the newest first."""
-    roles = {
-        spec.key: [output for output in spec.outputs if output.kind is OutputKind.LABEL_MAP]
+    found = []
+    for one in _written(project, item, OutputKind.LABEL_MAP):
+        name, stamp = f"{one.run} {one.output.role}", ("run", one.path, one.time)
+        found.append(VolumeSource(one.row, name, base, path=one.path, stamp=stamp))
+    return found
+
+
+def image_outputs(project: Project, item: Item) -> list[tuple[VolumeSource, ItemFile]]:
+    """Return the images that runs made of an item, the newest run first, each run's in its own order."""
+    found = []
+    for one in _written(project, item, OutputKind.IMAGE):
+        role = f"{one.run}:{one.output.role}"
+        aim = _aimed_role(one.output.role)
+        file = ItemFile(one.path, FileKind.VOLUME, "", one.size_bytes, aim.upper() or None, None, None)
+        row = SourceRow(f"image:run:{role}", one.row.title, one.run, is_result=True)
+        found.append((VolumeSource(row, "", f"run:{role}", stamp=("run", one.path, one.time)), file))
+    return found
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A file that a run wrote for an item."""
+
+    run: str
+    output: OutputSpec
+    path: Path
+    time: float
+    size_bytes: int
+
+    @property
+    def row(self) -> SourceRow:
+        """As a source in lists."""
+        title = Message("{title}, {run}", {"title": Message(self.output.title), "run": self.run})
+        return SourceRow(f"run:{self.run}:{self.output.role}", title, self.run, is_result=True)
+
+
+def _written(project: Project, item: Item, kind: OutputKind) -> list[_Written]:
+    """Return what runs wrote of a kind for an item, the newest first."""
+    outputs = {
+        spec.key: [output for output in spec.outputs if output.kind is kind]
         for spec in all_specs()
         if item.kind in spec.item_kinds
     }
-    found: list[tuple[float, VolumeSource]] = []
-    if not any(roles.values()):
+    runs: list[list[_Written]] = []
+    if not any(outputs.values()):
         return []
     for folder in project.runs.folders():
         run = RunFolder(folder)
         if not run.outputs_dir.is_dir():
             continue
-        for output in roles.get(read_header(run).pipeline, []):
+        own = []
+        for output in outputs.get(read_header(run).pipeline, []):
             path = _output_file(run.outputs_dir / output.role, item.id)
             if path is None:
                 continue
             try:
-                written = path.stat().st_mtime
+                facts = path.stat()
             except OSError:
                 # Another process removed it meanwhile.
                 continue
-            title = Message("{title}, {run}", {"title": Message(output.title), "run": run.id})
-            row = SourceRow(f"run:{run.id}:{output.role}", title, run.id, is_result=True)
-            name, stamp = f"{run.id} {output.role}", ("run", path, written)
-            found.append((written, VolumeSource(row, name, base, path=path, stamp=stamp)))
-    return [source for _, source in sorted(found, key=lambda entry: -entry[0])]
+            own.append(_Written(run.id, output, path, facts.st_mtime, facts.st_size))
+        if own:
+            runs.append(own)
+    runs.sort(key=lambda own: -max(one.time for one in own))
+    return [one for own in runs for one in own]
+
+
+def _aimed_role(output_role: str) -> str:
+    """Return the role of an item that an output stands for, told by its name, or an empty text."""
+    known = {role.name for role in VOLUME_ROLES}
+    return next((word for word in reversed(output_role.split("_")) if word in known), "")
+
+
+def _aim(images: Sequence[tuple[str, ItemFile]], made: Sequence[tuple[str, ItemFile]]) -> str:
+    """Return the image of the case that the newest run tried to make, or an empty text."""
+    roles = {role for role, _ in images}
+    aims = (_aimed_role(role) for role, _ in made)
+    return next((f"image:{aim}" for aim in aims if aim in roles), "")
 
 
 def _output_file(folder: Path, item_id: str) -> Path | None:

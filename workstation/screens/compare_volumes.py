@@ -20,6 +20,7 @@ from workstation.controllers.volume_compare_controller import VolumeCompareContr
 from workstation.controllers.volume_figure import VolumeFigureSubject
 from workstation.controllers.volume_images import cache_folder
 from workstation.controllers.workbench import Workbench
+from workstation.screens.volume_actions import FIRST_SLAB_MM, SLAB_FACTOR, SLAB_RANGE_MM
 from workstation.viewers.compare_view import CompareView
 from workstation.views.compare_screen import CompareScreen
 from workstation.views.display import display
@@ -213,6 +214,15 @@ def _bind(
         text = tr("Presets are for images in HU.")
         return no_volume() or ("" if controller.has_hu else text)
 
+    slab, thickness = actions.action("compare.slab"), [FIRST_SLAB_MM]
+
+    def set_slab(factor: float = 1.0) -> None:
+        low, high = SLAB_RANGE_MM
+        thickness[0] = min(high, max(low, thickness[0] * factor))
+        if factor != 1.0:
+            slab.setChecked(True)
+        controller.set_slab(thickness[0] if slab.isChecked() else 0.0)
+
     resample, held = actions.action("compare.resample"), HeldSteps()
     handlers: dict[str, tuple[Callable[[], None], Callable[[], str]]] = {
         "slice_next": (lambda: controller.step(held.next(1)), no_volume),
@@ -220,6 +230,9 @@ def _bind(
         "slices_next": (lambda: controller.step(10), no_volume),
         "slices_previous": (lambda: controller.step(-10), no_volume),
         "resample": (lambda: controller.set_resampling(resample.isChecked()), no_volume),
+        "slab": (set_slab, no_volume),
+        "slab_thicker": (lambda: set_slab(SLAB_FACTOR), no_volume),
+        "slab_thinner": (lambda: set_slab(1 / SLAB_FACTOR), no_volume),
         "measure": (cases.measure, cannot_measure),
         "stop_measuring": (cases.stop, not_measuring),
         "export_table": (cases.export, no_table),

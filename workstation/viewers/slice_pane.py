@@ -73,6 +73,9 @@ class SlicePane(ImagePane):
         place = self.tr("{place} · {number} of {count}").format(
             place=slices.place, number=slices.number + 1, count=slices.num_slices
         )
+        if slices.slab_mm:
+            slab = self.tr("maximum over {thickness:g} mm").format(thickness=slices.slab_mm)
+            place = f"{place} · {slab}"
         paint_text(painter, QPointF(16, 40 if self._has_legend else self.height() - 46), place, _INK)
         if not isinstance(content, VolumePaneContent) or content.is_reference:
             return
@@ -82,7 +85,10 @@ class SlicePane(ImagePane):
             )
             paint_label(painter, QPointF(16, 66), text)
         elif self._mode is Mode.DISTANCE and content.legend_mm is not None:
-            self._paint_distance_legend(painter, content.legend_mm)
+            title = self.tr("inside · outside the reference")
+            self._paint_scale(painter, content.legend_mm, "mm", title)
+        elif self._mode is Mode.DIFFERENCE and content.legend_values is not None:
+            self._paint_scale(painter, *content.legend_values, self.tr("below · above the reference"))
 
     @property
     def _has_legend(self) -> bool:
@@ -120,7 +126,7 @@ class SlicePane(ImagePane):
         ):
             paint_text(painter, at, letter, _LETTERS)
 
-    def _paint_distance_legend(self, painter: QPainter, end_mm: float) -> None:
+    def _paint_scale(self, painter: QPainter, end: float, unit: str, title: str) -> None:
         width, height = _LEGEND_PX
         bar = QRectF(self.width() - width - 20, self.height() - height - 34, width, height)
         colours = display().colours
@@ -133,10 +139,9 @@ class SlicePane(ImagePane):
         painter.setBrush(gradient)
         painter.drawRect(bar)
         metrics = painter.fontMetrics()
-        for share, text in ((0.0, f"−{end_mm:g}"), (0.5, "0"), (1.0, f"+{end_mm:g} mm")):
+        for share, text in ((0.0, f"−{end:g}"), (0.5, "0"), (1.0, f"+{end:g} {unit}".rstrip())):
             left = bar.left() + share * width - metrics.horizontalAdvance(text) * share
             paint_text(painter, QPointF(left, bar.bottom() + 16), text, _INK)
-        title = self.tr("inside · outside the reference")
         at = QPointF(bar.right() - metrics.horizontalAdvance(title), bar.top() - 7)
         paint_text(painter, at, title, _INK)
 

@@ -28,6 +28,8 @@ class VolumePaneContent(PaneContent):
         Of a difference, over the whole volume.
     legend_mm : float or None
         The distance at the ends of the colour scale, when distances are shown.
+    legend_values : (float, str) or None
+        The value at the ends of the colour scale and its unit, when images are subtracted.
     is_resampled : bool
         The label map lies on another grid and is shown by nearest neighbours.
     note : Message
@@ -36,6 +38,7 @@ class VolumePaneContent(PaneContent):
 
     volumes_ml: Mapping[Change, float] = field(default_factory=dict)
     legend_mm: float | None = None
+    legend_values: tuple[float, str] | None = None
     is_resampled: bool = False
     note: Message = NOTHING
 
@@ -60,6 +63,8 @@ class SliceSet:
         `number` counts from 0.
     cross_xy : (x, y)
         The crosshair, in pixels of the frame.
+    slab_mm : float
+        Thickness of the slab whose largest values images show; 0 for slices.
     """
 
     reference: Picture | None
@@ -71,6 +76,7 @@ class SliceSet:
     number: int
     num_slices: int
     cross_xy: tuple[float, float]
+    slab_mm: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from engines.imaging.screen_picture import ByteImage
 SMALLEST_END_MM = 0.5
 MIDDLE = "#f2f2f2"
 _DIMMING = 0.45
+_NO_OFFSET = 24.0
 _PERCENTILE = 98.0
 
 
@@ -56,6 +57,23 @@ def paint_distance(
     place = np.isfinite(distance_mm)
     painted[place] = distance_colours(distance_mm[place], end_mm, ends).astype(np.uint8)
     return painted
+
+
+def paint_offset(offset: npt.NDArray[np.float32], end: float, ends: tuple[str, str]) -> ByteImage:
+    """Return a slice of differences in colours, ``(H, W, 3)`` RGB: dark at 0, so that what differs shines.
+
+    Parameters
+    ----------
+    offset : ndarray of float32, (H, W)
+        NaN where there is none.
+    end : float
+        Differences beyond it have the colour of the end.
+    ends : ("#rrggbb", "#rrggbb")
+        Below and above.
+    """
+    share = np.clip(np.nan_to_num(offset, nan=0.0) / end, -1, 1)[:, :, None]
+    colour = np.where(share < 0, _rgb(ends[0]), _rgb(ends[1]))
+    return np.asarray(_NO_OFFSET + np.abs(share) * (colour - _NO_OFFSET), dtype=np.uint8)
 
 
 def _rgb(colour: str) -> npt.NDArray[np.float32]:
