@@ -26,7 +26,8 @@ class PanelFile(BaseModel):
         What the drawer of the kind reads. ``image_series``: ``{"frames": [{"step", "item", "name",
         "path"}]}`` with paths relative to the run folder. ``curve``: ``{"series": [{"name", "x", "y"}],
         "x_label", "y_label"}``. ``scrubber``: as ``image_series``. ``table``: ``{"columns": [title],
-        "rows": [[value]]}``. ``matrix``: ``{"rows", "columns", "row_label", "column_label", "values"}``.
+        "rows": [[value]], "places": [{"item", "world_mm"} or null]}``, places where rows lead somewhere.
+        ``matrix``: ``{"rows", "columns", "row_label", "column_label", "values"}``.
         ``reliability``: ``{"stated", "observed", "counts", "expected_error"}``, a value for each bin.
     """
 

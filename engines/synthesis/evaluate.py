@@ -12,17 +12,18 @@ from engines.contract.evaluation import EvaluationReport
 from engines.contract.run_context import RunContext
 from engines.core.evaluation_page import PagePicture, write_page
 from engines.imaging.volumes.label_metrics import Mask
-from engines.synthesis.cases import CTA, SynthesisCase, read_case
+from engines.imaging.volumes.volume_files import read_geometry
+from engines.synthesis.cases import CTA, NCCT, SynthesisCase, read_case
 from engines.synthesis.config import EvaluateConfig
 from engines.synthesis.metrics import SCORES, bootstrap_interval, mean_scores, score_volume
 from engines.synthesis.pictures import Picture, difference_strip, projection_strip, stacked, strip
 from engines.synthesis.predict import items_with_ncct, make_synthesiser, warn_of_distance, warn_of_flips
 from engines.synthesis.reports import write_picture_panel, write_table
+from engines.synthesis.slice_reports import slice_errors, write_slice_reports
 from engines.synthesis.windows import FloatVoxels
 
 MODEL, GENERATOR, IDENTITY = "model", "generator", "identity"
 _COLUMNS = ("item", "row", *SCORES, "reason")
-_SLICE_COLUMNS = ("item", "slice", "row", "mae_hu", "vessel_mae_hu")
 _CAPTION = (
     "NCCT, generated, refined, real: vessels; lungs; largest values of 7 slices; difference to the real."
 )
@@ -75,7 +76,8 @@ def evaluate(run: RunContext) -> None:
             entry = {"item": item.id, "row": name, **scored}
             missing = "; ".join(reason for key, reason in _EMPTY.items() if scored[key] is None)
             per_item.append({**entry, "reason": missing} if missing else entry)
-        own = _slice_errors(case, {name: made[name] for name in names})
+        geometry = read_geometry(run.input_path(item, NCCT))
+        own = slice_errors(case, {name: made[name] for name in names}, geometry)
         slices += own
         pictures += _worst(case, made, names, own, config.num_worst)
         write_table(run.folder.per_item_path, _COLUMNS, per_item)
@@ -114,7 +116,7 @@ def _finish(
     write_table(run.folder.per_item_path, _COLUMNS, per_item)
     folder = run.folder.outputs_dir / "evaluation"
     folder.mkdir(parents=True, exist_ok=True)
-    write_table(folder / "slices.csv", _SLICE_COLUMNS, slices)
+    write_slice_reports(run, folder, slices, names)
     pictures.sort(key=lambda entry: -entry[0])
     shown = [
         (f"{number + 1}: {label}", f"worst_{number:03d}.png", picture)
@@ -179,26 +181,6 @@ def _scored(found: FloatVoxels, case: SynthesisCase, config: EvaluateConfig) -> 
         vessel_hu=config.vessel_hu,
         data_range=(config.range_low, config.range_high),
     )
-
-
-def _slice_errors(case: SynthesisCase, made: Mapping[str, FloatVoxels]) -> list[dict[str, Any]]:
-    rows = []
-    for name, volume in made.items():
-        error = np.abs(volume - case.cta)
-        for k in range(case.num_slices):
-            body, vessel = case.body[:, :, k], case.vessel[:, :, k]
-            if body.any():
-                plane = error[:, :, k]
-                rows.append(
-                    {
-                        "item": case.id,
-                        "slice": k + 1,
-                        "row": name,
-                        "mae_hu": float(plane[body].mean()),
-                        "vessel_mae_hu": float(plane[vessel].mean()) if vessel.any() else None,
-                    }
-                )
-    return rows
 
 
 def _worst(

@@ -18,7 +18,7 @@ from engines.imaging.images import write_image
 from engines.synthesis.cases import SynthesisCase
 from engines.synthesis.fusion_card import fusion_card, fusion_table
 from engines.synthesis.pictures import Picture, checkerboard
-from engines.synthesis.windows import HuWindow
+from engines.synthesis.windows import WINDOWS, HuWindow
 
 _COLUMNS = (
     "item",
@@ -30,6 +30,16 @@ _COLUMNS = (
     "shift_mm",
     "smallest_jacobian",
     "folded_share",
+)
+_FUSION_TITLES = (
+    "Window",
+    "HU",
+    "Blood without contrast",
+    "Vessel minus muscle",
+    "The same after NCCT × |G|",
+    "Kept",
+    "Verdict",
+    "HU of 0.01",
 )
 ALIGNMENT_FOLDER = "alignment"
 
@@ -61,6 +71,29 @@ def write_alignment_reports(run: RunContext, cases: Sequence[SynthesisCase], win
     chosen = fusion_card(window).facts()
     presets = {name: card.facts() for name, card in fusion_table().items()}
     write_json_atomically(run.folder.outputs_dir / "fusion_card.json", {"chosen": chosen, "presets": presets})
+    run.panel("fusion", _fusion_panel(window))
+
+
+def _fusion_panel(window: HuWindow) -> PanelFile:
+    """Return what each window leaves of the contrast between vessel and muscle, the chosen one first."""
+    presets = fusion_table()
+    own = next((name for name, known in WINDOWS.items() if known == window), "custom")
+    cards = {own: fusion_card(window), **{name: card for name, card in presets.items() if name != own}}
+    rows = [
+        [
+            f"{name} (chosen)" if name == own else name,
+            f"{card.low_hu:.0f} … {card.high_hu:.0f}",
+            round(card.blood, 3),
+            round(card.real_contrast, 3),
+            round(card.product_contrast, 3),
+            f"{100 * card.kept:.0f} %",
+            card.verdict,
+            round(card.hu_per_hundredth, 1),
+        ]
+        for name, card in cards.items()
+    ]
+    data = {"columns": list(_FUSION_TITLES), "rows": rows}
+    return PanelFile(kind=PanelKind.TABLE, title="What the window leaves of vessel contrast", data=data)
 
 
 def write_picture_panel(

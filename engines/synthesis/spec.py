@@ -146,6 +146,9 @@ SPEC = PipelineSpec(
         PanelSpec("alignment", PanelKind.IMAGE_SERIES, "Checkerboards of NCCT and CTA"),
         PanelSpec("log", PanelKind.CURVE, "Other values of the log"),
         PanelSpec("worst_slices", PanelKind.IMAGE_SERIES, "Worst slices"),
+        PanelSpec("slices", PanelKind.TABLE, "Slices, worst first"),
+        PanelSpec("slice_errors", PanelKind.CURVE, "Error by slice"),
+        PanelSpec("fusion", PanelKind.TABLE, "What the window leaves of vessel contrast"),
     ),
     presets=("tiny", "laptop", "gpu", "g2_known", "d_recommended", "progressive"),
     configs={

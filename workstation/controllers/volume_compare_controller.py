@@ -92,6 +92,7 @@ class VolumeCompareController(QObject):
         self._base = ""
         self._has_masks = True
         self._slab_mm = 0.0
+        self._wanted_mm: tuple[float, ...] = ()
         self._is_resampling = False
         self._is_shown = False
         self._is_stale = True
@@ -103,6 +104,7 @@ class VolumeCompareController(QObject):
         workbench.data_changed.connect(self._on_change)
         workbench.live_runs.ended.connect(self._on_change)
         workbench.compare_requested.connect(self.request)
+        workbench.place_requested.connect(self._want_place)
 
     # -- state ---------------------------------------------------------------------------------------
 
@@ -335,6 +337,12 @@ class VolumeCompareController(QObject):
         """Move the crosshair to a place in the world."""
         self._go(self._place.of_world(world_mm))
 
+    def _want_place(self, world_mm: Sequence[float]) -> None:
+        """Go to a place, now or once the item is read."""
+        self._wanted_mm = tuple(world_mm)
+        if self._place.frame is not None and not self._is_stale:
+            self._show_slices()
+
     def cursor_text(self, x: float, y: float) -> str:
         """Return where a place of the slice lies: voxel and world, for the status line."""
         return self._place.text(x, y)
@@ -401,6 +409,7 @@ class VolumeCompareController(QObject):
         self._bench.data_changed.disconnect(self._on_change)
         self._bench.live_runs.ended.disconnect(self._on_change)
         self._bench.compare_requested.disconnect(self.request)
+        self._bench.place_requested.disconnect(self._want_place)
 
     # -- showing -------------------------------------------------------------------------------------
 
@@ -440,6 +449,9 @@ class VolumeCompareController(QObject):
         self._view.show_slices(self.shown)
         if is_first:
             self.state_changed.emit()
+        wanted, self._wanted_mm = self._wanted_mm, ()
+        if wanted:
+            self.go_to_world(wanted)
 
     def _show_images(self) -> None:
         sources = self.sources

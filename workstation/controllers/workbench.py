@@ -38,6 +38,8 @@ class Workbench(QObject):
         What the strip at the bottom says about the running run.
     run_requested : str
         Somebody wants to look at a run, by id.
+    place_requested : (x, y, z)
+        A place of the current item, in mm of the world, that is to be shown.
     compare_requested : tuple of str
         Somebody wants to see sources of the current item beside each other, by key.
     """
@@ -51,6 +53,7 @@ class Workbench(QObject):
     strip_changed = Signal(object)
     run_requested = Signal(str)
     compare_requested = Signal(object)
+    place_requested = Signal(object)
     _changed = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -114,6 +117,12 @@ class Workbench(QObject):
         """Show sources of the current item on the screen for comparing."""
         self.screen_requested.emit("compare")
         self.compare_requested.emit(keys)
+
+    def request_place(self, item_id: str, world_mm: object) -> None:
+        """Show a place of an item, in mm of the world, on the screen for comparing."""
+        self.set_item(item_id)
+        self.screen_requested.emit("compare")
+        self.place_requested.emit(world_mm)
 
     def post(self, card: Card) -> None:
         """Show a card."""

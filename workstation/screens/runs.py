@@ -25,6 +25,7 @@ def build(workbench: Workbench, actions: ActionRegistry) -> Screen:
     view.chosen.connect(controller.choose)
     controller.selection_wanted.connect(view.select)
     controller.folder_requested.connect(_open_folder)
+    view.details.placeChosen.connect(workbench.request_place)
     does = {
         "use": controller.use,
         "evaluate": controller.evaluate,

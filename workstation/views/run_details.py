@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from PySide6.QtCore import Qt, QUrl
+from PySide6.QtCore import Qt, QUrl, Signal
 from PySide6.QtGui import QAction, QDesktopServices
 from PySide6.QtWidgets import QLabel, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
@@ -26,7 +26,14 @@ class RunDetails(QWidget):
         ``"resume"`` for the failure card.
     orientation : Qt.Orientation
         Whether pictures stand below the curves or beside them.
+
+    Signals
+    -------
+    placeChosen : str, object
+        An item and a place of it in the world, in mm.
     """
+
+    placeChosen = Signal(str, object)
 
     def __init__(
         self,
@@ -93,6 +100,7 @@ class RunDetails(QWidget):
             drawer = self._drawers.get(name)
             if drawer is None:
                 drawer = make_drawer(panel.kind.value, self.tabs)
+                drawer.placeChosen.connect(self.placeChosen)
                 self._drawers[name] = drawer
                 self.tabs.addTab(drawer, spoken(panel.title))
             drawer.show_panel(panel, run.folder)

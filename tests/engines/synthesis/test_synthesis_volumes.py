@@ -15,6 +15,7 @@ from engines.contract.evaluation import EvaluationReport
 from engines.contract.events import Warned, read_events
 from engines.contract.kinds import Action, ItemKind, Split
 from engines.contract.manifest import FileRecord, ItemRecord, Manifest
+from engines.contract.panels import PanelFile
 from engines.contract.presets import training_config
 from engines.contract.registry import config_class, load_spec, resolve
 from engines.contract.run_context import RunContext
@@ -196,6 +197,9 @@ def test_a_frozen_generator_keeps_every_weight_of_the_run_before(
 def test_a_run_writes_alignment_card_and_pictures(trained: RunFolder) -> None:
     assert (trained.outputs_dir / "alignment" / "alignment.csv").is_file()
     assert (trained.outputs_dir / "fusion_card.json").is_file()
+    card = PanelFile.read(trained.panels_dir / "fusion.json").data["rows"]
+    assert card[0][0] == "lung (chosen)"
+    assert {row[6] for row in card} >= {"kept", "weak"}
     assert (trained.panels_dir / "alignment.json").is_file()
     assert list(trained.previews_dir.rglob("*.png"))
 
@@ -231,6 +235,15 @@ def test_evaluation_stands_beside_the_ncct_as_it_is(bench: Bench, refined: RunFo
     assert (run.outputs_dir / "evaluation.html").is_file()
     assert (run.outputs_dir / "evaluation" / "slices.csv").is_file()
     assert (run.panels_dir / "worst_slices.json").is_file()
+    table = PanelFile.read(run.panels_dir / "slices.json").data
+    errors = [row[3] for row in table["rows"] if row[3] is not None]
+    assert errors == sorted(errors, reverse=True)
+    item = next(item for item in run.read_manifest().items if item.id == table["rows"][0][0])
+    geometry = read_volume(item.files["ncct"].path).geometry
+    inside = geometry.voxel_of([table["places"][0]["world_mm"]])[0]
+    assert all(-0.01 <= at <= side - 0.99 for at, side in zip(inside, geometry.shape, strict=True))
+    assert round(inside[2]) == table["rows"][0][1] - 1, "slices of this file run from the feet to the head"
+    assert PanelFile.read(run.panels_dir / "slice_errors.json").data["series"][0]["x"]
     own = bench.run("of itself", Action.EVALUATE)
     assert set(EvaluationReport.read(own.evaluation_path).rows) == {"identity"}
 

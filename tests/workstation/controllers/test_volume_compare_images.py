@@ -130,3 +130,18 @@ def test_a_slab_shows_the_largest_value_across_it(
     settle(bench, qtbot)
     assert red_at(shown(controller).contents[3], at) > red_at(shown(controller).contents[3], (0, 0))
     assert shown(controller).slab_mm == 20.0
+
+
+def test_a_wanted_place_is_shown_now_and_once_the_item_is_read(
+    controller: VolumeCompareController, bench: Workbench, qtbot
+) -> None:
+    bench.request_place("a", (5.0, 6.0, 14.0))
+    settle(bench, qtbot)
+    assert shown(controller).number == 7
+    assert shown(controller).cross_xy == pytest.approx(spot(controller))
+    controller.set_shown(False)
+    bench.set_item("")
+    bench.request_place("a", (5.0, 6.0, 2.0))
+    controller.set_shown(True)
+    settle(bench, qtbot)
+    assert shown(controller).number == 1

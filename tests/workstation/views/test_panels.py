@@ -33,6 +33,19 @@ def test_image_series_panel_reads_paths_relative_to_the_run(qtbot, tmp_path):
     assert drawer._frames[0].path == tmp_path / "previews" / "a.png"
 
 
+def test_a_row_of_a_table_leads_to_its_place(qtbot, tmp_path):
+    drawer = make_drawer("table")
+    qtbot.addWidget(drawer)
+    places = [{"item": "病人", "world_mm": [1, 2.5, -3]}, None]
+    data = {"columns": ["Item", "Slice"], "rows": [["病人", 4], ["other", 5]], "places": places}
+    drawer.show_panel(PanelFile(kind=PanelKind.TABLE, title="Slices", data=data), tmp_path)
+    with qtbot.waitSignal(drawer.placeChosen) as found:
+        drawer.table.cellDoubleClicked.emit(0, 1)
+    assert found.args == ["病人", (1.0, 2.5, -3.0)]
+    with qtbot.assertNotEmitted(drawer.placeChosen):
+        drawer.table.cellActivated.emit(1, 0)
+
+
 def test_table_panel_shows_numbers_and_words(qtbot, tmp_path):
     drawer = make_drawer("table")
     qtbot.addWidget(drawer)

@@ -10,14 +10,22 @@ import importlib
 import importlib.util
 from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtCore import QCoreApplication, Qt, Signal
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from engines.contract.panels import PanelFile
 
 
 class PanelWidget(QWidget):
-    """Draws panels of one kind."""
+    """Draws panels of one kind.
+
+    Signals
+    -------
+    placeChosen : str, object
+        An item and a place of it in the world, (x, y, z) in mm, that somebody wants to see.
+    """
+
+    placeChosen = Signal(str, object)
 
     def show_panel(self, panel: PanelFile, run_folder: Path) -> None:
         """Draw a panel; paths in it are relative to the run folder."""

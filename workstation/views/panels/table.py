@@ -17,7 +17,7 @@ ROW_PX = 26
 
 
 class TablePanel(PanelWidget):
-    """Draws ``{"columns": [title], "rows": [[value]]}``."""
+    """Draws ``{"columns": [title], "rows": [[value]]}``; a row with a place leads there."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -27,6 +27,9 @@ class TablePanel(PanelWidget):
         self.table.setAlternatingRowColors(True)
         self.table.verticalHeader().setDefaultSectionSize(ROW_PX)
         self.table.verticalHeader().hide()
+        self.table.cellActivated.connect(self._on_row)
+        self.table.cellDoubleClicked.connect(self._on_row)
+        self._places: list[tuple[str, tuple[float, ...]] | None] = []
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.table)
@@ -34,6 +37,16 @@ class TablePanel(PanelWidget):
     def show_panel(self, panel: PanelFile, run_folder: Path) -> None:
         """Fill the table."""
         self.fill([str(title) for title in panel.data.get("columns", ())], panel.data.get("rows", ()))
+        self._places = [
+            (str(place["item"]), tuple(float(value) for value in place["world_mm"])) if place else None
+            for place in panel.data.get("places", ())
+        ]
+        self.table.setToolTip(self.tr("A double click, or Enter, leads to the place") if self._places else "")
+
+    def _on_row(self, row: int, _column: int) -> None:
+        place = self._places[row] if row < len(self._places) else None
+        if place is not None:
+            self.placeChosen.emit(*place)
 
     def fill(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Show rows under their titles; numbers stand at the right."""
