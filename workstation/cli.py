@@ -219,6 +219,7 @@ def _add_run_commands(command: Callable[..., argparse.ArgumentParser]) -> None:
     which.add_argument("--phase", metavar="P", help="the first one by default")
     which.add_argument("--all-phases", action="store_true", help="one phase after the other")
     train.add_argument("--preset", metavar="NAME", help="the phase's own by default")
+    train.add_argument("--base-run", metavar="RUN", help="where it starts; of the phase before by default")
     train.add_argument("--resume", metavar="RUN", help="continue a run: its id or folder")
 
     imported = command(

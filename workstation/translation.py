@@ -118,6 +118,7 @@ def ids_in_specs() -> Iterator[str]:
         yield from (role.title for role in spec.roles)
         for phase in spec.phases:
             yield from (phase.title, phase.purpose, *phase.produces)
+            yield from (other.title for other in phase.other_needs)
         for metric in spec.metrics:
             yield from (metric.label, metric.undefined_when)
         yield from (output.title for output in spec.outputs)

@@ -6,7 +6,9 @@ A pipeline's `spec.py` assigns one module-level ``SPEC = PipelineSpec(...)``. Co
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from engines.contract.errors import UnknownKeyError
 from engines.contract.kinds import (
@@ -66,6 +68,25 @@ class Needs:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherNeeds:
+    """What a phase needs instead when a setting has a certain value.
+
+    Parameters
+    ----------
+    setting, value : str
+        Of the training settings.
+    needs : Needs
+    title : str
+        What training with it means, as words on a button.
+    """
+
+    setting: str
+    value: str
+    needs: Needs
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
 class Gate:
     """A quality gate: a metric and the value it should reach before the next phase makes sense."""
 
@@ -87,6 +108,8 @@ class PhaseSpec:
     preset : str
         Name of the preset chosen at first.
     gate : Gate or None
+    other_needs : tuple of OtherNeeds
+        Ways to train without what `needs` asks for.
     """
 
     key: str
@@ -96,6 +119,14 @@ class PhaseSpec:
     produces: tuple[str, ...]
     preset: str
     gate: Gate | None = None
+    other_needs: tuple[OtherNeeds, ...] = ()
+
+    def needs_with(self, settings: Mapping[str, Any] | None) -> Needs:
+        """Return what the phase needs with these settings; None: with the usual ones."""
+        for other in self.other_needs:
+            if settings is not None and settings.get(other.setting) == other.value:
+                return other.needs
+        return self.needs
 
 
 @dataclass(frozen=True, slots=True)

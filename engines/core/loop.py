@@ -70,6 +70,7 @@ def fit(run: RunContext, task: TrainingTask, config: TrainingConfig) -> None:
         "best_metric": task.best_metric,
         "best_value": training.position.best_value,
         "best_step": training.position.best_step,
+        "best_values": training.position.best_values,
         "device": training.fabric.device.type,
         "training_s": round(training.position.elapsed_s, 3),
     }

@@ -35,6 +35,8 @@ class Position:
     """Time spent on training and validation, without pauses, over all attempts."""
     best_value: float | None = None
     best_step: int | None = None
+    best_values: dict[str, float | None] = field(default_factory=dict)
+    """All validation metrics at the best step."""
     validations_without_improvement: int = 0
     validated_step: int = -1
 

@@ -132,6 +132,7 @@ def _model_facts(training: Training, epoch: int) -> dict[str, Any]:
         "metric": training.task.best_metric,
         "best_value": position.best_value,
         "best_step": position.best_step,
+        "best_values": position.best_values,
         "is_averaged": training.average is not None,
     }
 

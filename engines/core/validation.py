@@ -76,6 +76,10 @@ def validate(training: Training, epoch: int) -> None:
     if _is_better(values.get(task.best_metric), position.best_value, higher=task.best_is_higher):
         position.best_value = values[task.best_metric]
         position.best_step = position.step
+        position.best_values = {
+            key: value if value is not None and math.isfinite(value) else None
+            for key, value in values.items()
+        }
         position.validations_without_improvement = 0
         save_best(training, epoch)
     else:

@@ -7,6 +7,7 @@ from engines.contract.spec import (
     Gate,
     MetricSpec,
     Needs,
+    OtherNeeds,
     OutputSpec,
     PanelSpec,
     PhaseSpec,
@@ -19,6 +20,21 @@ _NOTHING_LEARNED = "Training has not come to trust any new point yet."
 _NO_VESSELS = "No vessels are seen in the common area."
 _NO_REAL = "No validation item is a real pair with a transform."
 _NO_POINTS = "No bifurcation of the validation images lies in the common area."
+
+
+def _without_masks(*phases: str) -> tuple[OtherNeeds, ...]:
+    """Return the ways to train from images without vessel masks."""
+    drawn = Needs(annotation=AnnotationKind.KEYPOINT_PAIRS, min_items=2, phases=phases)
+    return (
+        OtherNeeds(
+            "bifurcations",
+            "vesselness",
+            Needs(min_items=2, phases=phases),
+            "Use lines found in the images",
+        ),
+        OtherNeeds("bifurcations", "points", drawn, "Use the points that were placed"),
+    )
+
 
 SPEC = PipelineSpec(
     key="registration",
@@ -52,6 +68,7 @@ SPEC = PipelineSpec(
             produces=("detector", "descriptor"),
             preset="laptop",
             gate=Gate("matching_accuracy", 0.5),
+            other_needs=_without_masks(),
         ),
         PhaseSpec(
             key="phase_2",
@@ -61,6 +78,7 @@ SPEC = PipelineSpec(
             produces=("detector", "descriptor"),
             preset="laptop",
             gate=Gate("repeatability_3px", 0.5),
+            other_needs=_without_masks("phase_1"),
         ),
         PhaseSpec(
             key="phase_3",
@@ -70,6 +88,7 @@ SPEC = PipelineSpec(
             produces=("detector", "descriptor", "learned_points"),
             preset="laptop",
             gate=Gate("success_5px", 0.6),
+            other_needs=_without_masks("phase_1", "phase_2"),
         ),
         PhaseSpec(
             key="phase_4",

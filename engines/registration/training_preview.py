@@ -10,7 +10,8 @@ from engines.imaging.field_of_view import erode_field_of_view, field_of_view
 from engines.imaging.images import read_image, read_mask, to_uint8
 from engines.imaging.retina_modalities import LOOKS, Look
 from engines.imaging.vessels.bifurcations import find_bifurcations
-from engines.registration.appearance import Eye, look_of
+from engines.imaging.vessels.image_bifurcations import bifurcations_of_image
+from engines.registration.appearance import Eye, LookView, look_of
 from engines.registration.config import TrainConfig
 from engines.registration.data import warp_range, warped_pair
 from engines.registration.network_view import network_view
@@ -29,30 +30,39 @@ _TITLES: dict[Look, str] = {
 
 
 def draw(request: PreviewRequest) -> tuple[TrainingPicture, ...]:
-    """Return pictures of one eye; none without an image and its vessel mask of the same size."""
+    """Return pictures of one eye; none without an image and its vessel mask of the same size.
+
+    Bifurcations may come from lines found in the image instead; looks of other modalities need a mask.
+    """
     assert isinstance(request.config, TrainConfig)
     config, _ = with_recipe(request.config)
     role = next((name for name in ("fixed", "image") if name in request.files), None)
-    if role is None or "vessel_mask" not in request.files:
+    has_lines = config.bifurcations == "vesselness"
+    if role is None or ("vessel_mask" not in request.files and not has_lines):
         return ()
     image = to_uint8(read_image(request.files[role]))
-    mask = read_mask(request.files["vessel_mask"])
-    if mask.shape != image.shape[:2]:
+    mask = read_mask(request.files["vessel_mask"]) if "vessel_mask" in request.files else None
+    if mask is not None and mask.shape != image.shape[:2]:
         return ()
     field = field_of_view(image)
     view = network_view(image, config.image_size_px, request.modalities.get(role), is_square=True)
-    found = find_bifurcations(mask, erode_field_of_view(field)).points_xy
+    if has_lines or mask is None:
+        found = bifurcations_of_image(image)
+    else:
+        found = find_bifurcations(mask, erode_field_of_view(field)).points_xy
     points_xy = apply_homography(view.view_from_native, found)
     points_xy = points_xy[lies_in_field(view.field, points_xy)]
-    eye = Eye(image, mask, field, view, points_xy)
     generator = np.random.default_rng(request.seed)
-    looks = tuple(look_of(eye, look, config, generator) for look in LOOKS)
+    looks: tuple[LookView, ...] = ()
+    if mask is not None:
+        eye = Eye(image, mask, field, view, points_xy)
+        looks = tuple(look_of(eye, look, config, generator) for look in LOOKS)
     own = grey_picture(view.intensity, view.vesselness)
     learned = draw_keypoints(own, points_xy[:0], points_xy.astype(np.float32))
     pictures = [TrainingPicture("Bifurcations to learn", learned)]
     pictures += [
         TrainingPicture(_TITLES[look], grey_picture(made.view.intensity, made.view.vesselness))
-        for look, made in zip(LOOKS, looks, strict=True)
+        for look, made in zip(LOOKS, looks, strict=False)
     ]
     labelled = LabelledView("eye", view, points_xy, view.field, looks)
     for number in range(_NUM_PAIRS):

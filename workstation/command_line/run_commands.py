@@ -32,6 +32,11 @@ def train(options: argparse.Namespace) -> int:
     with Project.open(options.project) as project:
         if options.resume is not None:
             return _resume(project, spec, options)
+        if options.base_run and options.all_phases:
+            raise InputError(
+                "One run cannot be where every phase starts.",
+                remedy="Leave --base-run out, or train one phase with --phase.",
+            )
         phases = spec.phases if options.all_phases else (spec.phase(options.phase or spec.phases[0].key),)
         for phase in phases:
             code = _train_phase(project, spec, phase, options)
@@ -42,6 +47,7 @@ def train(options: argparse.Namespace) -> int:
 
 def _train_phase(project: Project, spec: PipelineSpec, phase: PhaseSpec, options: argparse.Namespace) -> int:
     earlier = phase.needs.phases[-1] if phase.needs.phases else ""
+    base_run = newest_finished_run(project, spec, phase=earlier) if earlier else None
     folder = prepare_run(
         project,
         spec,
@@ -49,7 +55,7 @@ def _train_phase(project: Project, spec: PipelineSpec, phase: PhaseSpec, options
         phase=phase.key,
         preset=options.preset or "",
         overrides=parse_overrides(options.set),
-        base_run=newest_finished_run(project, spec, phase=earlier) if earlier else None,
+        base_run=find_run(project, options.base_run) if options.base_run else base_run,
         command=options.command_text,
     )
     say(str(folder.path))

@@ -15,10 +15,17 @@ from engines.contract.spec import PipelineSpec
 
 
 def train_command(
-    project: Path, spec: PipelineSpec, *, phase: str, preset: str, overrides: Mapping[str, Any]
+    project: Path,
+    spec: PipelineSpec,
+    *,
+    phase: str,
+    preset: str,
+    overrides: Mapping[str, Any],
+    base_run: str = "",
 ) -> str:
     """Return ``workstation train ...`` with the settings that differ from the preset."""
     words = ["workstation", "train", str(project), spec.key, "--phase", phase, "--preset", preset]
+    words += ["--base-run", base_run] if base_run else []
     for key, value in overrides.items():
         words += ["--set", f"{key}={scalar(value)}"]
     return join(words)

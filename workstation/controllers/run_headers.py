@@ -36,6 +36,8 @@ class RunHeader:
         Seconds since the epoch of 1970.
     values : mapping of metric key to number or None
         What its summary or evaluation tells.
+    at_best : mapping of metric key to number or None
+        All validation metrics of the best checkpoint.
     """
 
     run_id: str
@@ -50,6 +52,11 @@ class RunHeader:
     ended: float | None = None
     split_hash: str = ""
     values: dict[str, float | None] = field(default_factory=dict)
+    at_best: dict[str, float | None] = field(default_factory=dict)
+
+    def reached(self, metric: str) -> float | None:
+        """Return a metric of the model that was kept; None when it was not measured."""
+        return self.at_best.get(metric, self.values.get(metric))
 
 
 class RunHeaders:
@@ -94,6 +101,7 @@ def read_header(folder: RunFolder) -> RunHeader:
         ended=ended,
         split_hash=_split_hash(folder.manifest_path),
         values=_values(folder, request, summary or {}),
+        at_best=_at_best(folder, request, summary or {}),
     )
 
 
@@ -126,6 +134,17 @@ def _values(folder: RunFolder, request: dict[str, Any], summary: dict[str, Any])
     if not isinstance(key, str):
         return {}
     return {key: float(value) if isinstance(value, int | float) else None}
+
+
+def _at_best(folder: RunFolder, request: dict[str, Any], summary: dict[str, Any]) -> dict[str, float | None]:
+    if request.get("action") != Action.TRAIN.value:
+        return {}
+    found = (summary if "best_values" in summary else _best_facts(folder)).get("best_values")
+    if not isinstance(found, dict):
+        return {}
+    return {
+        str(key): float(value) if isinstance(value, int | float) else None for key, value in found.items()
+    }
 
 
 def _best_facts(folder: RunFolder) -> dict[str, Any]:

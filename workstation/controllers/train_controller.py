@@ -14,10 +14,10 @@ from engines.contract.registry import all_specs
 from engines.contract.run_folder import RunFolder
 from engines.contract.spec import PipelineSpec
 from workstation.controllers.phase_runs import PhaseRuns
-from workstation.controllers.run_headers import RunHeaders
+from workstation.controllers.run_headers import RunHeader, RunHeaders
 from workstation.controllers.run_schedule import schedule_of
 from workstation.controllers.run_views import PanelCache, run_view
-from workstation.controllers.train_cards import IMPORT, PHASE, phase_card
+from workstation.controllers.train_cards import IMPORT, PHASE, SETTING, gate_of, phase_card
 from workstation.controllers.train_form import TrainForm
 from workstation.controllers.train_survey import Survey, survey
 from workstation.controllers.train_verbs import Situation, judge
@@ -25,7 +25,7 @@ from workstation.controllers.training_preview import draw_preview
 from workstation.controllers.workbench import Workbench
 from workstation.runs.run_model import RunModel
 from workstation.views.protocols import Card
-from workstation.views.run_protocols import DataSummary, PipelineRow, TrainView, Verbs
+from workstation.views.run_protocols import BaseRow, DataSummary, PipelineRow, TrainView, Verbs
 
 REDRAW_MS = 100
 
@@ -110,19 +110,34 @@ class TrainController(QObject):
             return
         self._phase = key
         self.form.choose(self._spec, key)
+        self._carry()
         self._load_old_model()
         self._draw_cards()
         self._draw_run()
+        self.look()
 
     def choose_preset(self, name: str) -> None:
-        """Fill the form with the values of a preset."""
+        """Fill the form with the values of a preset; what the phase can do without stays as it is."""
+        kept = self._deciding()
         self.form.choose_preset(name)
+        values = self.form.values
+        if changed := {key: value for key, value in kept.items() if value not in (None, values.get(key))}:
+            self._view.set_values(changed)
+        self.look()
         self._draw_cards()
 
     def set_settings(self, values: Mapping[str, Any], problem: str) -> None:
         """Take what the form holds; `problem` says what is wrong with it."""
+        before = self._deciding()
         self.form.take(values, problem)
+        if self._deciding() != before:
+            self.look()
         self._judge_verbs()
+
+    def choose_base(self, run_id: str) -> None:
+        """Start from the model of this run."""
+        self.form.choose_base("" if run_id == self._newest_base() else run_id)
+        self._draw_cards()
 
     # -- what can be done ----------------------------------------------------------------------------
 
@@ -133,6 +148,7 @@ class TrainController(QObject):
             return
         phase, preset = self._phase, self.form.preset
         overrides, command = self.form.overrides(), self.form.command()
+        base = self.form.base_run
 
         def prepare() -> RunFolder:
             from workstation.runs.launch import prepare_run
@@ -144,6 +160,7 @@ class TrainController(QObject):
                 phase=phase,
                 preset=preset,
                 overrides=overrides,
+                base_run=RunFolder(project.runs.folder(base)) if base else None,
                 command=command,
             )
 
@@ -198,9 +215,13 @@ class TrainController(QObject):
         self.start()
 
     def fix(self, where: str) -> None:
-        """Go where a lock can be opened: a screen, the import of files, or an earlier phase."""
+        """Go where a lock can be opened: a screen, the import of files, an earlier phase, or a setting."""
         if where == IMPORT:
             self.import_requested.emit()
+        elif where.startswith(SETTING):
+            phase, setting, value = where.removeprefix(SETTING).split(":")
+            self.choose_phase(phase)
+            self._view.set_values({setting: value})
         elif where.startswith(PHASE):
             self.choose_phase(where.removeprefix(PHASE))
         else:
@@ -241,18 +262,36 @@ class TrainController(QObject):
         project, spec = self._workbench.project, self._spec
         if project is None or spec is None:
             return
+        held = {self._phase: self.form.values} if self.form.is_touched else {}
         self._workbench.background.submit(
-            "train.look", lambda: survey(project, spec, self._headers), self._on_survey
+            "train.look", lambda: survey(project, spec, self._headers, held), self._on_survey
         )
 
     def _on_survey(self, found: Survey) -> None:
         self._runs.survey = found
+        self._carry()
         live = self._runs.live(self._phase)
         if live is not None:
             self.form.adopt_once(live.model)
         self._load_old_model()
         self._draw_cards()
         self._draw_run()
+
+    def _carry(self) -> None:
+        """Go on as the phase before was trained."""
+        if self._runs.survey is not None:
+            self.form.carry(self._runs.survey.carried.get(self._phase, {}))
+
+    def _deciding(self) -> dict[str, Any]:
+        """Return the settings of the form that change what the phase needs."""
+        others = self._spec.phase(self._phase).other_needs if self._spec and self._phase else ()
+        return {other.setting: self.form.values.get(other.setting) for other in others}
+
+    def _bases(self, phase: str) -> tuple[RunHeader, ...]:
+        return self._runs.survey.bases.get(phase, ()) if self._runs.survey is not None else ()
+
+    def _newest_base(self) -> str:
+        return next((header.run_id for header in self._bases(self._phase)), "")
 
     def _load_old_model(self) -> None:
         """Read the newest run of the phase when nobody follows it."""
@@ -301,11 +340,16 @@ class TrainController(QObject):
     def _draw_cards(self) -> None:
         if self._spec is None:
             return
-        cards = [
-            phase_card(self._spec, phase, self._runs.survey, self._runs.live(phase.key))
-            for phase in self._spec.phases
-        ]
+        wanted = self.form.base_run
+        cards = []
+        for phase in self._spec.phases:
+            bases = self._bases(phase.key)
+            chosen = (base for base in bases if phase.key == self._phase and base.run_id == wanted)
+            base = next(chosen, next(iter(bases), None))
+            cards.append(phase_card(self._spec, phase, self._runs.survey, self._runs.live(phase.key), base))
         self._view.show_phases(cards, self._phase)
+        rows = [BaseRow(base.run_id, gate_of(self._spec, base)) for base in self._bases(self._phase)]
+        self._view.show_bases(rows, wanted or self._newest_base())
         data = self._runs.survey.data.get(self._phase) if self._runs.survey else None
         self._view.show_data(data or DataSummary())
         self._judge_verbs()

@@ -46,11 +46,13 @@ class TrainForm:
         self.preset = ""
         self.problem = ""
         self.is_touched = False
+        self.base_run = ""
+        """Run to start from when it was chosen; empty: the newest of the phase before."""
 
     def choose(self, spec: PipelineSpec | None, phase: str) -> None:
         """Show the settings of a phase with its own preset, untouched."""
         self._spec, self._phase = spec, phase
-        self.preset, self.is_touched = "", False
+        self.preset, self.is_touched, self.base_run = "", False, ""
         self.show()
 
     def choose_preset(self, name: str) -> None:
@@ -96,6 +98,18 @@ class TrainForm:
         if changed:
             self._view.set_values(changed)
 
+    def choose_base(self, run_id: str) -> None:
+        """Start from this run; empty: from the newest."""
+        self.base_run = run_id
+        self._view.show_command(self.command())
+
+    def carry(self, values: Mapping[str, Any]) -> None:
+        """Take over what an earlier phase was trained with, unless the person has begun to choose."""
+        changed = {key: value for key, value in values.items() if value != self._values.get(key)}
+        if changed and not self.is_touched:
+            self._view.set_values(changed)
+            self.is_touched = False
+
     @property
     def values(self) -> dict[str, Any]:
         """Everything the form holds."""
@@ -111,7 +125,12 @@ class TrainForm:
         if folder is None or self._spec is None:
             return ""
         return train_command(
-            folder, self._spec, phase=self._phase, preset=self.preset, overrides=self.overrides()
+            folder,
+            self._spec,
+            phase=self._phase,
+            preset=self.preset,
+            overrides=self.overrides(),
+            base_run=self.base_run,
         )
 
     def _check(self, values: Mapping[str, Any]) -> Message | None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from engines.contract.kinds import Action, Split
+from engines.contract.errors import WorkstationError
+from engines.contract.kinds import Action, RunState, Split
 from engines.contract.manifest import hash_of_split
-from engines.contract.spec import PhaseSpec, PipelineSpec
+from engines.contract.run_folder import RunFolder
+from engines.contract.spec import Needs, PhaseSpec, PipelineSpec
 from workstation.controllers.run_headers import RunHeader, RunHeaders
 from workstation.views.run_protocols import DataSummary
 
@@ -27,27 +29,93 @@ class Survey:
     data: Mapping[str, DataSummary]
     newest: Mapping[str, RunHeader]
     """Newest training run of each phase."""
+    bases: Mapping[str, tuple[RunHeader, ...]] = field(default_factory=dict)
+    """Models that each phase can start from, the newest first."""
+    carried: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Settings that change what a phase needs, as they were in its newest run or in the one before it."""
 
 
-def survey(project: Project, spec: PipelineSpec, headers: RunHeaders) -> Survey:
-    """Look at items and runs; slow on large projects, so it is called on a thread."""
-    from workstation.runs.preconditions import readiness
+def survey(
+    project: Project,
+    spec: PipelineSpec,
+    headers: RunHeaders,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Survey:
+    """Look at items and runs; slow on large projects, so it is called on a thread.
+
+    Parameters
+    ----------
+    project : Project
+    spec : PipelineSpec
+    headers : RunHeaders
+    settings : mapping of phase to settings
+        What a form holds; without them those of the newest run.
+    """
+    from workstation.runs.preconditions import annotated_items, readiness
 
     items = project.items.all()
     newest: dict[str, RunHeader] = {}
+    models: dict[str, list[RunHeader]] = {}
     for header in headers.read(project.runs.folders()):
         if header.pipeline == spec.key and header.action in (Action.TRAIN, Action.IMPORT_WEIGHTS):
             newest.setdefault(header.phase, header)
+            if header.state in (RunState.FINISHED, RunState.STOPPED) and _has_model(header):
+                models.setdefault(header.phase, []).append(header)
+    bases = {
+        phase.key: tuple(models.get(phase.needs.phases[-1], ())) if phase.needs.phases else ()
+        for phase in spec.phases
+    }
+    carried = {phase.key: _carried(phase, newest.get(phase.key), bases[phase.key]) for phase in spec.phases}
+    used = {**carried, **(settings or {})}
+    needs = {phase.key: phase.needs_with(used[phase.key]) for phase in spec.phases}
+    annotated = {key: annotated_items(project, needs[key].annotation) for key in needs}
     return Survey(
-        {phase.key: readiness(project, spec, phase) for phase in spec.phases},
-        {phase.key: summarise(items, spec, phase) for phase in spec.phases},
+        {phase.key: readiness(project, spec, phase, settings=used[phase.key]) for phase in spec.phases},
+        {key: summarise(items, spec, needs[key], annotated[key]) for key in needs},
         newest,
+        bases,
+        carried,
     )
 
 
-def summarise(items: Sequence[Item], spec: PipelineSpec, phase: PhaseSpec) -> DataSummary:
-    """Count the items that a phase can learn from, and those that training leaves out."""
-    usable = [item for item in items if item.kind in spec.item_kinds and item.has(*phase.needs.roles)]
+def _has_model(header: RunHeader) -> bool:
+    return any(RunFolder(header.folder).checkpoints_dir.glob("*/weights.safetensors"))
+
+
+def _carried(phase: PhaseSpec, own: RunHeader | None, bases: Sequence[RunHeader]) -> dict[str, Any]:
+    """Return the settings that change what a phase needs, as its newest run had them, or its base."""
+    header = own or next(iter(bases), None)
+    if header is None or not phase.other_needs:
+        return {}
+    try:
+        settings = RunFolder(header.folder).read_request().settings
+    except WorkstationError:
+        return {}
+    return {
+        other.setting: settings[other.setting] for other in phase.other_needs if other.setting in settings
+    }
+
+
+def summarise(
+    items: Sequence[Item], spec: PipelineSpec, needs: Needs, annotated: Collection[str] | None = None
+) -> DataSummary:
+    """Count the items that a phase can learn from, and those that training leaves out.
+
+    Parameters
+    ----------
+    items : sequence of Item
+    spec : PipelineSpec
+    needs : Needs
+    annotated : collection of str or None
+        Items with the annotation that is needed; None: every item will do.
+    """
+    usable = [
+        item
+        for item in items
+        if item.kind in spec.item_kinds
+        and item.has(*needs.roles)
+        and (annotated is None or item.id in annotated)
+    ]
     sealed = (Split.TEST, Split.EVALUATION)
     counts: Counter[str] = Counter()
     subjects: dict[str, set[str]] = {}

@@ -33,7 +33,7 @@ def draw_preview(
     WorkstationError
         If a setting is wrong or a file cannot be read.
     """
-    needs = spec.phase(phase).needs
+    needs = spec.phase(phase).needs_with(values)
     sealed = (Split.TEST, Split.EVALUATION)
     items = [
         item

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from engines.contract.errors import InputError, PreconditionError, UnknownKeyError
 from engines.contract.files import relative_or_absolute
@@ -65,6 +66,7 @@ def build_manifest(
     chosen: Sequence[str] | None,
     split: Split | str | None,
     seed: int,
+    settings: Mapping[str, Any] | None = None,
 ) -> Manifest:
     """Choose the items of a run and freeze them; see `Project.manifest_for`."""
     everything = items.all()
@@ -75,7 +77,7 @@ def build_manifest(
         label_maps.accepted() if has_label_maps else {},
         known_grades if AnnotationKind.GRADE in spec.annotation_kinds else {},
     )
-    needs = spec.phase(phase).needs if action is Action.TRAIN else _needs_of(spec)
+    needs = spec.phase(phase).needs_with(settings) if action is Action.TRAIN else _needs_of(spec)
     if chosen is None:
         selected = [item for item in everything if _is_usable(item, spec, needs, annotations)]
     else:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import getpass
 import logging
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -215,6 +215,7 @@ class Project:
         items: Sequence[str] | None = None,
         split: Split | str | None = None,
         seed: int = 0,
+        settings: Mapping[str, Any] | None = None,
     ) -> Manifest:
         """Choose and freeze the items of a run; copy their annotations into its folder.
 
@@ -233,6 +234,8 @@ class Project:
             Only items of this split. Training always uses train and val only.
         seed : int
             Of the automatic split: training assigns subjects that have none, 80 % train and 20 % val.
+        settings : mapping of str to object, or None
+            Of the training; some change what a phase needs.
 
         Raises
         ------
@@ -257,6 +260,7 @@ class Project:
             chosen=items,
             split=split,
             seed=seed,
+            settings=settings,
         )
         if action is not Action.PREDICT or AnnotationKind.LABEL_MAP not in spec.annotation_kinds:
             return manifest

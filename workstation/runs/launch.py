@@ -124,7 +124,7 @@ def prepare_run(
     config = resolve_config(spec, action, phase=phase, preset=preset, overrides=overrides)
     project.splits.check_no_leak()
     if action is Action.TRAIN:
-        check_phase(project, spec, spec.phase(phase), items)
+        check_phase(project, spec, spec.phase(phase), items, config.values())
         earlier = spec.phase(phase).needs.phases
         if base_run is None and earlier:
             base_run = newest_finished_run(project, spec, phase=earlier[-1])
@@ -145,6 +145,7 @@ def prepare_run(
                 items=items,
                 split=split,
                 seed=config.seed,
+                settings=config.values(),
             )
         request = RunRequest(
             pipeline=spec.key,

@@ -21,6 +21,7 @@ def build(workbench: Workbench, actions: ActionRegistry) -> Screen:
     view.phase_chosen.connect(controller.choose_phase)
     view.preset_chosen.connect(controller.choose_preset)
     view.settings_changed.connect(controller.set_settings)
+    view.base_chosen.connect(controller.choose_base)
     view.fix_requested.connect(controller.fix)
     controller.import_requested.connect(actions.action("project.import").trigger)
     view.remedy_requested.connect(controller.apply_remedy)

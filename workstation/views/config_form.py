@@ -29,6 +29,7 @@ from workstation.views.run_words import key_label, sentence, spoken
 
 EDITOR_WIDTH_PX = 88
 UNIT_WIDTH_PX = 74
+_GAP_PX = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,13 +166,16 @@ class _Field(QWidget):
         unit = QLabel(spoken(spec.unit), self)
         unit.setProperty("role", "muted")
         unit.setFixedWidth(UNIT_WIDTH_PX)
-        self.editor.setFixedWidth(EDITOR_WIDTH_PX)
+        # Words are longer than numbers, and have no unit.
+        is_wide = spec.kind in ("choice", "string") and not spec.unit
+        self.editor.setFixedWidth(EDITOR_WIDTH_PX + (UNIT_WIDTH_PX + _GAP_PX if is_wide else 0))
+        unit.setVisible(not is_wide)
         tip = "\n".join(part for part in (spoken(spec.description), range_text(spec)) if part)
         for widget in (name, self.editor, unit):
             widget.setToolTip(tip)
         line = QHBoxLayout()
         line.setContentsMargins(0, 0, 0, 0)
-        line.setSpacing(6)
+        line.setSpacing(_GAP_PX)
         line.addWidget(name, 1)
         line.addWidget(self.editor)
         line.addWidget(unit)

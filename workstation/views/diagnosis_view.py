@@ -110,6 +110,7 @@ class DiagnosisView(QWidget):
         self._shown = wanted
         for widget in (*self.cards, *self._notes):
             self._layout.removeWidget(widget)
+            widget.hide()
             widget.deleteLater()
         self.cards, self._notes = [], []
         for diagnosis in newest:

@@ -19,8 +19,8 @@ from PySide6.QtWidgets import (
 )
 
 from engines.contract.kinds import RunState
-from workstation.views.run_protocols import GateValue, PhaseCard
-from workstation.views.run_words import eta_text, metric_text, number_text, sentence, spoken, state_words
+from workstation.views.run_protocols import PhaseCard
+from workstation.views.run_words import eta_text, gate_text, sentence, spoken, state_words
 
 _MOVING = (RunState.STARTING, RunState.RUNNING, RunState.PAUSED, RunState.STOPPING)
 
@@ -54,6 +54,8 @@ class PhaseCardWidget(QFrame):
         self.purpose = _wrapped(self, "muted")
         self.reason = _wrapped(self)
         self.gate = _wrapped(self)
+        self.base = _wrapped(self, "muted")
+        self.ways: list[QPushButton] = []
         self.fix = QPushButton(self.tr("Fix it"), self)
         self.fix.setProperty("role", "link")
         self.fix.setToolTip(self.tr("Go where this can be put right"))
@@ -74,6 +76,10 @@ class PhaseCardWidget(QFrame):
         layout.addLayout(head)
         layout.addWidget(self.purpose)
         layout.addLayout(reason)
+        self._ways = QVBoxLayout()
+        self._ways.setSpacing(2)
+        layout.addLayout(self._ways)
+        layout.addWidget(self.base)
         layout.addWidget(self.gate)
         layout.addWidget(self.bar)
         layout.addWidget(self.time_left)
@@ -95,7 +101,12 @@ class PhaseCardWidget(QFrame):
         self.reason.setText(locked)
         self.reason.setVisible(bool(locked) and not is_moving)
         self.fix.setVisible(bool(locked and card.fix) and not is_moving)
-        self.gate.setText(self._gate_text(card.gate) if card.gate else "")
+        self._show_ways(card.ways if is_chosen and not is_moving else ())
+        self.base.setText(
+            self.tr("Starts from {gate}").format(gate=gate_text(card.base_gate)) if card.base_gate else ""
+        )
+        self.base.setVisible(card.base_gate is not None and not locked)
+        self.gate.setText(gate_text(card.gate) if card.gate else "")
         self.gate.setVisible(card.gate is not None)
         self.bar.setVisible(is_moving)
         if is_moving:
@@ -117,12 +128,23 @@ class PhaseCardWidget(QFrame):
         else:
             self.time_left.setText(stage or state_words(card.state).word)
 
-    def _gate_text(self, gate: GateValue) -> str:
-        mark = "✔" if gate.is_reached else ("–" if gate.value is None else "▲")
-        wanted = number_text(gate.wanted, gate.metric.unit)
-        relation = "≥" if gate.metric.higher_is_better else "≤"
-        value = metric_text(gate.metric, gate.value)
-        return f"{mark} {spoken(gate.metric.label)}: {value} ({self.tr('wanted')} {relation} {wanted})"
+    def _show_ways(self, ways: Sequence[tuple[str, str]]) -> None:
+        """Offer other ways to start; the buttons stay while the offer does, and keep the focus."""
+        texts = [spoken(title) for _way, title in ways]
+        if texts == [button.text() for button in self.ways]:
+            return
+        for button in self.ways:
+            self._ways.removeWidget(button)
+            button.hide()
+            button.deleteLater()
+        self.ways = []
+        for (way, _title), text in zip(ways, texts, strict=True):
+            button = QPushButton(text, self)
+            button.setProperty("role", "link")
+            button.setToolTip(self.tr("Train without what is missing: this changes a setting"))
+            button.clicked.connect(lambda _checked=False, way=way: self.fix_requested.emit(way))
+            self._ways.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
+            self.ways.append(button)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Choose the phase."""

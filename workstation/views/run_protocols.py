@@ -116,6 +116,10 @@ class PhaseCard:
         0 to 1; None while the end is unknown.
     eta_s : (float, float) or None
         Shortest and longest time left, in s.
+    ways : tuple of (str, str)
+        Other ways to start, each what is asked for when it is chosen, and its English words.
+    base_gate : GateValue or None
+        What the model reached that the phase starts from.
     """
 
     key: str
@@ -129,6 +133,22 @@ class PhaseCard:
     stage: str = ""
     gate: GateValue | None = None
     run_id: str = ""
+    ways: tuple[tuple[str, str], ...] = ()
+    base_gate: GateValue | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BaseRow:
+    """A model that a phase can start from.
+
+    Parameters
+    ----------
+    gate : GateValue or None
+        What it reached of the gate of its own phase.
+    """
+
+    run_id: str
+    gate: GateValue | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +275,9 @@ class TrainView(Protocol):
 
     def show_command(self, command: str) -> None:
         """Print the command line that does the same."""
+
+    def show_bases(self, rows: Sequence[BaseRow], chosen: str) -> None:
+        """List the models that the phase can start from, the newest first; none where it starts anew."""
 
     def show_run(self, run: RunView | None) -> None:
         """Draw a run, or its absence."""

@@ -11,6 +11,7 @@ from engines.contract.kinds import RunState, Severity
 from engines.contract.messages import Message
 from engines.contract.spec import MetricSpec
 from workstation.translation import readable, translate, translate_message
+from workstation.views.run_protocols import GateValue
 
 
 def tr(text: str) -> str:
@@ -123,6 +124,19 @@ def metric_label(metric: MetricSpec) -> str:
     """Return a metric's name with its unit."""
     label = spoken(metric.label)
     return f"{label} [{metric.unit}]" if metric.unit else label
+
+
+def gate_mark(gate: GateValue) -> str:
+    """Return a sign: passed, missed, or not measured."""
+    return "✔" if gate.is_reached else ("–" if gate.value is None else "▲")
+
+
+def gate_text(gate: GateValue) -> str:
+    """Return sign, metric, value, and what was wanted."""
+    wanted = number_text(gate.wanted, gate.metric.unit)
+    relation = "≥" if gate.metric.higher_is_better else "≤"
+    value = metric_text(gate.metric, gate.value)
+    return f"{gate_mark(gate)} {spoken(gate.metric.label)}: {value} ({tr('wanted')} {relation} {wanted})"
 
 
 def key_label(key: str) -> str:

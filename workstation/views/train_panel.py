@@ -22,8 +22,8 @@ from PySide6.QtWidgets import (
 
 from workstation.views.config_form import ConfigForm
 from workstation.views.diagnosis_view import DiagnosisView
-from workstation.views.run_protocols import CheckSettings
-from workstation.views.run_words import key_label
+from workstation.views.run_protocols import BaseRow, CheckSettings
+from workstation.views.run_words import gate_mark, key_label
 
 MIN_WIDTH_PX = 300
 """So wide that names, values and units of the form stand beside each other."""
@@ -37,11 +37,14 @@ class TrainPanel(QWidget):
     preset_chosen : str
     settings_changed : dict, str
         See `ConfigForm`.
+    base_chosen : str
+        Run that the phase shall start from.
     remedy_requested : dict
     """
 
     preset_chosen = Signal(str)
     settings_changed = Signal(dict, str)
+    base_chosen = Signal(str)
     remedy_requested = Signal(dict)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -51,6 +54,17 @@ class TrainPanel(QWidget):
         self.preset_box.activated.connect(
             lambda _index: self.preset_chosen.emit(str(self.preset_box.currentData()))
         )
+        self.base_box = QComboBox(self)
+        self.base_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.base_box.setMinimumContentsLength(12)
+        self.base_box.setToolTip(
+            self.tr("The model that this phase goes on with: of the phase before, the newest by default")
+        )
+        self.base_box.activated.connect(
+            lambda _index: self.base_chosen.emit(str(self.base_box.currentData()))
+        )
+        self.base_label = QLabel(self.tr("Starts from"), self)
+        self.base_label.setBuddy(self.base_box)
         self.changed_note = QLabel(self)
         self.changed_note.setProperty("role", "muted")
         self.changed_note.setWordWrap(True)
@@ -80,6 +94,10 @@ class TrainPanel(QWidget):
         row.addWidget(QLabel(self.tr("Preset"), settings))
         row.addWidget(self.preset_box)
         top.addLayout(row)
+        start = QHBoxLayout()
+        start.addWidget(self.base_label)
+        start.addWidget(self.base_box, 1)
+        top.addLayout(start)
         top.addWidget(self.changed_note)
         top.addWidget(self.form, 1)
         line = QHBoxLayout()
@@ -114,6 +132,7 @@ class TrainPanel(QWidget):
         findings.setMinimumHeight(110)
         self.splitter.setSizes([520, 230])
         self.setMinimumWidth(MIN_WIDTH_PX)
+        self.show_bases((), "")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.splitter)
@@ -125,6 +144,20 @@ class TrainPanel(QWidget):
             for name in names:
                 self.preset_box.addItem(key_label(name), name)
             self.preset_box.setCurrentIndex(self.preset_box.findData(chosen))
+
+    def show_bases(self, rows: Sequence[BaseRow], chosen: str) -> None:
+        """List the models that the phase can start from; without any, say nothing of it."""
+        texts = [_base_text(row) for row in rows]
+        shown = [self.base_box.itemText(index) for index in range(self.base_box.count())]
+        with QSignalBlocker(self.base_box):
+            if texts != shown:
+                self.base_box.clear()
+                for row, text in zip(rows, texts, strict=True):
+                    self.base_box.addItem(text, row.run_id)
+                    self.base_box.setItemData(self.base_box.count() - 1, text, Qt.ItemDataRole.ToolTipRole)
+            self.base_box.setCurrentIndex(self.base_box.findData(chosen))
+        for widget in (self.base_label, self.base_box):
+            widget.setVisible(bool(rows))
 
     def show_settings(
         self, schema: Mapping[str, Any], values: Mapping[str, Any], check: CheckSettings
@@ -148,6 +181,10 @@ class TrainPanel(QWidget):
         self.changed_note.setVisible(bool(changed))
         names = ", ".join(key_label(key) for key in changed)
         self.changed_note.setText(self.tr("Changed: {names}").format(names=names))
+
+
+def _base_text(row: BaseRow) -> str:
+    return row.run_id if row.gate is None else f"{gate_mark(row.gate)} {row.run_id}"
 
 
 def _section(text: str, parent: QWidget) -> QLabel:

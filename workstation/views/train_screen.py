@@ -25,6 +25,7 @@ from workstation.views.empty_state import action_button
 from workstation.views.phase_cards import PhaseCards
 from workstation.views.run_details import RunDetails
 from workstation.views.run_protocols import (
+    BaseRow,
     CheckSettings,
     DataSummary,
     PhaseCard,
@@ -52,6 +53,8 @@ class TrainScreen(QWidget):
     pipeline_chosen, phase_chosen, preset_chosen : str
     settings_changed : dict, str
         Valid values, and the sentence about the first wrong one.
+    base_chosen : str
+        Run that the phase shall start from.
     fix_requested : str
         Screen on which a lock can be opened.
     remedy_requested : dict
@@ -64,6 +67,7 @@ class TrainScreen(QWidget):
     phase_chosen = Signal(str)
     preset_chosen = Signal(str)
     settings_changed = Signal(dict, str)
+    base_chosen = Signal(str)
     fix_requested = Signal(str)
     remedy_requested = Signal(dict)
     preview_requested = Signal(int)
@@ -73,6 +77,7 @@ class TrainScreen(QWidget):
         self.panel = TrainPanel()
         self.panel.preset_chosen.connect(self.preset_chosen)
         self.panel.settings_changed.connect(self.settings_changed)
+        self.panel.base_chosen.connect(self.base_chosen)
         self.panel.remedy_requested.connect(self.remedy_requested)
         self.splitter = QSplitter(Qt.Orientation.Horizontal, self)
         self.splitter.setChildrenCollapsible(False)
@@ -230,6 +235,10 @@ class TrainScreen(QWidget):
     def show_command(self, command: str) -> None:
         """Print the command line that does the same."""
         self.panel.show_command(command)
+
+    def show_bases(self, rows: Sequence[BaseRow], chosen: str) -> None:
+        """List the models that the phase can start from."""
+        self.panel.show_bases(rows, chosen)
 
     def set_empty(self, state: QWidget) -> None:
         """Show this in place of the curves while the phase has no run."""

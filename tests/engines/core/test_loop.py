@@ -105,6 +105,7 @@ def test_summary_and_environment_tell_what_was_done(make_run, execute) -> None:
     assert summary["ended_by"] == "epochs"
     assert summary["step"] == 6
     assert summary["best_value"] == min(value for _, value in series(folder, "error") if value is not None)
+    assert summary["best_values"]["error"] == summary["best_value"]
     assert events_of(folder, Finished)[0].summary["ended_by"] == "epochs"
     environment = json.loads(folder.environment_path.read_text(encoding="utf-8"))
     assert environment["device"] == "cpu"

@@ -30,4 +30,8 @@ def test_every_look_and_some_pairs_are_drawn(eyes: Path) -> None:
 
 def test_an_item_without_a_mask_has_no_pictures(eyes: Path) -> None:
     request = _request(eyes)
-    assert draw(PreviewRequest({"image": request.files["image"]}, {}, request.config)) == ()
+    bare = PreviewRequest({"image": request.files["image"]}, {}, request.config)
+    assert draw(bare) == ()
+    config = request.config.model_copy(update={"bifurcations": "vesselness"})
+    titles = {picture.title for picture in draw(PreviewRequest(bare.files, {}, config))}
+    assert titles == {"Bifurcations to learn", "A training pair"}

@@ -121,7 +121,7 @@ def test_empty_project_locks_the_phase_with_a_reason_and_a_way_out(bench, projec
     assert chosen == PHASE.key
     assert str(card.locked_because)
     assert card.fix == IMPORT
-    assert str(train.verbs.start) == str(card.locked_because)
+    assert str(train.verbs.start).startswith(str(card.locked_because))
 
 
 def test_ready_phase_can_start_and_says_what_it_learns_from(bench, filled):
@@ -345,3 +345,80 @@ def test_pictures_of_a_training_are_drawn_with_the_values_of_the_form(bench, fil
     train.draw_preview(2)
     assert last(view.show_preview) == ((),)
     assert len(asked) == 1
+
+
+def make_model(project, phase, *, best_values=None, settings=None) -> RunFolder:
+    """A training run with a model, and what its best checkpoint reached."""
+    folder = RunFolder(project.runs.new_folder(SPEC.key, phase.key))
+    config = training_config(SPEC, phase.key, "tiny", settings or {})
+    request = RunRequest(
+        pipeline=SPEC.key, action=Action.TRAIN, phase=phase.key, preset="tiny", settings=config.values()
+    )
+    folder.create(request, Manifest(items=()))
+    (folder.checkpoints_dir / "best").mkdir(parents=True)
+    (folder.checkpoints_dir / "best" / "weights.safetensors").write_bytes(b"")
+    folder.write_summary(RunState.FINISHED, {"best_values": best_values or {}})
+    project.runs.add(folder.id, folder.path)
+    return folder
+
+
+def test_a_gate_is_read_from_the_best_checkpoint_whichever_metric_chose_it(bench, filled):
+    gated = next(phase for phase in SPEC.phases if phase.gate is not None)
+    later = next(phase for phase in SPEC.phases if phase.needs.phases == (gated.key,))
+    older = make_model(filled, gated, best_values={gated.gate.metric: gated.gate.value})
+    newer = make_model(filled, gated, best_values={gated.gate.metric: gated.gate.value / 2, "other": None})
+    train, view = controller(bench, filled)
+    cards = {card.key: card for card in last(view.show_phases)[0]}
+    assert cards[gated.key].gate.value == gated.gate.value / 2
+    assert not cards[gated.key].gate.is_reached
+    assert cards[later.key].base_gate == cards[gated.key].gate
+
+    # The next phase starts from the newest, unless another is chosen.
+    train.choose_phase(later.key)
+    rows, chosen = last(view.show_bases)
+    assert [row.run_id for row in rows] == [newer.id, older.id]
+    assert chosen == newer.id
+    assert "--base-run" not in train.form.command()
+    train.choose_base(older.id)
+    assert last(view.show_bases)[1] == older.id
+    assert f"--base-run {older.id}" in train.form.command()
+    card = next(card for card in last(view.show_phases)[0] if card.key == later.key)
+    assert card.base_gate.is_reached
+    schedule_of(bench).start = Mock()
+    train.start()
+    (folder,) = last(schedule_of(bench).start)
+    assert folder.file_path(folder.read_request().base_run) == older.path
+    train.choose_base(newer.id)
+    assert "--base-run" not in train.form.command()
+
+
+@pytest.mark.skipif(not PHASE.other_needs, reason="the first pipeline has one way to train")
+def test_what_is_missing_can_be_done_without(bench, project, tmp_path):
+    lines = ["subject,item,role,path,split"]
+    single = next(role.name for role in SPEC.roles if not role.required and role.kind.value == "image")
+    for number, split in enumerate(("train", "val")):
+        write_image(tmp_path / f"{number}.png", np.full((32, 32), 90 + number, np.uint8))
+        lines.append(f"s{number},i{number},{single},{number}.png,{split}")
+    (tmp_path / "table.csv").write_text("\n".join(lines), encoding="utf-8")
+    import_paths(project, [tmp_path / "table.csv"])
+    train, view = controller(bench, project)
+    view.set_values.side_effect = lambda changed: train.set_settings({**train.form.values, **changed}, "")
+    card = last(view.show_phases)[0][0]
+    assert "i0, i1" in str(card.locked_because)
+    (way, title), *_ = card.ways
+    assert title
+    train.fix(way)
+    assert train.verbs.start is None
+    assert dict(last(view.show_data)[0].items) == {"train": 1, "val": 1}
+    # Another preset does not lock it again, and the next phase goes on the same way.
+    train.choose_preset(SPEC.presets[-1])
+    other = PHASE.other_needs[0]
+    assert train.verbs.start is None
+    assert train.form.overrides() == {other.setting: other.value}
+    make_model(project, PHASE, settings={other.setting: other.value})
+    train.look()
+    later = next(phase for phase in SPEC.phases if phase.needs.phases == (PHASE.key,))
+    train.choose_phase(later.key)
+    assert train.form.overrides() == {other.setting: other.value}
+    assert train.verbs.start is None
+    assert train.form.preset == later.preset

@@ -53,6 +53,27 @@ def test_locked_phase_says_why_and_offers_the_way_out(cards, qtbot):
     assert asked.args == ["pairs"]
 
 
+def test_other_ways_to_start_are_offered_on_the_chosen_card(cards, qtbot):
+    locked = card(locked_because=Message("No masks."), ways=(("setting:one:a:b", "Without masks"),))
+    cards.show_phases([locked], "two")
+    assert cards.cards[0].ways == []
+    cards.show_phases([locked], "one")
+    (button,) = cards.cards[0].ways
+    with qtbot.waitSignal(cards.fix_requested) as asked:
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert asked.args == ["setting:one:a:b"]
+    cards.show_phases([card()], "one")
+    assert cards.cards[0].ways == []
+
+
+def test_a_ready_phase_says_what_its_start_reached(cards):
+    cards.show_phases([card(base_gate=GateValue(ERROR, 2.0, 3.0))], "one")
+    assert not cards.cards[0].base.isHidden()
+    assert "▲ Error: 3 px" in cards.cards[0].base.text()
+    cards.show_phases([card()], "one")
+    assert cards.cards[0].base.isHidden()
+
+
 @pytest.mark.parametrize(
     ("chosen", "more", "is_shown"),
     [

@@ -172,6 +172,7 @@ class ImageSeries(PanelWidget):
         while len(self.pictures) > len(names):
             gone = self.pictures.pop()
             self._pictures.removeWidget(gone)
+            gone.hide()
             gone.deleteLater()
         for picture, name in zip(self.pictures, names, strict=True):
             picture.show_frame(shown.get(name), name)
