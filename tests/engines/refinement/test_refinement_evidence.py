@@ -66,6 +66,31 @@ def test_a_gap_that_is_long_stays_open() -> None:
     assert num_components(found.mask) == 2
 
 
+def test_a_label_that_is_torn_in_many_places_is_healed() -> None:
+    """Little of its course is left, so field and label agree badly; yet every hole is near to the label."""
+    truth = _bar(4, 56)
+    label = truth.copy()
+    for start in range(8, 52, 8):
+        label[start : start + 5] = False
+    vein = _bar(4, 56, at=20)
+    found = _weigh(label, truth | vein, longest_bridge_mm=1.0, smallest_piece_mm3=0.0)
+    assert found.is_careful
+    np.testing.assert_array_equal(found.mask, truth)
+
+
+def test_a_wound_is_measured_in_radii() -> None:
+    """A hole of one size: healed in a vessel that is wide for it, open in one that is not."""
+    for radius, is_healed in ((4, True), (1, False)):
+        label = np.zeros(SHAPE, dtype=bool)
+        label[4:56, 15 - radius : 16 + radius, 12 - radius : 13 + radius] = True
+        refined = label.copy()
+        label[22:36] = False
+        refined[38:] = False
+        found = _weigh(label, refined | _bar(4, 56, at=25), longest_bridge_mm=1.0)
+        assert found.is_careful
+        assert found.mask[29, 15, 12] == is_healed
+
+
 def test_nothing_to_weigh_is_no_error() -> None:
     nothing = np.zeros(SHAPE, dtype=bool)
     found = _weigh(_bar(4, 20), nothing)
