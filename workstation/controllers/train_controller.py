@@ -82,6 +82,11 @@ class TrainController(QObject):
         return self._phase
 
     @property
+    def spec(self) -> PipelineSpec | None:
+        """The chosen pipeline."""
+        return self._spec
+
+    @property
     def presets(self) -> tuple[str, ...]:
         """Names of the presets of the chosen pipeline."""
         return self._spec.presets if self._spec is not None else ()
@@ -280,7 +285,8 @@ class TrainController(QObject):
     def _carry(self) -> None:
         """Go on as the phase before was trained."""
         if self._runs.survey is not None:
-            self.form.carry(self._runs.survey.carried.get(self._phase, {}))
+            base = next(iter(self._bases(self._phase)), None)
+            self.form.carry(self._runs.survey.carried.get(self._phase, {}), base.preset if base else "")
 
     def _deciding(self) -> dict[str, Any]:
         """Return the settings of the form that change what the phase needs."""
@@ -348,7 +354,10 @@ class TrainController(QObject):
             base = next(chosen, next(iter(bases), None))
             cards.append(phase_card(self._spec, phase, self._runs.survey, self._runs.live(phase.key), base))
         self._view.show_phases(cards, self._phase)
-        rows = [BaseRow(base.run_id, gate_of(self._spec, base)) for base in self._bases(self._phase)]
+        rows = [
+            BaseRow(base.run_id, base.run_id.replace(f"_{self._spec.key}_", " "), gate_of(self._spec, base))
+            for base in self._bases(self._phase)
+        ]
         self._view.show_bases(rows, wanted or self._newest_base())
         data = self._runs.survey.data.get(self._phase) if self._runs.survey else None
         self._view.show_data(data or DataSummary())

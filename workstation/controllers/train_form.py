@@ -103,10 +103,15 @@ class TrainForm:
         self.base_run = run_id
         self._view.show_command(self.command())
 
-    def carry(self, values: Mapping[str, Any]) -> None:
+    def carry(self, values: Mapping[str, Any], preset: str = "") -> None:
         """Take over what an earlier phase was trained with, unless the person has begun to choose."""
+        if self.is_touched:
+            return
+        if self._spec is not None and preset in self._spec.presets and preset != self.preset:
+            self.preset = preset
+            self.show()
         changed = {key: value for key, value in values.items() if value != self._values.get(key)}
-        if changed and not self.is_touched:
+        if changed:
             self._view.set_values(changed)
             self.is_touched = False
 

@@ -143,11 +143,14 @@ class BaseRow:
 
     Parameters
     ----------
+    title : str
+        The id without what every run of the list has in common.
     gate : GateValue or None
         What it reached of the gate of its own phase.
     """
 
     run_id: str
+    title: str
     gate: GateValue | None = None
 
 

@@ -184,7 +184,7 @@ class TrainPanel(QWidget):
 
 
 def _base_text(row: BaseRow) -> str:
-    return row.run_id if row.gate is None else f"{gate_mark(row.gate)} {row.run_id}"
+    return row.title if row.gate is None else f"{gate_mark(row.gate)} {row.title}"
 
 
 def _section(text: str, parent: QWidget) -> QLabel:

@@ -421,4 +421,4 @@ def test_what_is_missing_can_be_done_without(bench, project, tmp_path):
     train.choose_phase(later.key)
     assert train.form.overrides() == {other.setting: other.value}
     assert train.verbs.start is None
-    assert train.form.preset == later.preset
+    assert train.form.preset == "tiny"
