@@ -17,12 +17,20 @@ from engines.segmentation.pictures import (
     outlined,
     probability_picture,
     shown_modality,
-    side_by_side,
 )
 from engines.segmentation.prediction import CaseRunner, PredictedCase
 
 _MOST_SHOWN = 12
-_FILM = 8
+_FILM = 4
+"""Pictures in a row."""
+_MOST_SAMPLES = 8
+_PICTURES = {
+    "uncertainty": (PanelKind.IMAGE_SERIES, "Votes, entropy and disagreement"),
+    "calibration": (PanelKind.IMAGE_SERIES, "Image-only map against masks"),
+    "samples": (PanelKind.IMAGE_SERIES, "Drawn masks"),
+    "drawing": (PanelKind.SCRUBBER, "How a mask is drawn, step by step"),
+    "film": (PanelKind.IMAGE_SERIES, "Steps of a drawing beside each other"),
+}
 
 
 class PredictionPanels:
@@ -40,9 +48,8 @@ class PredictionPanels:
         self._run = run
         self._band = abstain_band
         self._has_grades = has_grades
-        self._drawing: list[dict[str, Any]] = []
-        self._uncertainty: list[dict[str, Any]] = []
-        self._film: list[dict[str, Any]] = []
+        self._frames: dict[str, list[dict[str, Any]]] = {}
+        self._num_shown = 0
         self._slices: list[dict[str, Any]] = []
         self._grades: list[list[Any]] = []
 
@@ -50,58 +57,42 @@ class PredictionPanels:
         """Show one more item, whose line in the table of the run is `row`."""
         if self._has_grades:
             self._add_grade(row)
-        if len(self._uncertainty) >= _MOST_SHOWN:
+        if self._num_shown >= _MOST_SHOWN:
             return
+        self._num_shown += 1
         name = predicted.case.id
         place = int(np.argmax(predicted.fused.probability[0].sum(axis=(1, 2))))
         image = predicted.frame.put(predicted.case.image[predicted.numbers[place]])
         flair = image[shown_modality(image)]
         fused, samples = predicted.fused, predicted.drawn.samples
         calibration = predicted.drawn.calibration[place]
-        maps = [
-            outlined(flair, calibration >= 0.5),
-            outlined(flair, fused.regions[:, place]),
-            probability_picture(calibration[0]),
-            probability_picture((samples[:, place, 0] >= 0.5).mean(axis=0)),
-            heat_picture(fused.entropy[place], 1.0),
-            heat_picture(fused.mutual_information[place], 0.5),
-            heat_picture(fused.spread[place], 0.5),
-            heat_picture(np.abs(calibration[0] - samples[:, place, 0].mean(axis=0)), 1.0),
-        ]
-        drawn = [outlined(flair, sample[place] >= 0.5) for sample in samples[: len(maps)]]
-        self._uncertainty.append(self._frame(name, "votes", 0, in_rows(maps, drawn)))
-        self._run.panel(
+        votes = (samples[:, place, 0] >= 0.5).mean(axis=0)
+        self._show(
             "uncertainty",
-            PanelFile(
-                kind=PanelKind.IMAGE_SERIES,
-                title="Image-only mask, fused mask, image-only map, votes, entropy, disagreement, spread, "
-                "map against masks; drawn masks",
-                data={"frames": self._uncertainty},
-            ),
+            name,
+            votes=probability_picture(votes),
+            entropy=heat_picture(fused.entropy[place], 1.0),
+            disagreement=heat_picture(fused.mutual_information[place], 0.5),
+            spread=heat_picture(fused.spread[place], 0.5),
         )
+        self._show(
+            "calibration",
+            name,
+            image_only_map=probability_picture(calibration[0]),
+            image_only_mask=outlined(flair, calibration >= 0.5),
+            fused_mask=outlined(flair, fused.regions[:, place]),
+            difference=heat_picture(np.abs(calibration[0] - samples[:, place, 0].mean(axis=0)), 1.0),
+        )
+        drawn = [outlined(flair, sample[place] >= 0.5) for sample in samples[:_MOST_SAMPLES]]
+        rows = [drawn[start : start + _FILM] for start in range(0, len(drawn), _FILM)]
+        self._show("samples", name, drawn_masks=in_rows(*rows))
         if runner.network.is_diffusion:
             seen = [probability_picture(step) for step in runner.trajectory(predicted)]
-            self._drawing += [
-                self._frame(name, "drawing", step, picture) for step, picture in enumerate(seen)
-            ]
-            chosen = np.unique(np.linspace(0, len(seen) - 1, min(_FILM, len(seen))).round().astype(int))
-            self._film.append(self._frame(name, "film", 0, side_by_side([seen[step] for step in chosen])))
-            self._run.panel(
-                "film",
-                PanelFile(
-                    kind=PanelKind.IMAGE_SERIES,
-                    title="Steps of a drawing beside each other",
-                    data={"frames": self._film},
-                ),
-            )
-            self._run.panel(
-                "drawing",
-                PanelFile(
-                    kind=PanelKind.SCRUBBER,
-                    title="How a mask is drawn, step by step",
-                    data={"frames": self._drawing},
-                ),
-            )
+            for step, picture in enumerate(seen):
+                self._show("drawing", name, step, drawing=picture)
+            chosen = np.unique(np.linspace(0, len(seen) - 1, min(2 * _FILM, len(seen))).round().astype(int))
+            frames = [seen[step] for step in chosen]
+            self._show("film", name, film=in_rows(frames[:_FILM], frames[_FILM:]))
         if self._has_grades:
             margins = predicted.drawn.grades[:, 1] - predicted.drawn.grades[:, 0]
             self._slices.append(
@@ -116,8 +107,8 @@ class PredictionPanels:
                 max(found["x"][-1] for found in self._slices),
             ]
             band = [
-                {"name": "nothing is said", "x": ends, "y": [level, level]}
-                for level in (0.5 - self._band, 0.5 + self._band)
+                {"name": name, "x": ends, "y": [level, level]}
+                for name, level in (("undecided from", 0.5 - self._band), ("undecided to", 0.5 + self._band))
                 if self._band
             ]
             self._run.panel(
@@ -144,9 +135,14 @@ class PredictionPanels:
             ),
         )
 
-    def _frame(self, item: str, name: str, step: int, picture: Any) -> dict[str, Any]:
-        path = self._run.folder.panels_dir / name / f"{item}_{step:03d}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_image(path, picture)
-        relative = path.relative_to(self._run.folder.path).as_posix()
-        return {"step": step, "item": item, "name": name, "path": relative}
+    def _show(self, panel: str, item: str, step: int = 0, **pictures: Any) -> None:
+        """Add pictures of an item to a panel, by name."""
+        kind, title = _PICTURES[panel]
+        frames = self._frames.setdefault(panel, [])
+        for name, picture in pictures.items():
+            path = self._run.folder.panels_dir / panel / f"{item}_{name}_{step:03d}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_image(path, picture)
+            relative = path.relative_to(self._run.folder.path).as_posix()
+            frames.append({"step": step, "item": item, "name": name, "path": relative})
+        self._run.panel(panel, PanelFile(kind=kind, title=title, data={"frames": frames}))

@@ -170,6 +170,8 @@ SPEC = PipelineSpec(
         PanelSpec("drawing", PanelKind.SCRUBBER, "How a mask is drawn, step by step"),
         PanelSpec("film", PanelKind.IMAGE_SERIES, "Steps of a drawing beside each other"),
         PanelSpec("uncertainty", PanelKind.IMAGE_SERIES, "Votes, entropy and disagreement"),
+        PanelSpec("calibration", PanelKind.IMAGE_SERIES, "Image-only map against masks"),
+        PanelSpec("samples", PanelKind.IMAGE_SERIES, "Drawn masks"),
         PanelSpec("grades", PanelKind.TABLE, "Grade by item"),
         PanelSpec("slice_grades", PanelKind.CURVE, "Probability of the high grade by slice"),
         PanelSpec("reliability", PanelKind.RELIABILITY, "Stated and observed share of high grades"),
