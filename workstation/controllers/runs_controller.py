@@ -22,14 +22,17 @@ from workstation.controllers.command_line import evaluate_command
 from workstation.controllers.run_headers import RunHeader, RunHeaders
 from workstation.controllers.run_schedule import pipeline_title, schedule_of
 from workstation.controllers.run_views import PanelCache, run_view
+from workstation.controllers.sweep_views import line_titles, sweep_view
 from workstation.controllers.train_verbs import resume_reason
 from workstation.controllers.workbench import Workbench
 from workstation.runs.run_model import RunModel
+from workstation.runs.sweep_tables import SweepTables
 from workstation.views.protocols import Card
 from workstation.views.run_protocols import EvaluationView, RunRow, RunsView, RunVerbs
 
 if TYPE_CHECKING:
     from workstation.project.project import Project
+    from workstation.runs.sweep import SweepTable
 
 REDRAW_MS = 150
 MODEL_IN_USE = "model_in_use"
@@ -88,7 +91,7 @@ def evaluation_view(folder: RunFolder) -> EvaluationView | None:
     return EvaluationView(report, metrics, num_subjects, page if page.is_file() else None)
 
 
-def run_row(header: RunHeader, now: float) -> RunRow:
+def run_row(header: RunHeader, now: float, sweep: str = "") -> RunRow:
     """Return a line of the list."""
     spec = spec_of(header.pipeline)
     headline = None
@@ -111,6 +114,7 @@ def run_row(header: RunHeader, now: float) -> RunRow:
         headline=headline,
         split_hash=header.split_hash,
         preset=header.preset,
+        sweep=sweep,
     )
 
 
@@ -152,6 +156,9 @@ class RunsController(QObject):
         self._view = view
         self._schedule = schedule_of(workbench)
         self._headers = RunHeaders()
+        self._tables = SweepTables()
+        self._sweeps: dict[str, SweepTable] = {}
+        self._in_sweep: dict[str, tuple[str, str]] = {}
         self._by_id: dict[str, RunHeader] = {}
         self._chosen: list[str] = []
         self._loaded: dict[str, _Loaded] = {}
@@ -176,9 +183,11 @@ class RunsController(QObject):
         project = self._workbench.project
         if project is None:
             return
-        headers = self._headers
+        headers, tables = self._headers, self._tables
         self._workbench.background.submit(
-            "runs.look", lambda: headers.read(project.runs.folders()), self._on_headers
+            "runs.look",
+            lambda: (headers.read(project.runs.folders()), tables.read(project.folder)),
+            lambda found: self._on_headers(*found),
         )
 
     def show_run(self, run_id: str) -> None:
@@ -197,10 +206,17 @@ class RunsController(QObject):
             self._load(run_id)
         self._draw()
 
-    def _on_headers(self, headers: list[RunHeader]) -> None:
+    def _on_headers(self, headers: list[RunHeader], sweeps: dict[str, SweepTable]) -> None:
+        self._sweeps, self._in_sweep = sweeps, line_titles(sweeps)
         self._by_id = {header.run_id: header for header in headers}
         now = time.time()
-        self._view.show_runs([run_row(self._current(header), now) for header in headers])
+        none = ("", "")
+        self._view.show_runs(
+            [
+                run_row(self._current(header), now, self._in_sweep.get(header.run_id, none)[1])
+                for header in headers
+            ]
+        )
         project = self._workbench.project
         if project is not None:
             chosen = project.setting(MODEL_IN_USE, {})
@@ -265,10 +281,13 @@ class RunsController(QObject):
             self._view.show_run(None)
             self._view.show_evaluation(None)
             self._view.show_log("")
+            self._view.show_sweep(None)
         else:
             self._view.show_run(self._view_of(model))
             self._view.show_evaluation(loaded.evaluation if loaded is not None else None)
             self._view.show_log(loaded.log if loaded is not None else "")
+            name, _title = self._in_sweep.get(header.run_id, ("", ""))
+            self._view.show_sweep(sweep_view(name, self._sweeps[name]) if name in self._sweeps else None)
         self._draw_comparison()
         self._judge_verbs()
 

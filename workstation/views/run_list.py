@@ -123,7 +123,8 @@ class RunTableModel(QAbstractTableModel):
             case "state":
                 return state_words(row.state).text
             case "action":
-                return " · ".join(key_label(name) for name in (row.action, row.phase) if name)
+                words = [key_label(name) for name in (row.action, row.phase) if name]
+                return " · ".join([*words, *([row.sweep] if row.sweep else [])])
             case "started":
                 return moment_text(row.started)
             case "duration":

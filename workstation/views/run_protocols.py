@@ -226,6 +226,42 @@ class RunRow:
     headline: tuple[MetricSpec, float | None] | None = None
     split_hash: str = ""
     preset: str = ""
+    sweep: str = ""
+    """The sweep that it belongs to, and what stands for it there."""
+
+
+@dataclass(frozen=True, slots=True)
+class SweepRow:
+    """What one value of a setting came to.
+
+    Parameters
+    ----------
+    key : str
+        Setting; empty where none was changed.
+    value : str
+    num_finished : int
+        Trainings that ended well.
+    runs : tuple of str
+        One for each seed.
+    values : mapping of metric key to (mean, spread) or None
+        The spread is None with fewer than two seeds.
+    """
+
+    key: str
+    value: str
+    num_finished: int
+    runs: tuple[str, ...]
+    values: Mapping[str, tuple[float, float | None] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class SweepView:
+    """The table of a sweep; its first metric ranks the rows."""
+
+    name: str
+    split_hash: str
+    metrics: tuple[MetricSpec, ...]
+    rows: tuple[SweepRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +345,9 @@ class RunsView(Protocol):
 
     def show_evaluation(self, evaluation: EvaluationView | None) -> None:
         """Draw the chosen run's evaluation, or its absence."""
+
+    def show_sweep(self, sweep: SweepView | None) -> None:
+        """Draw the table of the sweep that the chosen run belongs to, or its absence."""
 
     def show_log(self, text: str) -> None:
         """Show the end of the log."""

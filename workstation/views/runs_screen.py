@@ -25,11 +25,12 @@ from workstation.views.empty_state import action_button
 from workstation.views.evaluation_table import EvaluationTable
 from workstation.views.run_details import RunDetails
 from workstation.views.run_list import RunList
-from workstation.views.run_protocols import EvaluationView, RunRow, RunVerbs, RunView
+from workstation.views.run_protocols import EvaluationView, RunRow, RunVerbs, RunView, SweepView
 from workstation.views.run_words import sentence
+from workstation.views.sweep_view import SweepTableView
 
 VERBS = ("use", "evaluate", "compare", "resume", "repeat", "open_folder", "discard")
-_CURVES, _EVALUATION, _DIAGNOSIS = range(3)
+_CURVES, _EVALUATION, _DIAGNOSIS, _LOG, _SWEEP = range(5)
 
 
 class RunsScreen(QWidget):
@@ -65,6 +66,8 @@ class RunsScreen(QWidget):
         )
         self.evaluation = EvaluationTable(self)
         self.diagnosis = DiagnosisView(self)
+        self.sweep = SweepTableView(self)
+        self.sweep.runChosen.connect(self.select)
         self.log = QPlainTextEdit(self)
         self.log.setReadOnly(True)
         self.log.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
@@ -79,6 +82,8 @@ class RunsScreen(QWidget):
         self.tabs.addTab(self.evaluation, self.tr("Evaluation"))
         self.tabs.addTab(_scrolled(self.diagnosis), self.tr("Diagnosis"))
         self.tabs.addTab(self.log, self.tr("Log"))
+        self.tabs.addTab(self.sweep, self.tr("Sweep"))
+        self.tabs.setTabVisible(_SWEEP, False)
         self.tabs.currentChanged.connect(self._on_tab)
         below = QWidget(self)
         box = QVBoxLayout(below)
@@ -149,6 +154,11 @@ class RunsScreen(QWidget):
         """Draw the chosen run's evaluation, or its absence."""
         self.evaluation.show_evaluation(evaluation)
         self._offer_tab(_EVALUATION, evaluation is not None)
+
+    def show_sweep(self, sweep: SweepView | None) -> None:
+        """Draw the table of the sweep that the chosen run belongs to, or its absence."""
+        self.sweep.show_sweep(sweep)
+        self._offer_tab(_SWEEP, sweep is not None)
 
     def _begin_run(self, run_id: str) -> None:
         """Let another run begin with its own tab, unless one that every run has was chosen by hand."""

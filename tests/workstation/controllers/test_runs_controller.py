@@ -15,6 +15,7 @@ from engines.contract.run_folder import RunFolder, RunRequest
 from workstation.controllers.run_schedule import schedule_of
 from workstation.controllers.runs_controller import RunsController, model_in_use
 from workstation.project.project import Project
+from workstation.runs.sweep import Line, SweepTable
 from workstation.views.run_protocols import RunsView
 
 SPEC = all_specs()[0]
@@ -241,3 +242,18 @@ def test_run_of_a_missing_pipeline_is_still_shown(bench, project):
     assert last(view.show_run).curves
     assert "gone" in str(runs.verbs.use)
     assert runs.verbs.discard is None
+
+
+def test_runs_of_a_sweep_say_so_and_show_its_table(bench, project):
+    inside, outside = make_run(project), make_run(project)
+    table = SweepTable(SPEC.key, PHASE, "tiny", "")
+    table.lines.append(Line("width", 8, 2, inside.id, "finished", 1.0, {"loss_total": 1.0}))
+    table.write(project.folder / "sweeps" / "sweep_1")
+    runs, view = controller(bench)
+    titles = {row.run_id: row.sweep for row in view.show_runs.call_args.args[0]}
+    assert titles == {inside.id: "sweep_1: width=8, seed 2", outside.id: ""}
+    runs.choose([inside.id])
+    shown = view.show_sweep.call_args.args[0]
+    assert (shown.name, shown.rows[0].runs) == ("sweep_1", (inside.id,))
+    runs.choose([outside.id])
+    assert view.show_sweep.call_args.args == (None,)
