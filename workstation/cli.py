@@ -238,8 +238,9 @@ def _add_run_commands(command: Callable[..., argparse.ArgumentParser]) -> None:
     sweep.add_argument("--phase", metavar="P", help="the first one by default")
     sweep.add_argument("--preset", metavar="NAME", help="the phase's own by default")
     sweep.add_argument(
-        "--key", action="append", required=True, metavar="key=v1,v2", help="values to try; repeatable"
+        "--key", action="append", default=[], metavar="key=v1,v2", help="values to try; repeatable"
     )
+    sweep.add_argument("--variants", action="store_true", help="the short comparison that the phase offers")
     sweep.add_argument("--seeds", default="0", metavar="0,1,2", help="every value is trained with each")
     sweep.add_argument("--base-run", metavar="RUN", help="where all start; of the phase before by default")
     sweep.add_argument("--no-base", action="store_true", help="leave out the unchanged settings")

@@ -95,6 +95,28 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True)
+class VariantsSpec:
+    """Short trainings of a phase that differ in one choice, made to be compared.
+
+    Parameters
+    ----------
+    key : str
+        What differs, in one word.
+    title : str
+        Name of the comparison, English, a translation id.
+    short : mapping of str to object
+        Settings that make all of them short.
+    rows : mapping of str to mapping
+        The settings of each, by name.
+    """
+
+    key: str
+    title: str
+    short: Mapping[str, Any]
+    rows: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
 class PhaseSpec:
     """One training phase; phases form a graph through `needs.phases`.
 
@@ -110,6 +132,8 @@ class PhaseSpec:
     gate : Gate or None
     other_needs : tuple of OtherNeeds
         Ways to train without what `needs` asks for.
+    variants : VariantsSpec or None
+        What can be compared by short trainings.
     """
 
     key: str
@@ -120,6 +144,7 @@ class PhaseSpec:
     preset: str
     gate: Gate | None = None
     other_needs: tuple[OtherNeeds, ...] = ()
+    variants: VariantsSpec | None = None
 
     def needs_with(self, settings: Mapping[str, Any] | None) -> Needs:
         """Return what the phase needs with these settings; None: with the usual ones."""

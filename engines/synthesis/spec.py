@@ -11,6 +11,7 @@ from engines.contract.spec import (
     PanelSpec,
     PhaseSpec,
     PipelineSpec,
+    VariantsSpec,
 )
 
 _NO_VESSEL = "No voxel rises by more than 80 HU from NCCT to CTA."
@@ -22,6 +23,19 @@ _PAIR = ("ncct", "cta")
 def _value(key: str, label: str, unit: str = "", *, is_higher_better: bool = False) -> MetricSpec:
     return MetricSpec(key, label, unit, is_higher_better)
 
+
+_FUSIONS = VariantsSpec(
+    key="fusion",
+    title="Compare fusion variants",
+    short={"epochs": 4},
+    rows={
+        "product": {"fusion": "product", "residual_base": "input"},
+        "product on G": {"fusion": "product", "residual_base": "g"},
+        "product in 0 to 1": {"fusion": "product01", "residual_base": "input"},
+        "both on G": {"fusion": "concat", "residual_base": "g"},
+        "both and product on G": {"fusion": "concat_product", "residual_base": "g"},
+    },
+)
 
 SPEC = PipelineSpec(
     key="synthesis",
@@ -62,6 +76,7 @@ SPEC = PipelineSpec(
             needs=Needs(roles=_PAIR, min_items=1, phases=("g",)),
             produces=("generator", "refiner"),
             preset="laptop",
+            variants=_FUSIONS,
         ),
         PhaseSpec(
             key="g2_d",

@@ -43,6 +43,12 @@ TRAIN_ACTIONS: tuple[ActionSpec, ...] = (
         "Ctrl+Shift+Return",
     ),
     _train(
+        "variants",
+        QT_TRANSLATE_NOOP("actions", "Compare &variants"),
+        QT_TRANSLATE_NOOP("actions", "Queue the short trainings that the phase offers for comparison."),
+        "Ctrl+Alt+M",
+    ),
+    _train(
         "discard",
         QT_TRANSLATE_NOOP("actions", "&Discard…"),
         QT_TRANSLATE_NOOP("actions", "Move the run to the trash folder of the project."),

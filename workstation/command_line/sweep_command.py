@@ -19,7 +19,7 @@ from workstation.command_line.project_commands import find_run
 from workstation.project.project import Project
 from workstation.runs.launch import prepare_run, resolve_config, start_engine
 from workstation.runs.preconditions import newest_finished_run
-from workstation.runs.sweep import SweepTable, Trial, line_of, plan
+from workstation.runs.sweep import SweepTable, Trial, line_of, new_folder, plan, plan_variants
 
 
 def sweep(options: argparse.Namespace) -> int:
@@ -27,14 +27,23 @@ def sweep(options: argparse.Namespace) -> int:
     spec = load_spec(options.pipeline)
     phase = spec.phase(options.phase or spec.phases[0].key)
     preset = options.preset or phase.preset
-    trials = plan(options.key, _seeds(options.seeds), with_base=not options.no_base)
-    common = parse_overrides(options.set)
+    seeds, common = _seeds(options.seeds), parse_overrides(options.set)
+    if options.variants:
+        if phase.variants is None or options.key:
+            raise InputError(
+                "The phase {phase} offers no variants, or other values are asked for beside them.",
+                remedy="Name the values with --key name=value,value,... instead of --variants.",
+                phase=phase.key,
+            )
+        trials = plan_variants(phase.variants, seeds)
+    else:
+        trials = plan(options.key, seeds, with_base=not options.no_base)
     for trial in trials:
         # A wrong value is told before hours were spent on the right ones.
         resolve_config(spec, Action.TRAIN, phase=phase.key, preset=preset, overrides=trial.overrides(common))
     table = SweepTable(spec.key, phase.key, preset, options.command_text)
     with Project.open(options.project) as project:
-        target = options.out or _new_folder(project.folder / "sweeps")
+        target = options.out or new_folder(project.folder / "sweeps")
         base_run = _base_run(project, spec, phase, options.base_run)
         for number, trial in enumerate(trials, start=1):
             folder = prepare_run(
@@ -68,12 +77,6 @@ def _seeds(text: str) -> list[int]:
     except ValueError as error:
         raise InputError("'{text}' are no seeds.", remedy="Write whole numbers: 0,1,2.", text=text) from error
     return list(dict.fromkeys(seeds)) or [0]
-
-
-def _new_folder(root: Path) -> Path:
-    taken = {path.name for path in root.iterdir()} if root.is_dir() else set()
-    number = next(number for number in range(1, len(taken) + 2) if f"sweep_{number}" not in taken)
-    return root / f"sweep_{number}"
 
 
 def _base_run(project: Project, spec: PipelineSpec, phase: PhaseSpec, name: str | None) -> RunFolder | None:

@@ -21,7 +21,7 @@ from engines.contract.config import parse_overrides
 from engines.contract.errors import ConfigError
 from engines.contract.files import write_json_atomically, write_text_atomically
 from engines.contract.kinds import RunState
-from engines.contract.spec import MetricSpec, PipelineSpec
+from engines.contract.spec import MetricSpec, PipelineSpec, VariantsSpec
 from workstation.runs.run_model import RunModel
 
 BASE = "base"
@@ -39,15 +39,19 @@ class Trial:
     value : object
         What it is set to; None for the base.
     seed : int
+    settings : mapping or None
+        What is set when one value stands for several settings.
     """
 
     key: str
     value: Any
     seed: int
+    settings: Mapping[str, Any] | None = None
 
     def overrides(self, common: Mapping[str, Any]) -> dict[str, Any]:
         """Return the settings of this training that win over preset and defaults."""
         changed = {} if self.key == BASE else {self.key: self.value}
+        changed = changed if self.settings is None else dict(self.settings)
         return {**common, **changed, "seed": self.seed}
 
 
@@ -162,6 +166,15 @@ def plan(keys: Iterable[str], seeds: Sequence[int], *, with_base: bool = True) -
     return [Trial(key, value, seed) for key, value in settings for seed in seeds]
 
 
+def plan_variants(variants: VariantsSpec, seeds: Sequence[int]) -> list[Trial]:
+    """Return the short trainings that a phase offers for comparison, each with every seed."""
+    return [
+        Trial(variants.key, name, seed, {**variants.short, **settings})
+        for name, settings in variants.rows.items()
+        for seed in seeds
+    ]
+
+
 def split_values(text: str) -> list[str]:
     """Return the parts between commas that stand in no bracket."""
     parts, depth = [""], 0
@@ -172,6 +185,13 @@ def split_values(text: str) -> list[str]:
         else:
             parts[-1] += character
     return [part.strip() for part in parts if part.strip()]
+
+
+def new_folder(root: Path) -> Path:
+    """Return a folder for a table that does not exist yet."""
+    taken = {path.name for path in root.iterdir()} if root.is_dir() else set()
+    number = next(number for number in range(1, len(taken) + 2) if f"sweep_{number}" not in taken)
+    return root / f"sweep_{number}"
 
 
 def line_of(trial: Trial, model: RunModel, spec: PipelineSpec) -> Line:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from engines.contract.spec import PhaseSpec
 from workstation.actions.registry import ActionRegistry
 from workstation.controllers.train_controller import TrainController
+from workstation.controllers.variant_runs import VariantRuns
 from workstation.controllers.workbench import Workbench
 from workstation.screens import Screen
 from workstation.views.discard_dialog import ask_discard
 from workstation.views.empty_state import without_training
-from workstation.views.run_words import sentence
+from workstation.views.run_words import sentence, spoken
 from workstation.views.train_screen import VERBS, TrainScreen
 
 
@@ -26,6 +28,7 @@ def build(workbench: Workbench, actions: ActionRegistry) -> Screen:
     controller.import_requested.connect(actions.action("project.import").trigger)
     view.remedy_requested.connect(controller.apply_remedy)
     view.preview_requested.connect(controller.draw_preview)
+    _bind_variants(workbench, actions, view, controller)
     actions.bind("train.start", controller.start, lambda: sentence(controller.verbs.start))
     actions.bind("train.pause", controller.pause, lambda: sentence(controller.verbs.pause))
     actions.bind("train.continue", controller.proceed, lambda: sentence(controller.verbs.proceed))
@@ -46,3 +49,40 @@ def build(workbench: Workbench, actions: ActionRegistry) -> Screen:
         hidden=lambda: controller.set_shown(False),
         close=controller.close,
     )
+
+
+def _bind_variants(
+    workbench: Workbench, actions: ActionRegistry, view: TrainScreen, controller: TrainController
+) -> None:
+    """Bind the comparison that a phase offers; its button is there only where one does."""
+    runs, action, button = (
+        VariantRuns(workbench, view),
+        actions.action("train.variants"),
+        view.buttons["variants"],
+    )
+    usual = action.text()
+
+    def phase() -> PhaseSpec | None:
+        spec = controller.spec
+        return spec.phase(controller.phase) if spec is not None and controller.phase else None
+
+    def reason() -> str:
+        chosen = phase()
+        if chosen is None or chosen.variants is None:
+            return view.tr("This phase offers no short trainings to compare.")
+        return view.tr("The comparison is under way.") if runs.is_busy else sentence(controller.verbs.start)
+
+    def start() -> None:
+        spec, chosen, form = controller.spec, phase(), controller.form
+        if spec is not None and chosen is not None:
+            runs.start(spec, chosen, form.preset, form.overrides(), form.base_run, form.command())
+
+    def name() -> None:
+        chosen = phase()
+        variants = chosen.variants if chosen is not None else None
+        action.setText(spoken(variants.title) if variants is not None else usual)
+        button.setVisible(variants is not None)
+
+    actions.bind("train.variants", start, reason)
+    controller.verbs_changed.connect(name)
+    name()

@@ -37,7 +37,7 @@ from workstation.views.run_words import items_text, sentence, spoken, subjects_t
 from workstation.views.train_panel import TrainPanel
 from workstation.views.training_preview import TrainingPreview
 
-VERBS = ("start", "pause", "continue", "stop", "resume", "discard")
+VERBS = ("start", "pause", "continue", "stop", "resume", "variants", "discard")
 
 
 class TrainScreen(QWidget):

@@ -10,10 +10,21 @@ import pytest
 
 from engines.contract.errors import ConfigError
 from engines.contract.events import Checkpoint, Metric
-from engines.contract.registry import load_spec
+from engines.contract.presets import training_config
+from engines.contract.registry import all_specs, load_spec
 from engines.contract.run_folder import RunFolder
+from engines.contract.spec import VariantsSpec
 from workstation.runs.run_model import RunModel
-from workstation.runs.sweep import BASE, Line, SweepTable, Trial, plan, split_values, values_at_best
+from workstation.runs.sweep import (
+    BASE,
+    Line,
+    SweepTable,
+    Trial,
+    plan,
+    plan_variants,
+    split_values,
+    values_at_best,
+)
 
 
 def test_one_key_is_changed_at_a_time() -> None:
@@ -29,6 +40,26 @@ def test_one_key_is_changed_at_a_time() -> None:
     assert trials[4].overrides({"width": 4, "epochs": 2}) == {"width": 16, "epochs": 2, "seed": 0}
     assert trials[0].overrides({"width": 4}) == {"width": 4, "seed": 0}
     assert plan(["a=1"], [0], with_base=False) == [Trial("a", 1, 0)]
+
+
+def test_variants_of_a_phase_change_several_settings_at_once() -> None:
+    rows = {"wide": {"width": 9, "is_on": True}, "narrow": {"width": 1, "is_on": False}}
+    trials = plan_variants(VariantsSpec("shape", "Compare shapes", {"epochs": 2}, rows), [0, 1])
+    assert [(trial.key, trial.value, trial.seed) for trial in trials[:3]] == [
+        ("shape", "wide", 0),
+        ("shape", "wide", 1),
+        ("shape", "narrow", 0),
+    ]
+    wanted = {"width": 1, "is_on": False, "epochs": 2, "seed": 0, "rate": 5}
+    assert trials[2].overrides({"width": 4, "rate": 5}) == wanted
+
+
+def test_every_variant_that_a_pipeline_offers_is_a_valid_training() -> None:
+    offered = [(spec, phase) for spec in all_specs() for phase in spec.phases if phase.variants is not None]
+    assert offered
+    for spec, phase in offered:
+        for trial in plan_variants(phase.variants, [0]):
+            training_config(spec, phase.key, phase.preset, trial.overrides({}))
 
 
 @pytest.mark.parametrize("words", [["width"], ["width="], ["=1"], ["a=1", "a=2"], ["seed=1,2"]])
