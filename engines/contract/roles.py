@@ -23,3 +23,6 @@ VOLUME_ROLES: tuple[RoleSpec, ...] = (
     RoleSpec("brain_mask", FileKind.LABEL_MAP, "Brain mask", aliases=("brainmask",)),
 )
 """In the order in which they are shown."""
+
+HELPER_MASKS = frozenset({"brain_mask"})
+"""Roles of masks that pipelines read with the images; nobody draws in them, and no training learns them."""

@@ -102,6 +102,23 @@ def test_the_kind_of_an_item_follows_from_its_volumes(project: Project, tmp_path
     assert project.items.get("brain").files["t1ce"].modality == "T1CE"
 
 
+def test_a_brain_mask_is_read_with_the_images_and_is_nobodys_drawing(
+    project: Project, tmp_path: Path
+) -> None:
+    for name, volume in (("t1", image()), ("brain", labels()), ("seg", labels())):
+        write_volume(tmp_path / f"{name}.nii", volume)
+    rows = (
+        ("s", "a", "t1", "t1.nii"),
+        ("s", "a", "label_map", "seg.nii"),
+        ("s", "a", "brain_mask", "brain.nii"),
+    )
+    assert not import_paths(project, [table(tmp_path, *rows)]).refused
+    assert set(project.items.get("a").files) == {"t1", "label_map", "brain_mask"}
+    # A training would learn the accepted label map that was changed last.
+    (label_map,) = project.label_maps.of_item("a")
+    assert label_map.name == "seg"
+
+
 def test_a_mask_on_another_grid_is_refused_with_the_difference(project: Project, tmp_path: Path) -> None:
     moved = AFFINE.copy()
     moved[0, 3] += 3.0

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from engines.contract.errors import ProjectError, TableError, WorkstationError
 from engines.contract.kinds import ItemKind
+from engines.contract.roles import HELPER_MASKS
 from workstation.project.annotations import KeypointPair
 from workstation.project.commands import ImportedPair, ImportPairs
 from workstation.project.importers.inspection import FileFacts
@@ -152,7 +153,7 @@ def _keep_label_maps(
     try:
         for new in plan.new_files:
             facts = plan.volumes.get((new.item_id, new.role))
-            if facts is None or not facts.is_label_map:
+            if facts is None or not facts.is_label_map or new.role in HELPER_MASKS:
                 continue
             if should_stop is not None and should_stop():
                 raise Cancelled
