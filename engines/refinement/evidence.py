@@ -30,6 +30,8 @@ from engines.imaging.volumes.label_metrics import (
 from engines.refinement.baselines import without_small
 
 _FACES = ndimage.generate_binary_structure(3, 1)
+_SPECK_VOXELS = 20
+"""Smaller pieces say nothing about the course of a vessel, whether they stay or not."""
 _FARTHEST_WOUND = 1.5
 """Mean distance of a wound's voxels to the label, in radii of the label there."""
 
@@ -78,14 +80,19 @@ def weigh(
     if not label.any():
         return Evidence(without_small(refined, least_voxels), None, is_careful=False)
     box = bounding_box(label | refined, margin=2)
-    kept = without_small(label[box], least_voxels)
-    part = without_small(refined[box], least_voxels)
-    agreement = centre_line_agreement(part, kept) if part.any() else None
+    before, after = label[box], refined[box]
+    least_counted = max(least_voxels, _SPECK_VOXELS)
+    counted = without_small(after, least_counted)
+    agreement = (
+        centre_line_agreement(counted, without_small(before, least_counted)) if counted.any() else None
+    )
     is_careful = agreement is not None and agreement.cldice < least_agreement
-    if is_careful:
-        part = _careful(kept, refined[box], spacing_mm, longest_bridge_mm)
     result = np.zeros_like(label)
-    result[box] = part
+    if is_careful:
+        kept = without_small(before, least_voxels)
+        result[box] = _careful(kept, after, spacing_mm, longest_bridge_mm)
+    else:
+        result[box] = without_small(after, least_voxels)
     return Evidence(result, None if agreement is None else agreement.cldice, is_careful)
 
 

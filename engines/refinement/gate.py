@@ -35,7 +35,7 @@ class Verdict:
         Accepting is a suggestion only.
     reasons : tuple of Reason
         Of rules that fired: ``components``, ``volume``, ``dice``, ``length``, ``contact``, ``far``,
-        ``empty``, ``not_finite``.
+        ``empty``, ``not_finite``; of `judge_field` ``careful`` and ``unsure``.
     """
 
     status: Status
@@ -90,6 +90,45 @@ def judge(
     return Verdict(status, (*rejecting, *reviewing))
 
 
+def judge_field(
+    alone: Mask, refined: Mask, agreement: float | None = None, *, is_careful: bool = False
+) -> list[Reason]:
+    """Say where a refined mask is not what the field alone shows, which a threshold counts.
+
+    Parameters
+    ----------
+    alone : ndarray of bool, (I, J, K)
+        Where the probability reaches the threshold.
+    refined : ndarray of bool, (I, J, K)
+    agreement : float or None
+        See `engines.refinement.evidence.Evidence`.
+    is_careful : bool
+    """
+    pieces = str(num_components(alone))
+    if is_careful and agreement is not None:
+        return [
+            Reason(
+                rule="careful",
+                text="The lines of field and label agree too little ({agreement}) for the field to decide "
+                "alone: the label kept its branches. The threshold counts the field alone; its pieces at "
+                "this threshold: {pieces}.",
+                values={"agreement": round(agreement, 2), "pieces": pieces},
+            )
+        ]
+    overlap = dice(alone, refined)
+    if overlap >= _LEAST_DICE:
+        return []
+    return [
+        Reason(
+            rule="unsure",
+            text="The field is unsure, and there the label stayed as it was: the field alone, which the "
+            "threshold counts, agrees with the refined label by {dice} only; its pieces: {pieces}. Train "
+            "longer.",
+            values={"dice": round(overlap, 3), "pieces": pieces},
+        )
+    ]
+
+
 def _rejecting(before: Mask, after: Mask, near_aorta: Mask | None) -> list[Reason]:
     reasons = []
     pieces_before, pieces_after = num_components(before), num_components(after)
@@ -106,7 +145,9 @@ def _rejecting(before: Mask, after: Mask, near_aorta: Mask | None) -> list[Reaso
         reasons.append(
             Reason(
                 rule="contact",
-                text="{count} pieces lost their contact with the aorta. Keep the input there.",
+                text="{count} pieces lost their contact with the aorta. Keep the input there."
+                if lost > 1
+                else "{count} piece lost its contact with the aorta. Keep the input there.",
                 values={"count": str(lost)},
             )
         )

@@ -16,6 +16,7 @@ import numpy as np
 
 from engines.contract.errors import InputError, PreconditionError
 from engines.contract.files import hash_file, hash_text
+from engines.contract.item_review import Reason
 from engines.contract.kinds import AnnotationKind
 from engines.contract.manifest import ComponentDecision, ItemRecord
 from engines.contract.probability_file import SparseProbability
@@ -26,6 +27,7 @@ from engines.refinement.case_files import case_is_written, stored_row, write_cas
 from engines.refinement.clean import CleanRules
 from engines.refinement.config import FieldConfig, PredictConfig
 from engines.refinement.data import NativeCase, image_role, read_case
+from engines.refinement.gate import judge_field
 from engines.refinement.steps import take_steps
 from engines.refinement.stored_results import StoredResults
 from engines.refinement.tables import write_per_item
@@ -129,8 +131,19 @@ def _one(
         decisions,
         is_finite=refined.is_finite,
     )
+    steps = replace(steps, verdict=steps.verdict.also(_doubts(refined, config)))
     seconds = round(time.monotonic() - started, 2)
     return write_case(run, item, refined, steps, decisions, inputs, seconds)
+
+
+def _doubts(refined: RefinedItem, config: PredictConfig) -> list[Reason]:
+    facts = refined.facts
+    return judge_field(
+        refined.probability.full() >= config.threshold,
+        refined.mask,
+        facts["agreement"],
+        is_careful=bool(facts["careful"]),
+    )
 
 
 def _source(run: RunContext, config: PredictConfig) -> ItemRunner | StoredResults:

@@ -24,10 +24,13 @@ from engines.imaging.volumes.label_metrics import Mask, bounding_box
 from engines.refinement.baselines import without_small
 from engines.refinement.config import PredictConfig
 from engines.refinement.data import NativeCase, read_case
+from engines.refinement.evidence import weigh
 from engines.refinement.lattice import WorkLattice
 
 REPORT = "report"
 REFINED = "refined"
+_DECIDING = ("threshold", "keep_margin", "least_agreement", "longest_bridge_mm", "smallest_piece_mm3")
+"""Settings of an earlier run under which its stored mask is the one that is wanted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,12 +105,13 @@ class StoredResults:
         label_class = int(facts["label_class"])
         native = self.native(item.id, label_class)
         settings = facts["settings"]
-        is_same = all(settings[key] == getattr(config, key) for key in ("threshold", "keep_margin"))
+        is_same = all(settings[key] == getattr(config, key) for key in _DECIDING)
         probability = SparseProbability.read(self.folder.outputs_dir / PROBABILITY / f"{item.id}.npz")
         if is_same:
             mask = read_mask(mask_path(self.folder, item.id), native.mask.shape)
         else:
-            mask = _decided(native, probability, lattice_of(facts["lattice"]), config)
+            mask, weighed = _decided(native, probability, facts, config)
+            facts = {**facts, **weighed}
         return Stored(native, mask, probability, facts)
 
     def native(self, item_id: str, label_class: int) -> NativeCase:
@@ -138,9 +142,13 @@ def lattice_of(facts: Mapping[str, Any]) -> WorkLattice:
 
 
 def _decided(
-    native: NativeCase, probability: SparseProbability, lattice: WorkLattice, config: PredictConfig
-) -> Mask:
-    """Return the mask that a stored probability gives; see `WorkLattice.refined_mask`."""
+    native: NativeCase, probability: SparseProbability, facts: Mapping[str, Any], config: PredictConfig
+) -> tuple[Mask, dict[str, Any]]:
+    """Return the mask that a stored probability gives, and what the label bears out of it.
+
+    See `WorkLattice.refined_mask` and `engines.refinement.evidence.weigh`; an imported field was not weighed.
+    """
+    lattice = lattice_of(facts["lattice"])
     box = lattice.native_box
     values = probability.full()[box].astype(np.float32)
     before = lattice.at_native(lattice.occupancy(native.mask)) >= 0.5
@@ -148,7 +156,18 @@ def _decided(
     changes = (before != after) & (np.abs(values - config.threshold) >= config.keep_margin)
     result = native.mask.copy()
     result[box][changes] = after[changes]
-    return without_small(result, config.smallest_piece_mm3 / (1000.0 * native.image.geometry.voxel_volume_ml))
+    spacing = native.image.geometry.spacing_mm
+    if facts.get("agreement") is None:
+        return without_small(result, config.smallest_piece_mm3 / float(np.prod(spacing))), {}
+    evidence = weigh(
+        native.mask,
+        result,
+        spacing,
+        least_agreement=config.least_agreement,
+        longest_bridge_mm=config.longest_bridge_mm,
+        smallest_piece_mm3=config.smallest_piece_mm3,
+    )
+    return evidence.mask, {"agreement": evidence.agreement, "careful": evidence.is_careful}
 
 
 def mask_path(folder: RunFolder, item_id: str) -> Path:

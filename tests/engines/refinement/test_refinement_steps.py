@@ -26,7 +26,7 @@ from engines.refinement.case_report import class_change, class_changes
 from engines.refinement.clean import clean
 from engines.refinement.data import NativeCase
 from engines.refinement.fuse import without_ostium_overrun
-from engines.refinement.gate import judge
+from engines.refinement.gate import Verdict, judge, judge_field
 from engines.refinement.steps import take_steps
 from engines.refinement.stored_results import read_mask, write_mask
 from engines.refinement.surface_picture import seen_from_front, spacing_from_front, surface_picture
@@ -348,11 +348,20 @@ def test_steps_are_done_again_with_what_a_person_decided(
 
 
 def test_another_threshold_is_applied_to_the_stored_probability(
-    make: Make, carry_out: Carry, trained: RunFolder
+    make: Make, carry_out: Carry, trained: RunFolder, vessel: Callable[..., np.ndarray]
 ) -> None:
-    settings = {"keep_margin": 0.0, "speck_mm3": 0.0, "stub_mm": 0.0, "latent_steps": 5}
-    masks = {}
-    _refine(make, carry_out, trained, "first", splits=(Split.TEST,), settings=settings)
+    """And weighed against the label again, which has a branch here that the field does not know."""
+    label = vessel((28, 24, 22), 0)
+    label[2:14, 2:5, 18:21] = True
+    settings = {
+        "keep_margin": 0.0,
+        "speck_mm3": 0.0,
+        "stub_mm": 0.0,
+        "latent_steps": 5,
+        "least_agreement": 1.0,
+    }
+    masks, careful = {}, {}
+    _refine(make, carry_out, trained, "first", splits=(Split.TEST,), label=label, settings=settings)
     for name, extra, base in (
         ("asked", {"threshold": 0.2}, trained),
         ("stored", {"threshold": 0.2, "from_run": "first"}, None),
@@ -362,10 +371,14 @@ def test_another_threshold_is_applied_to_the_stored_probability(
             name=name,
             base_run=str(base.path) if base else "",
             splits=(Split.TEST,),
+            label=label,
             settings={**settings, **extra},
         )
         carry_out(folder)
         masks[name] = read_label_map(folder.outputs_dir / "refined" / "case_0.nii.gz").voxels
+        facts = json.loads((folder.outputs_dir / "report" / "case_0.json").read_text(encoding="utf-8"))
+        careful[name] = facts["careful"]
+    assert careful == {"asked": True, "stored": True}
     # The stored probability has 11 bits, and is left out below 2 %.
     assert (masks["asked"] != masks["stored"]).sum() <= 2
 
@@ -376,3 +389,32 @@ def test_a_run_that_is_none_cannot_be_gone_on_from(make: Make, carry_out: Carry,
     settings = {"from_run": str(trained.path)}
     with pytest.raises(PreconditionError, match="did not refine"):
         carry_out(make("predict", name="second", settings=settings))
+
+
+def test_a_result_that_the_field_alone_does_not_show_is_said() -> None:
+    """What a threshold counts is the field alone; the label may have kept its say."""
+    labels, _ = heart()
+    refined, nothing = labels == 9, labels == 7
+    assert judge_field(refined, refined, 0.95) == []
+    (unsure,) = judge_field(nothing, refined)
+    assert unsure.rule == "unsure"
+    assert unsure.values == {"dice": 0.0, "pieces": "0"}
+    (careful,) = judge_field(refined, refined, 0.4, is_careful=True)
+    assert careful.rule == "careful"
+    assert "0.4" in careful.text.format(**careful.values)
+    verdict = Verdict("accept").also([careful])
+    assert (verdict.status, verdict.rules) == ("review", ("careful",))
+
+
+def test_pieces_that_lost_the_aorta_are_counted_in_words_that_fit() -> None:
+    labels, _ = heart()
+    aorta, one = labels == 6, labels == 9
+    two = one.copy()
+    two[12:20, 12:14, 12:14] = True
+    for before, words in ((one, "1 piece lost its contact"), (two, "2 pieces lost their contact")):
+        after = before.copy()
+        after[12:19] = False
+        (reason,) = (
+            found for found in judge(before, after, SPACING, aorta).reasons if found.rule == "contact"
+        )
+        assert reason.text.format(**reason.values).startswith(words)
