@@ -339,6 +339,12 @@ class EvaluateConfig(MatcherConfig):
     num_stress_seeds: int = setting(
         5, "Draws of each harder variant in a suite.", unit="draws", ge=1, le=100, is_advanced=True
     )
+    regression: bool = setting(
+        False,
+        "Whether a network that regresses an affine transform is trained on the batches of the model and "
+        "scored as the row regression; that takes about as long as the model's own training.",
+        is_advanced=True,
+    )
     bootstrap_samples: int = setting(
         2000, "Draws of subjects behind the 95 % intervals.", unit="draws", ge=0, le=100_000, is_advanced=True
     )

@@ -70,7 +70,12 @@ def evaluate(run: RunContext) -> None:
     items = pair_items(run)
     learned = learned_registrar(run, config)
     registrars: list[Registrar] = [*([learned] if learned is not None else []), ClassicalRegistrar()]
-    methods = (*(LEARNED_ROWS if learned is not None else ()), "classical")
+    methods: tuple[str, ...] = (*(LEARNED_ROWS if learned is not None else ()), "classical")
+    if config.regression and learned is not None:
+        from engines.registration.affine_regression import ROW, regression_registrar
+
+        registrars.append(regression_registrar(run, config))
+        methods = (*methods, ROW)
     names = (*methods, *(BOUNDS[:1] if learned is not None else ()), "identity", *BOUNDS[1:])
     conditions = conditions_of(config)
     scored: list[Scored] = []

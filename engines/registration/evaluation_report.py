@@ -40,6 +40,9 @@ _NOTES = (
     "landmark_fit is fitted to the landmarks that score it; landmark_fit_left_out scores each landmark by "
     "the others. perfect_detector matches descriptors at the landmarks themselves: what it misses is the "
     "descriptor's fault, what the model misses beyond it the detector's.",
+    "regression, where it was asked for, is a small network that regresses an affine transform from both "
+    "images at once: trained on the batches of the model, as many steps, verified like model_raw and not "
+    "refined. It has no sweep of turns and scales.",
     "Where a row reaches landmark_fit, the set is at its ceiling and shows no further gain.",
     "Intervals are drawn over subjects; they widen with few of them and say nothing about other clinics.",
 )
