@@ -152,7 +152,7 @@ def test_an_evaluation_has_every_row_and_its_page(evaluated: RunFolder) -> None:
     assert (evaluated.outputs_dir / "evaluation.html").is_file()
     curve = PanelFile.read(evaluated.panels_dir / "steps_dice.json").data["series"][0]
     assert curve["x"] == [1, 2, 5, 10, 20, 50]
-    for name in ("reliability", "confusion", "roc", "precision_recall"):
+    for name in ("reliability", "confusion", "roc", "precision_recall", "abstain"):
         assert (evaluated.panels_dir / f"{name}.json").is_file()
 
 
