@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import cKDTree
 
 from engines.contract.geometry import FloatArray
 from engines.contract.manifest import ComponentDecision
@@ -22,10 +21,9 @@ from engines.imaging.volumes.components import (
     label_components,
 )
 from engines.imaging.volumes.label_metrics import Mask, Spacing, bounding_box, surface
+from engines.refinement.piece_measures import Gap, Lumen, distances_to, gap_to, places_of, tree_of
 
 Proposal = Literal["keep", "bridge", "remove", "review"]
-_MOST_MEASURED = 20_000
-_END_MM = 6.0
 
 
 @dataclass(frozen=True)
@@ -173,16 +171,18 @@ def judge_components(
     start = np.array([side.start for side in box])
     labels, _ = label_components(mask[box])
     image = image[box]
-    places = _places(labels)
+    places = places_of(labels)
     to_organ = {
-        name: _tree(np.argwhere(surface(organ)) - start, spacing_mm) for name, organ in anatomy.items()
+        name: tree_of(np.argwhere(surface(organ)) - start, spacing_mm) for name, organ in anatomy.items()
     }
     inside = {name: organ[box] for name, organ in anatomy.items()}
     pieces = describe_components(labels, spacing_mm, image)
-    aorta_mm = [_distances(at, "aorta", inside, to_organ, spacing_mm) for at in places]
+    aorta_mm = [distances_to(at, "aorta", inside, to_organ, spacing_mm) for at in places]
     nearest_mm = [None if found is None else float(found.min()) for found in aorta_mm]
     roots = {index for index, distance in enumerate(nearest_mm) if _is_root(index, distance, rules)}
-    lumen = _Lumen.of(image, np.concatenate([places[index] for index in sorted(roots)] or places), rules)
+    lumen = Lumen.of(
+        image, np.concatenate([places[index] for index in sorted(roots)] or places), rules.num_deviations
+    )
     root_voxels = np.argwhere(surface(np.isin(labels, [index + 1 for index in roots])))
     decided = _decided(labels, start, decisions)
     return [
@@ -191,9 +191,9 @@ def judge_components(
             at,
             start,
             aorta_mm=nearest_mm[index],
-            muscle=_distances(at, "myocardium", inside, to_organ, spacing_mm),
-            leak=_distances(at, "leak", inside, to_organ, spacing_mm),
-            gap=None if index in roots else _gap(at, root_voxels, image, spacing_mm),
+            muscle=distances_to(at, "myocardium", inside, to_organ, spacing_mm),
+            leak=distances_to(at, "leak", inside, to_organ, spacing_mm),
+            gap=None if index in roots else gap_to(at, root_voxels, image, spacing_mm),
             is_root=index in roots,
             lumen=lumen,
             rules=rules,
@@ -201,29 +201,6 @@ def judge_components(
         )
         for index, (piece, at) in enumerate(zip(pieces, places, strict=True))
     ]
-
-
-@dataclass(frozen=True)
-class _Lumen:
-    """Values of the image in the root trees."""
-
-    middle: float
-    reach: float
-
-    @classmethod
-    def of(cls, image: npt.NDArray[Any], at: npt.NDArray[np.intp], rules: CleanRules) -> _Lumen:
-        values = image[tuple(at.T)]
-        return cls(float(np.mean(values)), rules.num_deviations * max(float(np.std(values)), 1.0))
-
-    def has(self, value: float) -> bool:
-        return abs(value - self.middle) <= self.reach
-
-
-@dataclass(frozen=True)
-class _Gap:
-    distance_mm: float
-    angle_deg: float
-    middle_hu: float
 
 
 def _judged(
@@ -234,9 +211,9 @@ def _judged(
     aorta_mm: float | None,
     muscle: FloatArray | None,
     leak: FloatArray | None,
-    gap: _Gap | None,
+    gap: Gap | None,
     is_root: bool,
-    lumen: _Lumen,
+    lumen: Lumen,
     rules: CleanRules,
     decision: Literal["", "accept", "reject"],
 ) -> JudgedComponent:
@@ -293,61 +270,9 @@ def _is_root(index: int, aorta_mm: float | None, rules: CleanRules) -> bool:
     return index == 0 if aorta_mm is None else aorta_mm <= rules.ostium_mm
 
 
-def _is_bridgeable(gap: _Gap, lumen: _Lumen, rules: CleanRules) -> bool:
+def _is_bridgeable(gap: Gap, lumen: Lumen, rules: CleanRules) -> bool:
     is_near = gap.distance_mm <= rules.gap_mm and gap.angle_deg <= rules.gap_angle_deg
     return is_near and lumen.has(gap.middle_hu)
-
-
-def _gap(
-    at: npt.NDArray[np.intp], root_voxels: npt.NDArray[np.intp], image: npt.NDArray[Any], spacing_mm: Spacing
-) -> _Gap | None:
-    """Return how a piece lies to the nearest root tree; None without one."""
-    if not len(root_voxels):
-        return None
-    spacing = np.asarray(spacing_mm)
-    distances, nearest = cKDTree(root_voxels * spacing).query(at * spacing)
-    own = int(np.argmin(distances))
-    tip, goal = at[own], root_voxels[nearest[own]]
-    # The end of the piece points from its middle part to the tip.
-    end = at[np.linalg.norm((at - tip) * spacing, axis=1) <= _END_MM]
-    tangent, across = (tip - end.mean(axis=0)) * spacing, (goal - tip) * spacing
-    lengths = float(np.linalg.norm(tangent) * np.linalg.norm(across))
-    angle = 90.0 if lengths == 0 else float(np.degrees(np.arccos(np.clip(tangent @ across / lengths, -1, 1))))
-    # Only what is between both: their own ends are lumen anyway.
-    count = max(3, 2 * int(np.abs(goal - tip).max()) + 1)
-    path = np.rint(tip + np.linspace(0, 1, count)[1:-1, None] * (goal - tip)).astype(int)
-    return _Gap(float(distances[own]), angle, float(np.median(image[tuple(path.T)])))
-
-
-def _places(labels: npt.NDArray[np.int32]) -> list[npt.NDArray[np.intp]]:
-    """Return the voxels of each piece, (N, 3), in the order of their numbers."""
-    at = np.argwhere(labels)
-    numbers = labels[tuple(at.T)]
-    order = np.argsort(numbers, kind="stable")
-    return np.split(at[order], np.cumsum(np.bincount(numbers)[1:])[:-1])
-
-
-def _tree(voxels: npt.NDArray[np.intp], spacing_mm: Spacing) -> cKDTree:
-    return cKDTree(voxels * np.asarray(spacing_mm))
-
-
-def _distances(
-    at: npt.NDArray[np.intp],
-    organ: str,
-    inside: Mapping[str, Mask],
-    trees: Mapping[str, cKDTree],
-    spacing_mm: Spacing,
-) -> FloatArray | None:
-    """Return the distances of a piece's voxels to an organ, 0 within; None without one.
-
-    Of a large piece every so many voxels are measured.
-    """
-    if organ not in trees:
-        return None
-    some = at[:: 1 + len(at) // _MOST_MEASURED]
-    found = np.asarray(trees[organ].query(some * np.asarray(spacing_mm))[0], dtype=np.float64)
-    found[inside[organ][tuple(some.T)]] = 0.0
-    return found
 
 
 def _decided(
