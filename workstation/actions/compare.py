@@ -150,6 +150,25 @@ COMPARE_ACTIONS: tuple[ActionSpec, ...] = (
         "Ctrl+E",
     ),
     _compare(
+        "accept",
+        QT_TRANSLATE_NOOP("actions", "Accept the re&gistration"),
+        QT_TRANSLATE_NOOP(
+            "actions",
+            "Let the first registration on show count for this item from now on; undo takes it back.",
+        ),
+        "Y",
+        short=QT_TRANSLATE_NOOP("actions", "Accept"),
+    ),
+    _compare(
+        "reject",
+        QT_TRANSLATE_NOOP("actions", "Re&ject the registration"),
+        QT_TRANSLATE_NOOP(
+            "actions", "Let the first registration on show count for nothing; undo takes it back."
+        ),
+        "N",
+        short=QT_TRANSLATE_NOOP("actions", "Reject"),
+    ),
+    _compare(
         "unregistered",
         QT_TRANSLATE_NOOP("actions", "Compare the &unregistered images"),
         QT_TRANSLATE_NOOP("actions", "Show fixed and moving although nothing has aligned them yet."),

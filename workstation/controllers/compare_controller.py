@@ -15,12 +15,14 @@ from engines.contract.errors import WorkstationError
 from engines.contract.messages import Message
 from engines.imaging.comparison import Change
 from workstation.controllers.compare_images import CompareImages
-from workstation.controllers.compare_sources import ItemSources, Source, sources_of
+from workstation.controllers.compare_sources import RUN, ItemSources, Source, sources_of
 from workstation.controllers.figure_panels import FigureSubject
 from workstation.controllers.latest_work import LatestWork
+from workstation.controllers.pair_edits import execute
 from workstation.controllers.volume_images import VOLUME_KINDS
 from workstation.controllers.workbench import Workbench
 from workstation.project.items import Item
+from workstation.project.result_commands import JudgeResult, Verdict
 from workstation.views.compare_protocols import (
     MAX_PANES,
     MIN_PANES,
@@ -265,6 +267,24 @@ class CompareController(QObject):
                 self._show_pane(index)
         for watcher in self.watchers:
             watcher()
+
+    # -- deciding ------------------------------------------------------------------------------------
+
+    @property
+    def judged(self) -> tuple[str, str]:
+        """Run of the first registration on show, and what is said of it; both empty without one."""
+        sources = self.sources
+        for key in self._chosen:
+            source = sources.get(key) if sources is not None else None
+            if source is not None and key.startswith(RUN) and source.has_transform:
+                return key.removeprefix(RUN), source.numbers.verdict
+        return "", ""
+
+    def judge(self, verdict: Verdict) -> None:
+        """Accept or reject the first registration on show."""
+        run_id, said = self.judged
+        if self._item is not None and run_id and said != verdict:
+            execute(self._bench, JudgeResult(self._item.id, run_id, verdict))
 
     def subject(self, shown: Sequence[ShownPane], settings: ModeSettings) -> FigureSubject | None:
         """Return what a figure shows now, or None while nothing is shown."""

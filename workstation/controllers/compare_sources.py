@@ -27,10 +27,13 @@ from workstation.controllers.run_headers import read_header
 from workstation.project.annotations import KeypointPair
 from workstation.project.items import Item, ItemFile
 from workstation.project.project import Project
+from workstation.project.result_review import verdicts
 from workstation.views.compare_protocols import SourceNumbers, SourceRow
 
 FIXED = "fixed"
 UNREGISTERED = "size"
+RUN = "run:"
+"""Key of a registration: the id of its run follows."""
 _MODELS: dict[TransformModel, Message] = {
     "similarity": Message("similarity"),
     "affine": Message("affine"),
@@ -161,6 +164,7 @@ def _registrations(
     spec = registering_spec(item.kind)
     if spec is None:
         return []
+    decided = verdicts(project.store)
     found: list[tuple[float, Source]] = []
     for path in project.runs.folders():
         file = path / "outputs" / transform_role(spec) / f"{item.id}.json"
@@ -172,7 +176,11 @@ def _registrations(
             continue
         folder = RunFolder(path)
         evidence = _evidence(project, folder, item.id, pairs)
-        found.append((written, _registration(folder, transform, written, moving, pairs, evidence)))
+        source = _registration(folder, transform, written, moving, pairs, evidence)
+        judged = decided.get((item.id, folder.id))
+        if judged is not None:
+            source = replace(source, numbers=replace(source.numbers, verdict=judged.value))
+        found.append((written, source))
     return [source for _, source in sorted(found, key=lambda entry: -entry[0])]
 
 
@@ -189,7 +197,7 @@ def _registration(
     is_learned = "model" in transform.method or transform.method == "fused"
     name = Message("model") if is_learned else Message("classical")
     title = Message("Registration, {method}, {moment}", {"method": name, "moment": moment})
-    key = f"run:{folder.id}"
+    key = f"{RUN}{folder.id}"
     numbers = SourceNumbers(key, title, transform.verdict, evidence=evidence, num_pairs=len(pairs))
     if fixed_from_moving is not None:
         numbers = replace(numbers, mean_px=_mean_error(fixed_from_moving, pairs))

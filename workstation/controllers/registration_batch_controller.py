@@ -17,6 +17,7 @@ from workstation.controllers.live_runs import LiveRun
 from workstation.controllers.run_schedule import schedule_of
 from workstation.controllers.runs_controller import model_in_use
 from workstation.controllers.workbench import Workbench
+from workstation.project.result_commands import Verdict
 from workstation.views.protocols import Card
 from workstation.views.registration_protocols import RegistrationBatchView, RegistrationLine
 
@@ -43,6 +44,7 @@ class RegistrationBatchController(QObject):
         self._run_id = ""
         workbench.live_runs.changed.connect(self._on_run)
         workbench.live_runs.ended.connect(self._on_ended)
+        workbench.data_changed.connect(self.refresh)
         workbench.project_changed.connect(self.close)
 
     # -- the table -----------------------------------------------------------------------------------
@@ -69,6 +71,7 @@ class RegistrationBatchController(QObject):
         self.close()
         self._bench.live_runs.changed.disconnect(self._on_run)
         self._bench.live_runs.ended.disconnect(self._on_ended)
+        self._bench.data_changed.disconnect(self.refresh)
         self._bench.project_changed.disconnect(self.close)
 
     def refresh(self) -> None:
@@ -97,6 +100,7 @@ class RegistrationBatchController(QObject):
                 row.cycle_px,
                 row.file.method if row.file else "",
                 row.file.reason if row.file else "",
+                row.judged.value if row.judged in (Verdict.ACCEPTED, Verdict.REJECTED) else "",
             )
             for row in table.rows
         ]
@@ -112,6 +116,14 @@ class RegistrationBatchController(QObject):
     def go_to(self, item_id: str) -> None:
         """Make an item the current one."""
         self._bench.set_item(item_id)
+
+    def compare(self, item_id: str) -> None:
+        """Show the registration of an item beside others, where it can be accepted."""
+        rows = self._table.rows if self._table is not None else ()
+        run_id = next((row.run_id for row in rows if row.item == item_id), "")
+        if run_id:
+            self._bench.set_item(item_id)
+            self._bench.request_compare(f"run:{run_id}")
 
     # -- registering ---------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ from workstation.controllers.run_schedule import schedule_of
 from workstation.controllers.runs_controller import model_in_use
 from workstation.controllers.workbench import Workbench
 from workstation.project.items import Item
+from workstation.project.result_commands import Verdict
 from workstation.views.protocols import Card, PairsView, RegistrationSummary
 
 _LOG = logging.getLogger(__name__)
@@ -156,9 +157,14 @@ class RegistrationController(QObject):
             self.changed.emit()
 
     def take(self, registration: Registration | None) -> None:
-        """Show a result; only a verified transform is laid over the images without being asked."""
+        """Show a result; one that was neither verified nor accepted is not laid over unless asked for."""
         self._registration = registration
-        self._is_confirmed = registration is not None and registration.transform.verdict == "registered"
+        self._is_confirmed = registration is not None and (
+            registration.judged is Verdict.ACCEPTED
+            or (
+                registration.judged is not Verdict.REJECTED and registration.transform.verdict == "registered"
+            )
+        )
         self._is_linked = self._is_confirmed
         self.changed.emit()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engines.contract.errors import RunFolderError
@@ -16,15 +16,19 @@ from workstation.controllers.run_headers import RunHeader, read_header
 from workstation.controllers.runs_controller import model_in_use
 from workstation.project.imported_transforms import newest_imported
 from workstation.project.project import Project
+from workstation.project.registration_choice import rank
+from workstation.project.result_commands import Verdict
+from workstation.project.result_review import verdicts
 from workstation.views.protocols import MethodRow
 
 
 @dataclass(frozen=True)
 class Registration:
-    """A transform file and the run that wrote it; empty when it was imported."""
+    """A transform file, the run that wrote it, empty when it was imported, and what a person decided."""
 
     run_id: str
     transform: TransformFile
+    judged: Verdict | None = None
 
 
 @dataclass(frozen=True)
@@ -70,24 +74,29 @@ def _trained(header: RunHeader, spec: PipelineSpec, *, is_in_use: bool) -> Metho
 
 
 def newest_registration(project: Project, spec: PipelineSpec, item_id: str) -> Registration | None:
-    """Return the newest transform of an item, of a run or from a file, or None.
+    """Return the transform of an item that was accepted, else the newest, of a run or from a file, or None.
 
     A run that registered other images is left out: fixed and moving may have been exchanged since.
     """
-    newest: tuple[float, Path] | None = None
+    decided = verdicts(project.store)
+    newest: tuple[tuple[int, float], Path] | None = None
     fixed = project.items.get(item_id).files.get("fixed")
     fixed_sha256 = fixed.sha256 if fixed is not None else ""
     for path in project.runs.folders():
         file = path / "outputs" / transform_role(spec) / f"{item_id}.json"
-        is_newer = file.is_file() and (newest is None or file.stat().st_mtime >= newest[0])
+        if not file.is_file():
+            continue
+        order = rank(decided.get((item_id, path.name)), file.stat().st_mtime)
+        is_newer = newest is None or order >= newest[0]
         if is_newer and _is_of_image(RunFolder(path), item_id, fixed_sha256):
-            newest = (file.stat().st_mtime, path)
+            newest = (order, path)
     imported = newest_imported(project, item_id)
-    if imported is not None and (newest is None or imported[0] >= newest[0]):
+    if imported is not None and (newest is None or rank(None, imported[0]) >= newest[0]):
         return Registration("", imported[1])
     if newest is None:
         return None
-    return read_registration(RunFolder(newest[1]), spec, item_id)
+    found = read_registration(RunFolder(newest[1]), spec, item_id)
+    return replace(found, judged=decided.get((item_id, newest[1].name)))
 
 
 def _is_of_image(folder: RunFolder, item_id: str, fixed_sha256: str) -> bool:

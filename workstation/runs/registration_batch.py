@@ -16,6 +16,9 @@ from engines.contract.transform_file import TransformFile
 from engines.imaging.transforms.cycles import Cycle, RegisteredPair, cycles
 from workstation.project.items import Item
 from workstation.project.project import Project
+from workstation.project.registration_choice import rank
+from workstation.project.result_commands import Verdict
+from workstation.project.result_review import verdicts
 
 VERDICTS = ("not_registered", "uncertain", "registered")
 """The order of the table: first what a person has to look at."""
@@ -35,6 +38,8 @@ class RegistrationRow:
     file : TransformFile or None
     cycle_px : float or None
         Least error of the circles that it closes with others; None without one.
+    judged : Verdict or None
+        What a person decided.
     """
 
     item: str
@@ -43,6 +48,7 @@ class RegistrationRow:
     run_id: str = ""
     file: TransformFile | None = None
     cycle_px: float | None = None
+    judged: Verdict | None = None
 
     @property
     def verdict(self) -> str:
@@ -53,6 +59,9 @@ class RegistrationRow:
     def order(self) -> tuple[int, float, str]:
         """Key that sorts what needs a look to the top."""
         place = VERDICTS.index(self.verdict) if self.verdict else len(VERDICTS)
+        if self.judged is Verdict.ACCEPTED:
+            # Whoever looked at it need not look again.
+            place = VERDICTS.index("registered")
         return place, (self.file.z if self.file is not None else None) or 0.0, self.item
 
 
@@ -106,15 +115,19 @@ def registration_table(
     pairs = [
         item for item in project.items.all() if _is_pair(item, spec) and (wanted is None or item.id in wanted)
     ]
-    newest: dict[str, tuple[float, str, TransformFile]] = {}
+    decided = verdicts(project.store)
+    newest: dict[str, tuple[tuple[int, float], str, TransformFile]] = {}
     folders = [run.path] if run is not None else project.runs.folders()
     for folder in folders:
         for item in pairs:
             path = folder / "outputs" / transform_role(spec) / f"{item.id}.json"
-            if path.is_file() and path.stat().st_mtime >= newest.get(item.id, (0.0,))[0]:
+            if not path.is_file():
+                continue
+            order = rank(decided.get((item.id, folder.name)), path.stat().st_mtime)
+            if item.id not in newest or order >= newest[item.id][0]:
                 file = _read(path, item)
                 if file is not None:
-                    newest[item.id] = (path.stat().st_mtime, folder.name, file)
+                    newest[item.id] = (order, folder.name, file)
     closed = cycles(_sides(pairs, {item: found[2] for item, found in newest.items()}))
     rows = []
     for item in pairs:
@@ -129,6 +142,7 @@ def registration_table(
                 found[1] if found else "",
                 found[2] if found else None,
                 min(errors) if errors else None,
+                decided.get((item.id, found[1])) if found else None,
             )
         )
     return RegistrationTable(tuple(sorted(rows, key=lambda row: row.order)), tuple(closed))

@@ -15,6 +15,7 @@ from workstation.actions.registry import ActionRegistry
 from workstation.controllers.compare_controller import CompareController
 from workstation.controllers.figure_export import Figured, FigureExport
 from workstation.controllers.workbench import Workbench
+from workstation.project.result_commands import Verdict
 from workstation.screens import Screen
 from workstation.screens.compare_volumes import Sides, build_volumes
 from workstation.screens.mode_actions import bind_modes, bind_turning
@@ -150,6 +151,18 @@ def _bind(actions: ActionRegistry, centre: CompareScreen, sides: Sides) -> None:
         for view in (centre.view, sides.volumes.part.view):
             view.set_window_linked(link.isChecked())
 
+    def cannot_judge(verdict: Verdict) -> str:
+        run_id, said = sides.images.judged
+        if sides.is_volume or not run_id:
+            return nothing() or tr("No registration of a run is shown.")
+        return tr("That was decided already; undo takes it back.") if said == verdict else ""
+
+    for verb, verdict in (("accept", Verdict.ACCEPTED), ("reject", Verdict.REJECTED)):
+        actions.bind(
+            f"compare.{verb}",
+            lambda verdict=verdict: sides.images.judge(verdict),
+            lambda verdict=verdict: cannot_judge(verdict),
+        )
     handlers: dict[str, tuple[Callable[[], None], Callable[[], str]]] = {
         "add": (lambda: sides.controller.add_pane(), cannot_add),
         "remove": (lambda: sides.controller.remove_pane(len(sides.controller.chosen) - 1), cannot_remove),

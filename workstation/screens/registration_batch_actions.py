@@ -31,6 +31,7 @@ def bind_registration_batch(
         dialog.registerClicked.connect(controller.register)
         dialog.stopClicked.connect(controller.stop)
         dialog.itemChosen.connect(controller.go_to)
+        dialog.compareClicked.connect(controller.compare)
         dialog.exportClicked.connect(lambda folder, items: controller.export(Path(folder), items))
         dialog.closed.connect(controller.close)
         dialog.show()

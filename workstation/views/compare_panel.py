@@ -56,6 +56,12 @@ class ComparePanel(QScrollArea):
             lambda _index: self.referenceChosen.emit(str(self.reference.currentData()))
         )
         layout.addWidget(self.reference)
+        decision = QGridLayout()
+        decision.setSpacing(5)
+        for place, verb in enumerate(("accept", "reject")):
+            decision.addWidget(action_button(actions.action(f"compare.{verb}")), 0, place)
+        layout.addWidget(section(self.tr("REGISTRATION")))
+        layout.addLayout(decision)
         layout.addWidget(section(self.tr("MODE")))
         grid = QGridLayout()
         grid.setSpacing(5)

@@ -13,7 +13,13 @@ from workstation.views.run_colours import status_colour
 from workstation.views.run_words import sentence
 
 ROW_PX = 26
-_STATUS = {"registered": "done", "uncertain": "warning", "not_registered": "failed"}
+_STATUS = {
+    "registered": "done",
+    "uncertain": "warning",
+    "not_registered": "failed",
+    "accepted": "done",
+    "rejected": "failed",
+}
 
 
 class CompareTable(QTableWidget):
@@ -63,6 +69,8 @@ class CompareTable(QTableWidget):
             "registered": self.tr("✔ registered"),
             "uncertain": self.tr("▲ uncertain"),
             "not_registered": self.tr("✘ not registered"),
+            "accepted": self.tr("✔ accepted"),
+            "rejected": self.tr("✘ rejected"),
         }
         name, meaning = self._evidence(row)
         not_measured = self.tr("There are no pairs to measure with.") if not row.num_pairs else ""

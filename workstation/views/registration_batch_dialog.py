@@ -39,6 +39,8 @@ class RegistrationBatchDialog(QDialog):
         Items; empty for all that were not tried.
     stopClicked
     itemChosen : str
+    compareClicked : str
+        Item.
     exportClicked : str, list of str
         Folder, and items; all when empty.
     closed
@@ -47,6 +49,7 @@ class RegistrationBatchDialog(QDialog):
     registerClicked = Signal(list)
     stopClicked = Signal()
     itemChosen = Signal(str)
+    compareClicked = Signal(str)
     exportClicked = Signal(str, list)
     closed = Signal()
 
@@ -84,11 +87,18 @@ class RegistrationBatchDialog(QDialog):
             self.tr("Export…"),
             self.tr("Write transforms and warped images of the selected pairs, or of all, into a folder."),
         )
+        self.compare_button = self._button(
+            self.tr("Compare"),
+            self.tr(
+                "Lay the selected registration beside others; there Y accepts it, and undo takes that back."
+            ),
+        )
         self.close_button = self._button(self.tr("Close"), "")
         row = QHBoxLayout()
         for widget in (self.rest_button, self.again_button, self.stop_button, self.progress):
             row.addWidget(widget)
         row.addStretch(1)
+        row.addWidget(self.compare_button)
         row.addWidget(self.export_button)
         row.addWidget(self.close_button)
         layout = QVBoxLayout(self)
@@ -100,6 +110,7 @@ class RegistrationBatchDialog(QDialog):
         self.again_button.clicked.connect(lambda: self.registerClicked.emit(self.selected()))
         self.stop_button.clicked.connect(self.stopClicked)
         self.export_button.clicked.connect(self._ask_folder)
+        self.compare_button.clicked.connect(lambda: self.compareClicked.emit(self.selected()[0]))
         self.close_button.clicked.connect(self.close)
         self.table.itemActivated.connect(lambda cell: self.itemChosen.emit(str(cell.data(_ITEM))))
         self.table.itemSelectionChanged.connect(self._show_buttons)
@@ -142,7 +153,7 @@ class RegistrationBatchDialog(QDialog):
         chosen = set(self.selected())
         self.table.setRowCount(len(lines))
         for row, line in enumerate(lines):
-            text, status = self._verdict(line.verdict)
+            text, status = self._verdict(line.judged or line.verdict)
             cells = (
                 line.item,
                 line.modalities,
@@ -191,6 +202,8 @@ class RegistrationBatchDialog(QDialog):
             "registered": (self.tr("✔ Registered"), "done"),
             "uncertain": (self.tr("▲ Uncertain"), "warning"),
             "not_registered": (self.tr("✘ Not registered"), "failed"),
+            "accepted": (self.tr("✔ Accepted"), "done"),
+            "rejected": (self.tr("✘ Rejected"), "failed"),
         }
         return words[verdict]
 
@@ -212,6 +225,7 @@ class RegistrationBatchDialog(QDialog):
         self.rest_button.setEnabled(not self._is_running and self._num_left > 0)
         self.again_button.setEnabled(not self._is_running and bool(self.selected()))
         self.stop_button.setVisible(self._is_running)
+        self.compare_button.setEnabled(len(self.selected()) == 1)
         self.export_button.setEnabled(self.table.rowCount() > self._num_left)
 
     # -- what the person does ------------------------------------------------------------------------

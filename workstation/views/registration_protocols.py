@@ -18,6 +18,8 @@ class RegistrationLine:
     item, modalities : str
     verdict : str
         registered, uncertain, not_registered, or empty.
+    judged : str
+        accepted or rejected by a person, or empty.
     z, cycle_px : float or None
     method, reason : str
     """
@@ -29,6 +31,7 @@ class RegistrationLine:
     cycle_px: float | None = None
     method: str = ""
     reason: str = ""
+    judged: str = ""
 
 
 class RegistrationBatchView(Protocol):

@@ -13,9 +13,12 @@ from engines.contract.transform_file import TransformFile
 from engines.imaging.comparison import Change
 from engines.imaging.images import write_image
 from workstation.controllers.compare_controller import CompareController
+from workstation.controllers.registrations import newest_registration, registering_spec
 from workstation.controllers.workbench import Workbench
 from workstation.project.commands import MovePoint
+from workstation.project.exporters.transform_exports import newest_transform
 from workstation.project.project import Project
+from workstation.project.result_commands import Verdict
 from workstation.views.compare_protocols import CompareScreenView, PaneContent
 from workstation.views.overlay_modes import Mode
 
@@ -272,3 +275,38 @@ def test_image_and_mask_of_a_single_item_can_be_compared(
     show(controller, bench, qtbot, "single")
     assert controller.chosen == ("role:image", "role:vessel_mask")
     assert pane(view, 1).picture.levels[0][50, 50, 0] == 255
+
+
+def test_a_registration_is_accepted_with_one_edit_and_undone(
+    controller: CompareController, bench: Workbench, view: MagicMock, qtbot
+) -> None:
+    older = add_run(bench.project, "run_1", 3.0)
+    newer = add_run(bench.project, "run_2", 5.0)
+    show(controller, bench, qtbot)
+    controller.request([older])
+    settle(bench, qtbot)
+    assert controller.judged == ("run_1", "registered")
+
+    def said(verdict: str) -> None:
+        qtbot.waitUntil(lambda: controller.judged == ("run_1", verdict))
+        settle(bench, qtbot)
+
+    controller.judge(Verdict.ACCEPTED)
+    said("accepted")
+    assert numbers(view)[older].verdict == "accepted"
+    assert numbers(view)[newer].verdict == "registered"
+    # It counts from now on, although another one is newer.
+    spec = registering_spec(bench.project.items.get("pair_a").kind)
+    found = newest_registration(bench.project, spec, "pair_a")
+    assert (found.run_id, found.judged) == ("run_1", Verdict.ACCEPTED)
+    assert newest_transform(bench.project, "pair_a").matrix[0][2] == 3.0
+    count = len(bench.project.history.list())
+    controller.judge(Verdict.ACCEPTED)
+    assert len(bench.project.history.list()) == count, "once is enough"
+
+    bench.project.history.undo("pair_a")
+    said("registered")
+    assert newest_registration(bench.project, spec, "pair_a").run_id == "run_2"
+    controller.judge(Verdict.REJECTED)
+    said("rejected")
+    assert newest_registration(bench.project, spec, "pair_a").run_id == "run_2"

@@ -12,8 +12,10 @@ from engines.contract.errors import PreconditionError, RunFolderError
 from engines.contract.transform_file import TransformFile
 from engines.imaging.images import read_image
 from workstation.project.project import Project
+from workstation.project.result_commands import JudgeResult, Verdict
 from workstation.project.sample import create_sample
 from workstation.runs.registration_batch import (
+    RegistrationRow,
     export_batch,
     registering_spec,
     registration_table,
@@ -115,3 +117,22 @@ def test_files_say_what_was_not_confirmed_and_replace_nothing(project: Project, 
     assert np.abs(warped[100:200, 105:205].astype(int) - moving[middle].astype(int)).mean() < 1.0
     with pytest.raises(RunFolderError):
         export_batch(project, spec, registration_table(project, spec).rows, out)
+
+
+def test_what_a_person_accepted_counts_and_needs_no_look(project: Project) -> None:
+    write(project, "run_1", "visits", verdict="uncertain", z=5.0)
+    write(project, "run_2", "visits", verdict="registered", z=12.0)
+    write(project, "run_2", "fa-octa", verdict="uncertain", z=5.5)
+
+    def row(item: str) -> RegistrationRow:
+        return next(r for r in registration_table(project, registering_spec()).rows if r.item == item)
+
+    assert (row("visits").run_id, row("visits").judged) == ("run_2", None)
+    project.history.execute(JudgeResult("visits", "run_1", Verdict.ACCEPTED))
+    assert (row("visits").run_id, row("visits").judged) == ("run_1", Verdict.ACCEPTED)
+    tried = [r.item for r in registration_table(project, registering_spec()).rows if r.file is not None]
+    assert tried == ["fa-octa", "visits"]
+    project.history.execute(JudgeResult("visits", "run_2", Verdict.REJECTED))
+    project.history.undo("visits")
+    project.history.undo("visits")
+    assert row("visits").run_id == "run_2"

@@ -26,6 +26,8 @@ from workstation.project.exporters.export_format import (
 from workstation.project.imported_transforms import newest_imported
 from workstation.project.items import Item
 from workstation.project.project import Project
+from workstation.project.registration_choice import rank
+from workstation.project.result_review import verdicts
 
 _KEYS = {".tfm": "itk_tfm", ".h5": "itk_h5", ".json": "homography_json"}
 _LOSS = Message("Only items that were registered; how far the result was verified is in the JSON alone.")
@@ -79,24 +81,25 @@ def export_registrations(project: Project, suffix: str, items: Sequence[Item], o
 
 
 def newest_transform(project: Project, item_id: str) -> TransformFile | None:
-    """Return the newest transform that a run found for an item, or that was imported, or None."""
+    """Return the transform of an item that was accepted, else the newest, of a run or imported, or None."""
+    decided = verdicts(project.store)
     imported = newest_imported(project, item_id)
     roles = {
         output.role for spec in all_specs() for output in spec.outputs if output.kind is OutputKind.TRANSFORM
     }
     files = [
-        file
+        (rank(decided.get((item_id, folder.name)), file.stat().st_mtime), file)
         for folder in project.runs.folders()
         for role in roles
         if (file := folder / "outputs" / role / f"{item_id}.json").is_file()
     ]
-    for file in sorted(files, key=lambda file: file.stat().st_mtime, reverse=True):
+    for order, file in sorted(files, reverse=True):
         try:
             transform = TransformFile.read(file)
         except WorkstationError:
             continue  # a run that was cut off; the one before it counts
         if transform.matrix is not None:
-            is_older = imported is not None and file.stat().st_mtime < imported[0]
+            is_older = imported is not None and order < rank(None, imported[0])
             return imported[1] if imported is not None and is_older else transform
     return None if imported is None else imported[1]
 
