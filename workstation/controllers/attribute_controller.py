@@ -67,7 +67,9 @@ class AttributeController(QObject):
         """Say a value of the case; empty takes it away."""
         row = next((row for row in self.rows if row.key == key), None)
         if row is not None and value != row.value:
-            execute(self._bench, _EDITS[AnnotationKind(key)](self._bench.item_id, value or None))
+            edit = _EDITS[AnnotationKind(key)](self._bench.item_id, value or None)
+            if execute(self._bench, edit):
+                self.look()
         # Also after a refusal: the list must show what holds.
         self._view.show_rows(self.rows)
 
