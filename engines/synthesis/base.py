@@ -21,7 +21,15 @@ from engines.synthesis.windows import HuWindow, chosen_window
 
 _FIRST = "g"
 _OF_GENERATOR = ("generator", "residual_output", "residual_scale")
-_OF_DISCRIMINATOR = ("disc_type", "d_cond_mode", "ndf", "num_d", "n_blocks_res_d", "use_attention")
+_OF_DISCRIMINATOR = (
+    "disc_type",
+    "d_cond_mode",
+    "ndf",
+    "num_d",
+    "n_blocks_res_d",
+    "use_attention",
+    "spectral_norm",
+)
 
 
 @dataclass(frozen=True)

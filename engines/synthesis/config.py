@@ -108,6 +108,11 @@ class TrainConfig(TrainingConfig):
     num_d: int = setting(2, "Scales that D judges.", ge=1, le=4, is_advanced=True)
     n_blocks_res_d: int = setting(4, "Blocks of the residual D.", ge=1, le=6, is_advanced=True)
     use_attention: bool = setting(True, "Whether the residual D has self-attention.", is_advanced=True)
+    spectral_norm: bool = setting(
+        True,
+        "Whether D's convolutions have spectral norm; without, R1 alone keeps D smooth.",
+        is_advanced=True,
+    )
     gan_weight: float = setting(1.0, "Weight of the adversarial loss of G.", ge=0, le=1000)
     feat_match_weight: float = setting(1.0, "Weight of feature matching.", ge=0, le=1000)
     label_smoothing: float = setting(

@@ -1,9 +1,10 @@
-"""D: judges patches at several scales; spectral norm on every convolution, no other norm."""
+"""D: judges patches at several scales; spectral norm on every convolution unless left out, no other norm."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,16 +23,27 @@ def judged_image(ncct: Tensor, image: Tensor, condition: str) -> Tensor:
     return image - ncct if condition == "residual" else image
 
 
+Convolution = Callable[..., nn.Module]
+
+
+def _plain(*sizes: Any, **options: Any) -> nn.Module:
+    return nn.Conv2d(*sizes, **options)
+
+
+def _normed(*sizes: Any, **options: Any) -> nn.Module:
+    return spectral_norm(nn.Conv2d(*sizes, **options))
+
+
 class PatchScale(nn.Module):
     """Five 4x4 convolutions; each output judges 70 px."""
 
-    def __init__(self, channels_in: int, width: int) -> None:
+    def __init__(self, channels_in: int, width: int, convolution: Convolution = _normed) -> None:
         super().__init__()
         widths = (width, 2 * width, 4 * width, 8 * width, 1)
         strides = (2, 2, 2, 1, 1)
         into = (channels_in, *widths[:-1])
         self.layers = nn.ModuleList(
-            spectral_norm(nn.Conv2d(a, b, 4, stride, padding=2))
+            convolution(a, b, 4, stride, padding=2)
             for a, b, stride in zip(into, widths, strides, strict=True)
         )
 
@@ -47,11 +59,11 @@ class PatchScale(nn.Module):
 
 
 class _DownBlock(nn.Module):
-    def __init__(self, channels_in: int, channels_out: int) -> None:
+    def __init__(self, channels_in: int, channels_out: int, convolution: Convolution) -> None:
         super().__init__()
-        self.first = spectral_norm(nn.Conv2d(channels_in, channels_out, 3, padding=1))
-        self.second = spectral_norm(nn.Conv2d(channels_out, channels_out, 4, stride=2, padding=1))
-        self.shortcut = spectral_norm(nn.Conv2d(channels_in, channels_out, 1))
+        self.first = convolution(channels_in, channels_out, 3, padding=1)
+        self.second = convolution(channels_out, channels_out, 4, stride=2, padding=1)
+        self.shortcut = convolution(channels_in, channels_out, 1)
 
     def forward(self, image: Tensor) -> Tensor:
         features = self.first(functional.leaky_relu(image, _SLOPE))
@@ -64,12 +76,12 @@ class _DownBlock(nn.Module):
 class _Attention(nn.Module):
     """Self-attention with pooled keys and a gain that starts at zero."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, convolution: Convolution) -> None:
         super().__init__()
-        self.query = spectral_norm(nn.Conv2d(channels, channels // 8, 1))
-        self.key = spectral_norm(nn.Conv2d(channels, channels // 8, 1))
-        self.value = spectral_norm(nn.Conv2d(channels, channels // 2, 1))
-        self.out = spectral_norm(nn.Conv2d(channels // 2, channels, 1))
+        self.query = convolution(channels, channels // 8, 1)
+        self.key = convolution(channels, channels // 8, 1)
+        self.value = convolution(channels, channels // 2, 1)
+        self.out = convolution(channels // 2, channels, 1)
         self.gain = nn.Parameter(torch.zeros(1))
 
     def forward(self, image: Tensor) -> Tensor:
@@ -86,15 +98,22 @@ class _Attention(nn.Module):
 class ResidualScale(nn.Module):
     """Residual blocks down to 1/16, with self-attention after the second."""
 
-    def __init__(self, channels_in: int, width: int, num_blocks: int, has_attention: bool) -> None:
+    def __init__(
+        self,
+        channels_in: int,
+        width: int,
+        num_blocks: int,
+        has_attention: bool,
+        convolution: Convolution = _normed,
+    ) -> None:
         super().__init__()
         widths = [min(_MOST_CHANNELS, width * 2 ** (number + 1)) for number in range(num_blocks)]
-        self.stem = spectral_norm(nn.Conv2d(channels_in, width, 3, padding=1))
+        self.stem = convolution(channels_in, width, 3, padding=1)
         self.blocks = nn.ModuleList(
-            _DownBlock(a, b) for a, b in zip((width, *widths[:-1]), widths, strict=True)
+            _DownBlock(a, b, convolution) for a, b in zip((width, *widths[:-1]), widths, strict=True)
         )
-        self.attention = _Attention(widths[min(1, num_blocks - 1)]) if has_attention else None
-        self.head = spectral_norm(nn.Conv2d(widths[-1], 1, 3, padding=1))
+        self.attention = _Attention(widths[min(1, num_blocks - 1)], convolution) if has_attention else None
+        self.head = convolution(widths[-1], 1, 3, padding=1)
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Return the maps of all layers, the patch scores last."""
@@ -123,6 +142,8 @@ class Discriminator(nn.Module):
         Of the residual kind.
     has_attention : bool
         Of the residual kind.
+    has_spectral_norm : bool
+        Whether every convolution has it: it keeps D smooth, and deaf to differences far below the noise.
     """
 
     def __init__(
@@ -134,14 +155,16 @@ class Discriminator(nn.Module):
         num_blocks: int = 4,
         has_attention: bool = True,
         num_slices: int = 3,
+        has_spectral_norm: bool = True,
     ) -> None:
         super().__init__()
+        convolution = _normed if has_spectral_norm else _plain
         self.kind, self.condition = kind, condition
         channels = num_slices * (2 if condition == "concat" else 1)
         self.scales = nn.ModuleList(
-            ResidualScale(channels, width, num_blocks, has_attention)
+            ResidualScale(channels, width, num_blocks, has_attention, convolution)
             if kind == "resblock"
-            else PatchScale(channels, width)
+            else PatchScale(channels, width, convolution)
             for _ in range(num_scales)
         )
 

@@ -34,6 +34,7 @@ class Architecture:
     num_d: int = 2
     n_blocks_res_d: int = 4
     use_attention: bool = True
+    spectral_norm: bool = True
     fusion: str = ""
     residual_base: str = "input"
     refine_hidden: int = 64
@@ -61,6 +62,7 @@ class Architecture:
             num_d=config.num_d,
             n_blocks_res_d=config.n_blocks_res_d,
             use_attention=config.use_attention,
+            spectral_norm=config.spectral_norm,
             fusion=config.fusion if has_refiner else "",
             residual_base=config.residual_base,
             refine_hidden=config.refine_hidden,
@@ -87,7 +89,15 @@ class SynthesisNetwork(nn.Module):
         elif a.registrar:
             self.registrar = TinyRegistrar(has_attention=a.registrar == "tiny_attention")
         self.discriminator = (
-            Discriminator(a.disc_type, a.d_cond_mode, a.ndf, a.num_d, a.n_blocks_res_d, a.use_attention)
+            Discriminator(
+                a.disc_type,
+                a.d_cond_mode,
+                a.ndf,
+                a.num_d,
+                a.n_blocks_res_d,
+                a.use_attention,
+                has_spectral_norm=a.spectral_norm,
+            )
             if a.disc_type
             else None
         )

@@ -6,7 +6,10 @@ Every name begins with "simulated": nobody was scanned for it.
 from __future__ import annotations
 
 import csv
+import math
+import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from engines.contract.errors import InputError
@@ -48,7 +51,8 @@ def create_thorax_cohort(
     side_px, num_slices : int
         Of a volume; the field of view is the same at every size.
     shift_px : float
-        How far the scan with contrast lies beside the other, along the first axis.
+        How far the scan with contrast lies beside the other, in a direction of its own for each patient: one
+        that all share could be learned as if it were anatomy.
     noise_hu : float
         Standard deviation in each scan.
     seed : int
@@ -77,7 +81,6 @@ def create_thorax_cohort(
         num_slices=num_slices,
         spacing_mm=(spacing, spacing, _HEIGHT_MM / num_slices),
         noise_hu=noise_hu,
-        shift_px=(shift_px, 0.0),
     )
     project = Project.create(folder, "Simulated chests")
     try:
@@ -86,7 +89,9 @@ def create_thorax_cohort(
         rows = []
         for number in range(num_subjects):
             tick(number, num_subjects)
-            phantom = make_thorax(seed + number, options)
+            angle = random.Random(seed + number).uniform(0.0, 2.0 * math.pi)
+            shift = (shift_px * math.cos(angle), shift_px * math.sin(angle))
+            phantom = make_thorax(seed + number, replace(options, shift_px=shift))
             name = f"simulated_{number:02d}"
             (images / name).mkdir()
             for role, volume in (("ncct", phantom.ncct), ("cta", phantom.cta)):

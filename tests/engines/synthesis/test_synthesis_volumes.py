@@ -23,6 +23,7 @@ from engines.contract.run_folder import RunFolder, RunRequest
 from engines.core.checkpoint import load_weights
 from engines.imaging.volumes.dicom_series import find_series, read_series
 from engines.imaging.volumes.thorax_phantom import ThoraxOptions, make_thorax
+from engines.imaging.volumes.volume import Volume, VolumeGeometry
 from engines.imaging.volumes.volume_files import read_volume, write_volume
 from engines.synthesis.canonical import axis_turn
 from engines.synthesis.full_slices import make_slices
@@ -143,14 +144,21 @@ class Bench:
         )
 
     def run(
-        self, name: str, action: Action, phase: str = "", base: str = "", **settings: object
+        self,
+        name: str,
+        action: Action,
+        phase: str = "",
+        base: str = "",
+        items: tuple[ItemRecord, ...] = (),
+        **settings: object,
     ) -> RunFolder:
         own = {"num_threads": 1, "device": "cpu", **settings}
         if action is Action.TRAIN:
             config = training_config(self.spec, phase, "tiny", {"max_steps": 4, **own})
         else:
             config = config_class(self.spec, action).from_values(own)
-        items = self.items if action is Action.TRAIN else self.items[-1:]
+        chosen = self.items if action is Action.TRAIN else self.items[-1:]
+        items = items or chosen
         folder = RunFolder(self.folder / name)
         folder.create(
             RunRequest(
@@ -251,6 +259,44 @@ def test_evaluation_stands_beside_the_ncct_as_it_is(bench: Bench, refined: RunFo
 def test_a_later_phase_without_a_generator_is_refused(bench: Bench) -> None:
     with pytest.raises(PreconditionError, match="trained G"):
         bench.run("nothing before", Action.TRAIN, "g2")
+
+
+def test_pairs_that_cannot_be_used_are_left_out_one_by_one(bench: Bench, tmp_path: Path) -> None:
+    first, second, third, _ = bench.items
+    alone = ItemRecord(**{**dict(first), "id": "alone", "files": {"ncct": first.files["ncct"]}})
+    voxels = read_volume(second.files["cta"].path)
+    write_volume(tmp_path / "scaled.nii.gz", Volume(voxels.voxels + np.int16(1024), voxels.geometry))
+    scaled = {**second.files, "cta": FileRecord(path=str(tmp_path / "scaled.nii.gz"))}
+    other = ItemRecord(**{**dict(second), "id": "other", "files": scaled})
+    run = bench.run("left out", Action.TRAIN, "g", items=(first, alone, other, third))
+    warned = [event for event in read_events(run.events_path) if isinstance(event, Warned)]
+    said = {str(event.parameters.get("item")): str(event.parameters.get("reason")) for event in warned}
+    assert "alone has no CTA: the pair is not complete." in said["alone"]
+    assert "the offset of HU is missing" in said["other"]
+    with pytest.raises(PreconditionError, match="No item of split 'train'"):
+        bench.run("nothing left", Action.TRAIN, "g", items=(alone, third))
+
+
+def test_pairs_on_two_grids_are_refused_unless_they_are_aligned(bench: Bench, tmp_path: Path) -> None:
+    first, _, third, _ = bench.items
+    volume = read_volume(first.files["cta"].path)
+    matrix = volume.geometry.world_from_voxel.copy()
+    matrix[0, 3] += 5.0
+    moved = VolumeGeometry(volume.geometry.shape, matrix)
+    write_volume(tmp_path / "moved.nii.gz", Volume(volume.voxels, moved))
+    files = {**first.files, "cta": FileRecord(path=str(tmp_path / "moved.nii.gz"))}
+    item = ItemRecord(**{**dict(first), "files": files})
+    with pytest.raises(PreconditionError, match="No item of split 'train'"):
+        bench.run("two grids", Action.TRAIN, "g", items=(item, third), alignment="none")
+    bench.run("one grid", Action.TRAIN, "g", items=(item, third), alignment="grid")
+
+
+def test_weights_of_another_architecture_are_refused(
+    bench: Bench, trained: RunFolder, tmp_path: Path
+) -> None:
+    torch.save(SynthesisNetwork(Architecture(generator="small")).state_dict(), tmp_path / "small.pt")
+    with pytest.raises(CheckpointError, match="down"):
+        bench.run("other layers", Action.TRAIN, "g2", pretrained_g=str(tmp_path / "small.pt"))
 
 
 def test_another_window_than_the_generator_was_trained_in_is_refused(
