@@ -138,7 +138,7 @@ def eyes(tmp_path: Path) -> Path:
 
 
 def train_phase(driver: Any, number: int, base_run: str) -> str:
-    """Train a phase from the window with the preset `tiny`, look at what is said of it, and return its run."""
+    """Train a phase from the window with the preset `tiny`, see what is said of it, and return its run."""
     window, phase = driver.window, SPEC.phases[number]
     train = window.screen("train").centre
     start, card = window.actions_.action("train.start"), train.cards.cards[number]

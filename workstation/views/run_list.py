@@ -124,7 +124,7 @@ class RunTableModel(QAbstractTableModel):
                 return state_words(row.state).text
             case "action":
                 words = [key_label(name) for name in (row.action, row.phase) if name]
-                return " · ".join([*words, *([row.sweep] if row.sweep else [])])
+                return row.sweep or " · ".join(words)
             case "started":
                 return moment_text(row.started)
             case "duration":
@@ -145,6 +145,9 @@ class RunTableModel(QAbstractTableModel):
             return self.tr("{run}\nThe model of this run is in use.").format(run=row.run_id)
         if column == "split":
             return row.split_hash
+        if column == "action" and row.sweep:
+            words = [key_label(name) for name in (row.action, row.phase) if name]
+            return " · ".join([*words, row.sweep])
         if column == "result" and row.headline is not None and row.headline[1] is None:
             return spoken(row.headline[0].undefined_when)
         return self._text(row, column)
@@ -206,7 +209,7 @@ class RunList(QWidget):
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(26)
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        for column, width in enumerate((270, 140, 140, 146, 104, 280, 88, 110)):
+        for column, width in enumerate((250, 130, 190, 146, 104, 260, 88, 110)):
             self.table.setColumnWidth(column, width)
         self.table.horizontalHeader().setStretchLastSection(True)
         self.table.selectionModel().selectionChanged.connect(self._on_selection)

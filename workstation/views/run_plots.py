@@ -203,7 +203,12 @@ class CurvePlot(QWidget):
                 angle=90,
                 pen=pen,
                 label=" ",
-                labelOpts={"position": 0.92, "color": status_colour("done"), "anchors": [(1, 0.5), (1, 0.5)]},
+                # Beside the line on the side that has room.
+                labelOpts={
+                    "position": 0.92,
+                    "color": status_colour("done"),
+                    "anchors": [(0, 0.5), (1, 0.5)],
+                },
             )
             self.plot.addItem(self._best_line, ignoreBounds=True)
         self._best_line.show()

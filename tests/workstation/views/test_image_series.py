@@ -4,7 +4,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QImage
 
-from workstation.views.panels.image_series import ImageSeries
+from workstation.views.panels.image_series import ImageSeries, columns_for
 from workstation.views.run_protocols import Frame
 
 
@@ -75,3 +75,19 @@ def test_missing_picture_is_said_and_not_drawn(series, frames, tmp_path):
     assert "missing" in series.pictures[0].image.text()
     series.show_frames([Frame(1, "eye", "a", frames[0].path), Frame(2, "eye", "b", frames[0].path)])
     assert "no picture" in series.pictures[0].image.text()
+
+
+@pytest.mark.parametrize(
+    ("count", "width", "height", "columns"),
+    [(7, 1400, 200, 7), (7, 500, 420, 4), (1, 10, 900, 1), (4, 300, 1300, 1)],
+)
+def test_pictures_are_laid_out_as_large_as_they_can_be(count, width, height, columns):
+    assert columns_for(count, width, height) == columns
+
+
+def test_a_high_place_gets_rows(series, frames, qtbot):
+    series.show_frames(frames)
+    assert series.pictures[0].y() == series.pictures[1].y()
+    series.resize(200, 700)
+    qtbot.waitUntil(lambda: series.pictures[0].y() < series.pictures[1].y())
+    assert series.pictures[0].x() == series.pictures[1].x()

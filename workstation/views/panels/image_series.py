@@ -5,14 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QSignalBlocker, QSize, Qt
+from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtGui import QPixmap, QPixmapCache, QResizeEvent
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QSlider, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QComboBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QSizePolicy,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
 
 from engines.contract.panels import PanelFile
 from workstation.views.panels import PanelWidget
 from workstation.views.run_protocols import Frame
 from workstation.views.run_words import key_label
+
+_GAP_PX = 6
+_CAPTION_PX = 20
 
 
 class Picture(QWidget):
@@ -72,6 +84,16 @@ class Picture(QWidget):
         )
 
 
+class _Place(QWidget):
+    """Where the pictures lie."""
+
+    resized = Signal()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.resized.emit()
+
+
 class ImageSeries(PanelWidget):
     """Pictures of one item at one step, side by side; a slider goes through the steps.
 
@@ -103,13 +125,17 @@ class ImageSeries(PanelWidget):
         row.addWidget(self.item_box)
         row.addWidget(self.slider, 1)
         row.addWidget(self.step_label)
-        self._pictures = QHBoxLayout()
-        self._pictures.setSpacing(6)
+        self._place = _Place(self)
+        self._place.resized.connect(self._arrange)
+        self._grid = QGridLayout(self._place)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setSpacing(_GAP_PX)
+        self._columns = 0
         self.pictures: list[Picture] = []
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._controls)
-        layout.addLayout(self._pictures, 1)
+        layout.addWidget(self._place, 1)
         layout.addWidget(self.empty, 1)
         self.show_frames(())
 
@@ -128,7 +154,7 @@ class ImageSeries(PanelWidget):
             return
         self._frames = tuple(frames)
         items = list(dict.fromkeys(frame.item for frame in self._frames))
-        for widget in (self._controls, *self.pictures):
+        for widget in (self._controls, self._place):
             widget.setVisible(bool(items))
         self.empty.setVisible(not items)
         chosen = self.item_box.currentData()
@@ -166,17 +192,53 @@ class ImageSeries(PanelWidget):
         item, step = self.item_box.currentData(), self._step()
         names = list(dict.fromkeys(frame.name for frame in self._frames if frame.item == item))
         shown = {frame.name: frame for frame in self._frames if frame.item == item and frame.step == step}
-        while len(self.pictures) < len(names):
-            self.pictures.append(Picture(self))
-            self._pictures.addWidget(self.pictures[-1], 1)
-        while len(self.pictures) > len(names):
-            gone = self.pictures.pop()
-            self._pictures.removeWidget(gone)
-            gone.hide()
-            gone.deleteLater()
+        if len(self.pictures) != len(names):
+            while len(self.pictures) < len(names):
+                self.pictures.append(Picture(self._place))
+            while len(self.pictures) > len(names):
+                gone = self.pictures.pop()
+                self._grid.removeWidget(gone)
+                gone.hide()
+                gone.deleteLater()
+            self._columns = 0
+            self._arrange()
         for picture, name in zip(self.pictures, names, strict=True):
             picture.show_frame(shown.get(name), name)
         self.step_label.setText(self.tr("step {n}").format(n=step) if step >= 0 else "")
+
+    def _arrange(self) -> None:
+        """Lay the pictures in as many rows as make them largest."""
+        if not self.pictures:
+            return
+        columns = columns_for(len(self.pictures), self._place.width(), self._place.height())
+        if columns == self._columns:
+            return
+        self._columns = columns
+        for number, picture in enumerate(self.pictures):
+            self._grid.addWidget(picture, number // columns, number % columns)
+            picture.show()
+        rows = -(-len(self.pictures) // columns)
+        for row in range(max(rows, self._grid.rowCount())):
+            self._grid.setRowStretch(row, int(row < rows))
+        for column in range(max(columns, self._grid.columnCount())):
+            self._grid.setColumnStretch(column, int(column < columns))
+
+
+def columns_for(count: int, width: int, height: int) -> int:
+    """Return in how many columns square pictures with captions are largest; of equals, the most columns.
+
+    Parameters
+    ----------
+    count : int
+        Pictures, one at least.
+    width, height : int, px
+    """
+
+    def side(columns: int) -> float:
+        rows = -(-count // columns)
+        return min(width / columns, height / rows - _CAPTION_PX) - _GAP_PX
+
+    return max(range(1, count + 1), key=lambda columns: (round(side(columns)), columns))
 
 
 def _load(path: Path) -> QPixmap:
