@@ -84,5 +84,11 @@ def _bind_variants(
         button.setVisible(variants is not None)
 
     actions.bind("train.variants", start, reason)
+    def look() -> None:
+        name()
+        actions.refresh()
+
     controller.verbs_changed.connect(name)
+    view.phase_chosen.connect(look)
+    view.pipeline_chosen.connect(look)
     name()
