@@ -36,6 +36,7 @@ from engines.contract.registry import config_class, load_spec
 from engines.contract.run_folder import RunFolder, RunRequest
 
 _NUM_VALIDATION = 4
+_FIRST_STRESS = "degraded"
 _SPEC = load_spec("registration")
 _MODALITIES = {"FA": "FA", "CF": "CF", "red-free": "RF"}
 _COLUMNS = (
@@ -88,7 +89,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _say(name.ljust(24) + row.ljust(24) + "  ".join(cells))
     if options.stress:
         folder = options.out.resolve() / "stress"
-        settings = {"suite": "stress", "num_stress_seeds": options.seeds, "num_pictures": 0}
+        settings = {
+            "suite": "stress",
+            "stress": _FIRST_STRESS,
+            "num_stress_seeds": options.seeds,
+            "num_pictures": 0,
+        }
         evaluate(folder, retina / "landmark_pairs", model, settings)
         _print_conditions(RunFolder(folder))
     return 0
@@ -101,9 +107,11 @@ def _print_conditions(folder: RunFolder) -> None:
     from engines.registration.summaries import area
 
     with folder.per_item_path.open(encoding="utf-8", newline="") as stream:
-        entries = [entry for entry in csv.DictReader(stream) if entry.get("condition")]
-    for condition in dict.fromkeys(entry["condition"] for entry in entries):
-        own = [entry for entry in entries if entry["condition"] == condition]
+        entries = list(csv.DictReader(stream))
+    # The first condition of a report is not named in its table.
+    names = [entry.get("condition") or _FIRST_STRESS for entry in entries]
+    for condition in dict.fromkeys(names):
+        own = [entry for entry, name in zip(entries, names, strict=True) if name == condition]
         for row in dict.fromkeys(entry["row"] for entry in own):
             found = [entry for entry in own if entry["row"] == row]
             errors = np.array([float(entry["mean_error_px"] or np.inf) for entry in found])
