@@ -77,6 +77,19 @@ class SliceScorer:
     def _images(self, network: SynthesisNetwork, ncct: Tensor) -> tuple[Tensor, Tensor]:
         return make_slices(network, ncct, self._tile_px)
 
+    @torch.no_grad()
+    def separation(self, network: SynthesisNetwork, device: torch.device) -> float | None:
+        """Return the chance that D scores a real patch above a generated one; None without D."""
+        if network.discriminator is None:
+            return None
+        real: list[Tensor] = []
+        fake: list[Tensor] = []
+        for sample in self.samples:
+            ncct, cta = (sample[name][None].to(device) for name in ("ncct", "cta"))
+            real += scores_of(network.discriminator(ncct, cta))
+            fake += scores_of(network.discriminator(ncct, self._images(network, ncct)[1]))
+        return auc(real, fake, most=20_000)
+
     def score(
         self, network: SynthesisNetwork, device: torch.device, gan_loss_type: str
     ) -> dict[str, float | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ _SHARES_EVERY = 4
 """Gradient shares are measured with every fourth of the other costly measurements."""
 _BETAS = (0.5, 0.999)
 _FEATURE_SEED = 40_000
+_LEAST_SEPARATION = 0.6
 
 
 def train(run: RunContext) -> None:
@@ -60,6 +61,7 @@ def train(run: RunContext) -> None:
         if isinstance(network.features, Vgg19Features):
             network.features.read(Path(config.perceptual_file))
     task = SynthesisTask(network, loaded, train_cases, validation_cases, config, phase, window)
+    task.warn = run.warn
     fit(run, task, config)
 
 
@@ -95,6 +97,7 @@ class SynthesisTask(TrainingTask):
         self._network, self._config, self._phase, self._window = network, config, phase, window
         self._cases = list(train_cases)
         self._loaded = frozenset(loaded)
+        self.warn: Callable[..., None] = lambda *_words, **_values: None
         self._preheats = network.discriminator is not None and "discriminator" not in loaded
         self._slices = _slices_of(train_cases, config.lung_repeats)
         self._step = 0
@@ -265,7 +268,7 @@ class SynthesisTask(TrainingTask):
     def after_optimiser_step(self) -> dict[str, float]:
         """Report by how much weights moved, relative to their size."""
         self._step += 1
-        moved = {}
+        moved = self._probe() if self._preheats and self._step == self._config.preheat_steps else {}
         for part, before in self._before.items():
             after = _some_weights(self._trained()[part])
             change = sum(float((a - b).square().sum()) for a, b in zip(after, before, strict=True))
@@ -273,6 +276,22 @@ class SynthesisTask(TrainingTask):
             moved[f"update_ratio_{part}"] = (change / size) ** 0.5 if size else 0.0
         self._before = {}
         return moved
+
+    def _probe(self) -> dict[str, float]:
+        """Tell how well D, which learned alone so far, knows real from generated validation slices."""
+        device = next(self._network.parameters()).device
+        separation = self._scorer.separation(self._network, device)
+        if separation is None:
+            return {}
+        if separation < _LEAST_SEPARATION:
+            self.warn(
+                "After {steps} steps alone D knows real from generated patches no better than chance (AUC "
+                "{auc:.2f}). What follows will teach the generator nothing: look at the learning rate of D, "
+                "try d_cond_mode 'residual' on well aligned pairs, or go on with G2 without D.",
+                steps=self._step,
+                auc=separation,
+            )
+        return {"val_d_auc": separation}
 
     def _trained(self) -> dict[str, nn.Module]:
         parts = {name: getattr(self._network, name) for name in ("generator", "discriminator", "refiner")}

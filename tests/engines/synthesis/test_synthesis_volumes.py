@@ -306,6 +306,15 @@ def test_another_window_than_the_generator_was_trained_in_is_refused(
         bench.run("other window", Action.TRAIN, "g2", str(trained.path), window="full")
 
 
+def test_a_discriminator_that_sees_nothing_alone_is_warned_of(bench: Bench, trained: RunFolder) -> None:
+    run = bench.run(
+        "blind", Action.TRAIN, "g_d", str(trained.path), discriminator_rate=1e-6, preheat_steps=2, max_steps=3
+    )
+    warned = [event for event in read_events(run.events_path) if isinstance(event, Warned)]
+    (found,) = (event for event in warned if "no better than chance" in event.message)
+    assert found.parameters["auc"] < 0.6
+
+
 def test_missing_feature_weights_are_named(bench: Bench) -> None:
     with pytest.raises(InputError, match="VGG19"):
         bench.run(

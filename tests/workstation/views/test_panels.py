@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 
 from engines.contract.kinds import PanelKind
 from engines.contract.panels import PanelFile
@@ -40,7 +42,9 @@ def test_a_row_of_a_table_leads_to_its_place(qtbot, tmp_path):
     data = {"columns": ["Item", "Slice"], "rows": [["病人", 4], ["other", 5]], "places": places}
     drawer.show_panel(PanelFile(kind=PanelKind.TABLE, title="Slices", data=data), tmp_path)
     with qtbot.waitSignal(drawer.placeChosen) as found:
-        drawer.table.cellDoubleClicked.emit(0, 1)
+        at = drawer.table.visualItemRect(drawer.table.item(0, 1)).center()
+        QTest.mouseClick(drawer.table.viewport(), Qt.MouseButton.LeftButton, pos=at)
+        QTest.mouseDClick(drawer.table.viewport(), Qt.MouseButton.LeftButton, pos=at)
     assert found.args == ["病人", (1.0, 2.5, -3.0)]
     with qtbot.assertNotEmitted(drawer.placeChosen):
         drawer.table.cellActivated.emit(1, 0)

@@ -28,7 +28,6 @@ class TablePanel(PanelWidget):
         self.table.verticalHeader().setDefaultSectionSize(ROW_PX)
         self.table.verticalHeader().hide()
         self.table.cellActivated.connect(self._on_row)
-        self.table.cellDoubleClicked.connect(self._on_row)
         self._places: list[tuple[str, tuple[float, ...]] | None] = []
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
