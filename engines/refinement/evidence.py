@@ -5,8 +5,8 @@ or contrast is weak, that is not the arteries, and it shows in the case itself: 
 label agree badly. Then the label keeps its branches, and the field may only heal wounds of the label, close
 short gaps, and take away what lies off the label's centre line.
 
-A wound is told from a neighbouring vessel by its distance to the label: what was torn out of a vessel is
-near to what is left of it, measured in radii of that vessel, and a vein beside an artery is not.
+A wound is told from a neighbouring vessel by its surface: what was torn out of a vessel lies against what is
+left of it, and a vein beside an artery touches it here and there only.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
-from scipy.spatial import cKDTree
 
 from engines.imaging.volumes.components import label_components
 from engines.imaging.volumes.label_metrics import (
@@ -32,8 +31,8 @@ from engines.refinement.baselines import without_small
 _FACES = ndimage.generate_binary_structure(3, 1)
 _SPECK_VOXELS = 20
 """Smaller pieces say nothing about the course of a vessel, whether they stay or not."""
-_FARTHEST_WOUND = 1.5
-"""Mean distance of a wound's voxels to the label, in radii of the label there."""
+_LEAST_CONTACT = 0.6
+"""Share of a wound's surface that lies against the label."""
 
 
 @dataclass(frozen=True)
@@ -101,30 +100,24 @@ def _careful(label: Mask, refined: Mask, spacing_mm: Spacing, longest_bridge_mm:
     # A voxel to each side of the centre line stays: what is off it is the boundary, a leak, or a neighbour.
     course = ndimage.binary_dilation(line, _FACES) & label
     additions = refined & ~label
-    healed = _wounds(label, line, additions, spacing_mm)
+    healed = _wounds(label, additions)
     healed |= _bridges(label, additions, spacing_mm, longest_bridge_mm)
     numbers, _ = ndimage.label((label & refined) | course | healed, CONNECTIVITY_26)
     # However thin a branch became, it stays; what was cut off beside it goes.
     return np.asarray((numbers > 0) & np.isin(numbers, np.unique(numbers[course])))
 
 
-def _wounds(label: Mask, line: Mask, additions: Mask, spacing_mm: Spacing) -> Mask:
-    """Return the additions that are thicker than a boundary's error and near to the label for its radius."""
-    result = np.zeros_like(label)
-    numbers, count = ndimage.label(ndimage.binary_opening(additions, _FACES), CONNECTIVITY_26)
-    if not count or not line.any():
-        return result
-    spacing = np.asarray(spacing_mm)
-    at = np.argwhere(numbers)
-    distance, _ = cKDTree(np.argwhere(surface(label)) * spacing).query(at * spacing)
-    # Thinned lines run beside the middle at times: the largest distance next to them is the radius.
-    depth = ndimage.distance_transform_edt(np.pad(label, 1), sampling=spacing_mm)[1:-1, 1:-1, 1:-1]
-    _, nearest = cKDTree(np.argwhere(line) * spacing).query(at * spacing)
-    radius = ndimage.maximum_filter(depth, 3)[line][nearest]
-    of = numbers[tuple(at.T)]
-    far, wide = (np.bincount(of, weights=values)[1:] for values in (distance, radius))
-    wounds = np.isin(numbers, 1 + np.flatnonzero(far <= _FARTHEST_WOUND * wide))
-    return np.asarray(ndimage.binary_dilation(wounds, CONNECTIVITY_26) & additions)
+def _wounds(label: Mask, additions: Mask) -> Mask:
+    """Return the additions that are thicker than a boundary's error and lie against the label all round."""
+    numbers, _ = ndimage.label(ndimage.binary_opening(additions, _FACES), CONNECTIVITY_26)
+    is_outside = surface(numbers > 0)
+    outside = numbers[is_outside]
+    touching = numbers[is_outside & ndimage.binary_dilation(label, CONNECTIVITY_26)]
+    size = int(numbers.max()) + 1
+    shares = np.bincount(touching, minlength=size) / np.maximum(np.bincount(outside, minlength=size), 1)
+    shares[0] = 0.0
+    is_wound = (shares >= _LEAST_CONTACT)[numbers]
+    return np.asarray(ndimage.binary_dilation(is_wound, CONNECTIVITY_26) & additions)
 
 
 def _bridges(label: Mask, additions: Mask, spacing_mm: Spacing, longest_mm: float) -> Mask:

@@ -66,29 +66,19 @@ def test_a_gap_that_is_long_stays_open() -> None:
     assert num_components(found.mask) == 2
 
 
-def test_a_label_that_is_torn_in_many_places_is_healed() -> None:
-    """Little of its course is left, so field and label agree badly; yet every hole is near to the label."""
-    truth = _bar(4, 56)
+def test_wounds_of_a_label_are_healed_where_the_field_is_not_trusted() -> None:
+    """A hole and a short gap lie against the label; a vein beside it, which touches it in one place, does not."""
+    truth = np.zeros(SHAPE, dtype=bool)
+    truth[4:56, 5:14, 8:17] = True
     label = truth.copy()
-    for start in range(8, 52, 8):
-        label[start : start + 5] = False
+    label[30:34, 7:12, 10:15] = False
+    label[44:47] = False
     vein = _bar(4, 56, at=20)
-    found = _weigh(label, truth | vein, longest_bridge_mm=1.0, smallest_piece_mm3=0.0)
+    vein[20:24, 14:20, 10:13] = True
+    found = _weigh(label, truth | vein, longest_bridge_mm=1.0, least_agreement=0.99)
     assert found.is_careful
-    np.testing.assert_array_equal(found.mask, truth)
-
-
-def test_a_wound_is_measured_in_radii() -> None:
-    """A hole of one size: healed in a vessel that is wide for it, open in one that is not."""
-    for radius, is_healed in ((4, True), (1, False)):
-        label = np.zeros(SHAPE, dtype=bool)
-        label[4:56, 15 - radius : 16 + radius, 12 - radius : 13 + radius] = True
-        refined = label.copy()
-        label[22:36] = False
-        refined[38:] = False
-        found = _weigh(label, refined | _bar(4, 56, at=25), longest_bridge_mm=1.0)
-        assert found.is_careful
-        assert found.mask[29, 15, 12] == is_healed
+    np.testing.assert_array_equal(found.mask[:, :14], truth[:, :14])
+    assert not found.mask[:, 16:].any()
 
 
 def test_nothing_to_weigh_is_no_error() -> None:
