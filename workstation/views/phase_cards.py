@@ -48,8 +48,7 @@ class PhaseCardWidget(QFrame):
         self.setMaximumWidth(420)
         self._key = ""
         self._fix = ""
-        self.title = QLabel(self)
-        self.title.setProperty("role", "title")
+        self.title = _wrapped(self, "title")
         self.state = QLabel(self)
         self.purpose = _wrapped(self, "muted")
         self.reason = _wrapped(self)
@@ -66,7 +65,7 @@ class PhaseCardWidget(QFrame):
         self.time_left.setProperty("role", "muted")
         head = QHBoxLayout()
         head.addWidget(self.title, 1)
-        head.addWidget(self.state)
+        head.addWidget(self.state, 0, Qt.AlignmentFlag.AlignTop)
         reason = QHBoxLayout()
         reason.addWidget(self.reason, 1)
         reason.addWidget(self.fix, 0, Qt.AlignmentFlag.AlignTop)
