@@ -35,6 +35,14 @@ def step_code(steps: Tensor, size: int) -> Tensor:
     return torch.cat([angles.cos(), angles.sin()], dim=1)
 
 
+class _NormedSiLU(nn.Module):
+    """SiLU of what a norm gave and nobody else reads: in its place, where no gradient needs it again."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return features of the same shape."""
+        return functional.silu(features, inplace=not features.requires_grad)
+
+
 class ResidualBlock(nn.Module):
     """Two convolutions with the step's code added between them.
 
@@ -48,12 +56,12 @@ class ResidualBlock(nn.Module):
     def __init__(self, channels: int, out_channels: int, code_size: int) -> None:
         super().__init__()
         self.in_layers = nn.Sequential(
-            norm(channels), nn.SiLU(), nn.Conv2d(channels, out_channels, 3, padding=1)
+            norm(channels), _NormedSiLU(), nn.Conv2d(channels, out_channels, 3, padding=1)
         )
         self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(code_size, out_channels)) if code_size else None
         self.out_layers = nn.Sequential(
             norm(out_channels),
-            nn.SiLU(),
+            _NormedSiLU(),
             nn.Identity(),
             zeroed(nn.Conv2d(out_channels, out_channels, 3, padding=1)),
         )

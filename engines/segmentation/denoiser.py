@@ -145,7 +145,10 @@ class Denoiser(nn.Module):
                 joined = [kept.pop() for _ in range(_share(self.architecture, level, number))]
                 block = next(blocks)
                 assert isinstance(block, _Layers)
-                features = block.run(torch.cat([features, *joined], dim=1), code)
+                features = torch.cat([features, *joined], dim=1)
+                # A prediction needs them no more, and they are as large as what is computed from them.
+                joined.clear()
+                features = block.run(features, code)
         output: Tensor = self.out(features)
         return output, middle
 
