@@ -1,6 +1,6 @@
 """The four phases of registration in the real window: what locks and opens them, and one after another.
 
-The slow one trains them on public photographs and pairs, evaluates, registers the rest, and accepts a result.
+The slow ones train them on public photographs and pairs and evaluate; and register pairs and accept a result.
 """
 
 from __future__ import annotations
@@ -188,7 +188,15 @@ def test_the_four_phases_run_one_after_another_and_their_model_is_used(
     driver.wait(lambda: runs.tabs.isTabVisible(1) and runs.tabs.currentIndex() == 1, "the evaluation", 300)
     assert runs.evaluation.page_button.isVisible()
 
-    # All pairs by the recipe that needs no training; one is opened beside others, accepted, and undone.
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.usefixtures("kill_engines")
+def test_all_registrations_of_one_run_lead_to_a_decision_that_can_be_undone(
+    open_window: Callable[..., Any], eyes: Path
+) -> None:
+    driver = open_window(eyes)
+    window = driver.window
     driver.screen("pairs", "F2")
     window.actions_.action("pairs.registrations").trigger()
     dialog = window.findChild(RegistrationBatchDialog)

@@ -38,6 +38,8 @@ class RunHeader:
         What its summary or evaluation tells.
     at_best : mapping of metric key to number or None
         All validation metrics of the best checkpoint.
+    command : str
+        Command line that repeats it.
     """
 
     run_id: str
@@ -53,6 +55,7 @@ class RunHeader:
     split_hash: str = ""
     values: dict[str, float | None] = field(default_factory=dict)
     at_best: dict[str, float | None] = field(default_factory=dict)
+    command: str = ""
 
     def reached(self, metric: str) -> float | None:
         """Return a metric of the model that was kept; None when it was not measured."""
@@ -102,6 +105,7 @@ def read_header(folder: RunFolder) -> RunHeader:
         split_hash=_split_hash(folder.manifest_path),
         values=_values(folder, request, summary or {}),
         at_best=_at_best(folder, request, summary or {}),
+        command=str(request.get("command") or ""),
     )
 
 

@@ -153,7 +153,8 @@ class TrainController(QObject):
             return
         phase, preset = self._phase, self.form.preset
         overrides, command = self.form.overrides(), self.form.command()
-        base = self.form.base_run
+        # What is shown is what is used, whatever ends meanwhile.
+        base = self.form.base_run or self._newest_base()
 
         def prepare() -> RunFolder:
             from workstation.runs.launch import prepare_run

@@ -28,7 +28,7 @@ class Survey:
     readiness: Mapping[str, Readiness]
     data: Mapping[str, DataSummary]
     newest: Mapping[str, RunHeader]
-    """Newest training run of each phase."""
+    """Newest training run of each phase; one of a sweep only where there is no other."""
     bases: Mapping[str, tuple[RunHeader, ...]] = field(default_factory=dict)
     """Models that each phase can start from, the newest first."""
     carried: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -51,12 +51,14 @@ def survey(
     settings : mapping of phase to settings
         What a form holds; without them those of the newest run.
     """
-    from workstation.runs.preconditions import annotated_items, readiness
+    from workstation.runs.preconditions import SWEEP_COMMAND, annotated_items, readiness
 
     items = project.items.all()
     newest: dict[str, RunHeader] = {}
     models: dict[str, list[RunHeader]] = {}
-    for header in headers.read(project.runs.folders()):
+    found = headers.read(project.runs.folders())
+    # Trainings of a sweep come last: they are there to be compared.
+    for header in sorted(found, key=lambda header: header.command.startswith(SWEEP_COMMAND)):
         if header.pipeline == spec.key and header.action in (Action.TRAIN, Action.IMPORT_WEIGHTS):
             newest.setdefault(header.phase, header)
             if header.state in (RunState.FINISHED, RunState.STOPPED) and _has_model(header):

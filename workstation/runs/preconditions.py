@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from workstation.project.items import Item
     from workstation.project.project import Project
 
+SWEEP_COMMAND = "workstation sweep"
+"""How the command begins that the runs of a sweep keep."""
 _MOST_NAMED = 4
 
 
@@ -198,9 +200,10 @@ def _missing_phase(
 def newest_finished_run(project: Project, spec: PipelineSpec, *, phase: str = "") -> RunFolder | None:
     """Return the newest run with a model, trained or imported, or None.
 
-    A run that was stopped and kept counts: its best checkpoint is as good as it got.
+    A run that was stopped and kept counts: its best checkpoint is as good as it got. Trainings of a sweep
+    count only where there is no other: they are there to be compared.
     """
-    found: list[tuple[float, RunFolder]] = []
+    found: list[tuple[bool, float, RunFolder]] = []
     for path in project.runs.folders():
         folder = RunFolder(path)
         summary = folder.read_summary()
@@ -215,5 +218,6 @@ def newest_finished_run(project: Project, spec: PipelineSpec, *, phase: str = ""
         if phase and request.phase != phase:
             continue
         if any(folder.checkpoints_dir.glob("*/weights.safetensors")):
-            found.append((folder.summary_path.stat().st_mtime, folder))
-    return max(found, key=lambda pair: pair[0])[1] if found else None
+            is_own = not request.command.startswith(SWEEP_COMMAND)
+            found.append((is_own, folder.summary_path.stat().st_mtime, folder))
+    return max(found, key=lambda entry: entry[:2])[2] if found else None

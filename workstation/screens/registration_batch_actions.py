@@ -32,6 +32,8 @@ def bind_registration_batch(
         dialog.stopClicked.connect(controller.stop)
         dialog.itemChosen.connect(controller.go_to)
         dialog.compareClicked.connect(controller.compare)
+        # The keys of the other screen work only in the window.
+        dialog.compareClicked.connect(lambda _item: centre.window().activateWindow())
         dialog.exportClicked.connect(lambda folder, items: controller.export(Path(folder), items))
         dialog.closed.connect(controller.close)
         dialog.show()

@@ -56,22 +56,10 @@ class ComparePanel(QScrollArea):
             lambda _index: self.referenceChosen.emit(str(self.reference.currentData()))
         )
         layout.addWidget(self.reference)
-        decision = QGridLayout()
-        decision.setSpacing(5)
-        for place, verb in enumerate(("accept", "reject")):
-            decision.addWidget(action_button(actions.action(f"compare.{verb}")), 0, place)
         layout.addWidget(section(self.tr("REGISTRATION")))
-        layout.addLayout(decision)
+        layout.addLayout(_with_keys(actions, ("accept", "reject")))
         layout.addWidget(section(self.tr("MODE")))
-        grid = QGridLayout()
-        grid.setSpacing(5)
-        for place, verb in enumerate(MODE_VERBS):
-            grid.addWidget(action_button(actions.action(f"compare.{verb}")), place, 0)
-            key = QLabel(actions.action(f"compare.{verb}").shortcut().toString())
-            key.setProperty("role", "muted")
-            grid.addWidget(key, place, 1)
-        grid.setColumnStretch(0, 1)
-        layout.addLayout(grid)
+        layout.addLayout(_with_keys(actions, tuple(MODE_VERBS)))
         self.setting = QLabel()
         self.setting.setWordWrap(True)
         self.setting.setProperty("role", "muted")
@@ -105,6 +93,20 @@ class ComparePanel(QScrollArea):
         }
         self.setting.setText(texts.get(mode, ""))
         self.setting.setVisible(mode in texts)
+
+
+def _with_keys(actions: ActionRegistry, verbs: Sequence[str]) -> QGridLayout:
+    """Return buttons with their keys beside them."""
+    grid = QGridLayout()
+    grid.setSpacing(5)
+    for place, verb in enumerate(verbs):
+        action = actions.action(f"compare.{verb}")
+        grid.addWidget(action_button(action), place, 0)
+        key = QLabel(action.shortcut().toString())
+        key.setProperty("role", "muted")
+        grid.addWidget(key, place, 1)
+    grid.setColumnStretch(0, 1)
+    return grid
 
 
 def section(title: str) -> QLabel:

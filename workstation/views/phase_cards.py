@@ -22,6 +22,8 @@ from engines.contract.kinds import RunState
 from workstation.views.run_protocols import PhaseCard
 from workstation.views.run_words import eta_text, gate_text, sentence, spoken, state_words
 
+_LEAST_WIDTH_PX = 172
+"""Four phases are seen at once in a low window."""
 _MOVING = (RunState.STARTING, RunState.RUNNING, RunState.PAUSED, RunState.STOPPING)
 
 
@@ -44,7 +46,7 @@ class PhaseCardWidget(QFrame):
         self.setObjectName("phase_card")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setMinimumWidth(230)
+        self.setMinimumWidth(_LEAST_WIDTH_PX)
         self.setMaximumWidth(420)
         self._key = ""
         self._fix = ""
@@ -95,7 +97,7 @@ class PhaseCardWidget(QFrame):
         _set_property(self.state, "status", words.status)
         self.purpose.setText(spoken(card.purpose))
         # It is read before a phase starts; later the room belongs to the curves below.
-        self.purpose.setVisible(not is_moving and (is_chosen or card.locked_because is None))
+        self.purpose.setVisible(card.state is None and (is_chosen or card.locked_because is None))
         locked = sentence(card.locked_because)
         self.reason.setText(locked)
         self.reason.setVisible(bool(locked) and not is_moving)
@@ -210,7 +212,7 @@ class PhaseCards(QScrollArea):
     def _fit_height(self) -> None:
         if not self.cards:
             return
-        width = max(230, min(420, self.viewport().width() // len(self.cards)))
+        width = max(_LEAST_WIDTH_PX, min(420, self.viewport().width() // len(self.cards)))
         height = max(max(card.heightForWidth(width), card.minimumSizeHint().height()) for card in self.cards)
         bar = self.horizontalScrollBar()
         height += bar.sizeHint().height() if bar.isVisible() else 0

@@ -34,6 +34,7 @@ from workstation.controllers.train_controller import TrainController
 from workstation.controllers.workbench import Workbench
 from workstation.project.importers.table import import_paths
 from workstation.project.project import Project
+from workstation.runs.preconditions import newest_finished_run
 from workstation.views.run_protocols import Curve, TrainView
 
 SPEC = all_specs()[0]
@@ -347,12 +348,17 @@ def test_pictures_of_a_training_are_drawn_with_the_values_of_the_form(bench, fil
     assert len(asked) == 1
 
 
-def make_model(project, phase, *, best_values=None, settings=None) -> RunFolder:
+def make_model(project, phase, *, best_values=None, settings=None, command="") -> RunFolder:
     """A training run with a model, and what its best checkpoint reached."""
     folder = RunFolder(project.runs.new_folder(SPEC.key, phase.key))
     config = training_config(SPEC, phase.key, "tiny", settings or {})
     request = RunRequest(
-        pipeline=SPEC.key, action=Action.TRAIN, phase=phase.key, preset="tiny", settings=config.values()
+        pipeline=SPEC.key,
+        action=Action.TRAIN,
+        phase=phase.key,
+        preset="tiny",
+        settings=config.values(),
+        command=command,
     )
     folder.create(request, Manifest(items=()))
     (folder.checkpoints_dir / "best").mkdir(parents=True)
@@ -422,3 +428,15 @@ def test_what_is_missing_can_be_done_without(bench, project, tmp_path):
     assert train.form.overrides() == {other.setting: other.value}
     assert train.verbs.start is None
     assert train.form.preset == "tiny"
+
+
+def test_the_trainings_of_a_sweep_stand_behind_those_that_were_meant_to_be_used(bench, filled):
+    later = next(phase for phase in SPEC.phases if phase.needs.phases == (PHASE.key,))
+    own = make_model(filled, PHASE, command="workstation train")
+    trial = make_model(filled, PHASE, command="workstation sweep PROJECT")
+    assert newest_finished_run(filled, SPEC, phase=PHASE.key).id == own.id
+    train, view = controller(bench, filled)
+    assert last(view.show_phases)[0][0].run_id == own.id
+    train.choose_phase(later.key)
+    rows, chosen = last(view.show_bases)
+    assert ([row.run_id for row in rows], chosen) == ([own.id, trial.id], own.id)

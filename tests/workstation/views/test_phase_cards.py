@@ -82,9 +82,10 @@ def test_a_ready_phase_says_what_its_start_reached(cards):
         ("one", {"locked_because": Message("Not yet.")}, True),
         ("two", {"locked_because": Message("Not yet.")}, False),
         ("one", {"state": RunState.RUNNING}, False),
+        ("one", {"state": RunState.FINISHED}, False),
     ],
 )
-def test_purpose_gives_its_room_away_while_it_runs_or_is_locked(cards, chosen, more, is_shown):
+def test_purpose_gives_its_room_away_once_it_ran_or_while_it_is_locked(cards, chosen, more, is_shown):
     cards.show_phases([card(**more)], chosen)
     assert cards.cards[0].purpose.isHidden() != is_shown
     assert cards.cards[0].toolTip() == "Learn something."
