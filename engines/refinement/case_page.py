@@ -142,8 +142,15 @@ def _cell(value: Any) -> str:
         return "<td>–</td>"
     if isinstance(value, int | float) and not isinstance(value, bool):
         return f'<td class="number">{value:.6g}</td>'
-    text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-    return f"<td>{escape(text)}</td>"
+    return f"<td>{escape(_words(value))}</td>"
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, dict):
+        return "; ".join(f"{key} {_words(one)}" for key, one in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_words, value))
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _list(texts: Iterable[str]) -> str:

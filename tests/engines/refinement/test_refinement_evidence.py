@@ -67,7 +67,7 @@ def test_a_gap_that_is_long_stays_open() -> None:
 
 
 def test_wounds_of_a_label_are_healed_where_the_field_is_not_trusted() -> None:
-    """A hole and a short gap lie against the label; a vein beside it, which touches it in one place, does not."""
+    """A hole and a short gap lie against the label; a vein that touches it in one place does not."""
     truth = np.zeros(SHAPE, dtype=bool)
     truth[4:56, 5:14, 8:17] = True
     label = truth.copy()
