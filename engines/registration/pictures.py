@@ -16,6 +16,7 @@ Picture = npt.NDArray[np.uint8]
 _GREEN, _RED, _AMBER = (80, 220, 90), (235, 70, 60), (240, 180, 60)
 _TILES = 8
 _MOST_LINES = 150
+_LEAST_SIDE_PX = 320
 
 
 def grey_picture(intensity: FloatImage, vesselness: FloatImage) -> Picture:
@@ -39,23 +40,39 @@ def grey_picture(intensity: FloatImage, vesselness: FloatImage) -> Picture:
 
 
 def draw_keypoints(image: Picture, found_xy: FloatArray, true_xy: FloatImage) -> Picture:
-    """Draw extracted bifurcations as red rings and predicted keypoints as green dots on top, (H, W, 3)."""
-    canvas = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)
-    for x, y in np.asarray(true_xy, dtype=np.float64):
-        cv2.circle(canvas, (round(x), round(y)), 4, _RED, 1, cv2.LINE_AA)
-    for x, y in found_xy:
-        cv2.circle(canvas, (round(x), round(y)), 1, _GREEN, -1, cv2.LINE_AA)
+    """Draw extracted bifurcations as red rings and predicted keypoints as green dots on top, (H, W, 3).
+
+    A small image is enlarged, so that rings do not hide it.
+    """
+    canvas, factor = _enlarged(image)
+    for x, y in _places(true_xy, factor):
+        cv2.circle(canvas, (x, y), 4, _RED, 1, cv2.LINE_AA)
+    for x, y in _places(found_xy, factor):
+        cv2.circle(canvas, (x, y), 1, _GREEN, -1, cv2.LINE_AA)
     return np.asarray(canvas, dtype=np.uint8)
 
 
 def draw_learned(image: Picture, given_xy: FloatImage, learned_xy: FloatArray) -> Picture:
     """Draw given points as red rings and points that training came to trust as amber dots, (H, W, 3)."""
-    canvas = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)
-    for x, y in np.asarray(given_xy, dtype=np.float64):
-        cv2.circle(canvas, (round(x), round(y)), 4, _RED, 1, cv2.LINE_AA)
-    for x, y in np.asarray(learned_xy, dtype=np.float64):
-        cv2.circle(canvas, (round(x), round(y)), 2, _AMBER, -1, cv2.LINE_AA)
+    canvas, factor = _enlarged(image)
+    for x, y in _places(given_xy, factor):
+        cv2.circle(canvas, (x, y), 4, _RED, 1, cv2.LINE_AA)
+    for x, y in _places(learned_xy, factor):
+        cv2.circle(canvas, (x, y), 2, _AMBER, -1, cv2.LINE_AA)
     return np.asarray(canvas, dtype=np.uint8)
+
+
+def _enlarged(image: Picture) -> tuple[npt.NDArray[np.uint8], int]:
+    """Return an image in colour, enlarged by a whole factor so that points are told apart, and the factor."""
+    factor = max(1, -(-_LEAST_SIDE_PX // max(image.shape)))
+    size = (factor * image.shape[1], factor * image.shape[0])
+    large = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC) if factor > 1 else image
+    return np.asarray(cv2.cvtColor(large, cv2.COLOR_GRAY2RGB), dtype=np.uint8), factor
+
+
+def _places(points_xy: npt.ArrayLike, factor: int) -> list[tuple[int, int]]:
+    points = np.asarray(points_xy, dtype=np.float64).reshape(-1, 2)
+    return [(round(x), round(y)) for x, y in (points + 0.5) * factor - 0.5]
 
 
 def side_by_side(images: Sequence[Picture]) -> Picture:
