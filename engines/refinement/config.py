@@ -168,7 +168,8 @@ class FieldConfig(RunConfig):
     least_agreement: float = setting(
         0.85,
         "Agreement with the centre lines of a case's label (clDice) from which the field decides alone. "
-        "Below it, veins or weak contrast mislead it, and the label keeps its branches; 0 trusts it always.",
+        "Below it, veins or weak contrast mislead it: the label keeps its branches and only its wounds are "
+        "healed; 0 trusts it always.",
         ge=0,
         le=1,
     )
