@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from engines.contract.kinds import Action, ItemKind, OutputKind, PanelKind
 from engines.contract.roles import VOLUME_ROLES
 from engines.contract.spec import (
@@ -41,8 +43,9 @@ SPEC = PipelineSpec(
     key="synthesis",
     title="Contrast synthesis",
     summary="Make a CT angiography from a non-contrast CT, and sharpen it. Synthetic, not for diagnosis.",
-    item_kinds=(ItemKind.VOLUME_PAIR,),
-    roles=tuple(role for role in VOLUME_ROLES if role.name in _PAIR),
+    # Pairs to train on; of what has no CTA one can be made.
+    item_kinds=(ItemKind.VOLUME_PAIR, ItemKind.VOLUME, ItemKind.VOLUME_SET),
+    roles=tuple(replace(role, required=role.name == "ncct") for role in VOLUME_ROLES if role.name in _PAIR),
     annotation_kinds=(),
     phases=(
         PhaseSpec(

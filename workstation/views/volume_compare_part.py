@@ -118,6 +118,8 @@ class VolumeComparePart(QWidget):
     def show_names(self, names: Sequence[tuple[str, int]], choice: TableChoice) -> None:
         """List the names of label maps with the number of items that have them, and the choice."""
         self.cases.show_names(names, choice)
+        # Without label maps there is nothing to measure: the images take its room.
+        self.cases.setVisible(bool(names))
 
     def show_table(self, table: CaseTable | None) -> None:
         """Fill the table of cases."""
