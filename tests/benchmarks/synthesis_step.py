@@ -3,10 +3,11 @@
     python tests/benchmarks/synthesis_step.py [--reference] [--steps 3] [--side 256] [--threads 1]
         [--json FILE]
 
-Each side runs in a process of its own, one after the other, and says its processor time per step (the first
-step left out), its largest memory, and the losses of the first step, which begin equal: both generators start
-as the identity, R and D have the same weights. `--reference` needs MONAI, which this program does not;
-without it that side is skipped and the reason said.
+Each side runs in a process of its own, one after the other, and says its largest memory over two steps and
+the losses of the first, which begin equal: both generators start as the identity, R and D have the same
+weights, and D's spectral norm has settled. Processor time is measured in one more process in which both sides
+do a step by turns, so that whatever else the machine does slows both; the ratio is the median over pairs.
+`--reference` needs MONAI, which this program does not; without it that side is skipped and the reason said.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-_OWN, _REFERENCE = "own", "reference"
+_OWN, _REFERENCE, _PAIRED = "own", "reference", "paired"
 _SEED = 0
 _TARGETS = {"time": 0.9, "memory": 0.8, "losses": 1e-4}
 _MIB = 1024.0
@@ -41,8 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--side", type=int, default=256)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--only", choices=(_OWN, _REFERENCE), help=argparse.SUPPRESS)
+    parser.add_argument("--only", choices=(_OWN, _REFERENCE, _PAIRED), help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
+    if options.only == _PAIRED:
+        _say(json.dumps({"pairs": _paired(options)}))
+        return 0
     if options.only:
         _say(json.dumps(_measured(options.only, options)))
         return 0
@@ -53,11 +57,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             found[_REFERENCE] = _in_process(_REFERENCE, options)
     for name, side in found.items():
-        _say(f"{name:10} {side['step_s']:.2f} s a step, {side['peak_mib']:.0f} MiB, losses {side['losses']}")
+        _say(f"{name:10} {side['peak_mib']:.0f} MiB, losses {side['losses']}")
     if _REFERENCE in found:
         own, reference = found[_OWN], found[_REFERENCE]
+        pairs = _in_process(_PAIRED, options)["pairs"]
+        for own_s, reference_s in pairs:
+            _say(f"a pair: {own_s:.2f} s and {reference_s:.2f} s, {own_s / reference_s:.3f}")
+        found[_PAIRED] = pairs
         ratios = {
-            "time": own["step_s"] / reference["step_s"],
+            "time": statistics.median(own_s / reference_s for own_s, reference_s in pairs),
             "memory": own["peak_mib"] / reference["peak_mib"],
             "losses": max(abs(own["losses"][key] - reference["losses"][key]) for key in own["losses"]),
         }
@@ -81,7 +89,23 @@ def _in_process(side: str, options: argparse.Namespace) -> dict[str, Any]:
     return result
 
 
-def _measured(side: str, options: argparse.Namespace) -> dict[str, Any]:
+def _paired(options: argparse.Namespace) -> list[tuple[float, float]]:
+    """Return the processor time of a step of each side, by turns; the first steps are left out."""
+    steps = [_step_of(side, options) for side in (_OWN, _REFERENCE)]
+    pairs = []
+    for number in range(options.steps + 1):
+        taken = []
+        for step in steps if number % 2 else steps[::-1]:
+            began = time.process_time()
+            step()
+            taken.append(time.process_time() - began)
+        if number:
+            own_s, reference_s = taken if number % 2 else taken[::-1]
+            pairs.append((own_s, reference_s))
+    return pairs
+
+
+def _step_of(side: str, options: argparse.Namespace) -> Callable[[], dict[str, float]]:
     torch.set_num_threads(options.threads)
     torch.manual_seed(_SEED)
     generator = torch.Generator().manual_seed(_SEED)
@@ -90,18 +114,16 @@ def _measured(side: str, options: argparse.Namespace) -> dict[str, Any]:
     ncct = functional.avg_pool2d(ncct, 9, stride=1, padding=4)
     cta = functional.avg_pool2d(cta, 9, stride=1, padding=4)
     lung = (ncct < 0).float()
-    step = (_own_step if side == _OWN else _reference_step)(ncct, cta, lung)
-    seconds, first = [], {}
-    for number in range(options.steps + 1):
-        began = time.process_time()
-        losses = step()
-        if number:
-            seconds.append(time.process_time() - began)
-        else:
-            first = losses
+    return (_own_step if side == _OWN else _reference_step)(ncct, cta, lung)
+
+
+def _measured(side: str, options: argparse.Namespace) -> dict[str, Any]:
+    step = _step_of(side, options)
+    first = step()
+    step()
     # Kilobytes on Linux, bytes on macOS.
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024.0 if sys.platform == "darwin" else 1.0)
-    return {"step_s": statistics.median(seconds), "peak_mib": peak / _MIB, "losses": first}
+    return {"peak_mib": peak / _MIB, "losses": first}
 
 
 def _own_step(ncct: Tensor, cta: Tensor, lung: Tensor) -> Callable[[], dict[str, float]]:

@@ -7,7 +7,7 @@ from PySide6.QtGui import QColor, QLinearGradient, QMouseEvent, QPainter, QPen, 
 from PySide6.QtWidgets import QApplication, QWidget
 
 from engines.imaging.comparison import Change
-from engines.imaging.volumes.distance_colours import distance_colours
+from engines.imaging.volumes.distance_colours import MIDDLE, NO_OFFSET, distance_colours
 from workstation.viewers.compare_pane import WHEEL_STEP, ImagePane, Point
 from workstation.viewers.image_overlay import turned
 from workstation.viewers.marks import HALO, paint_text
@@ -86,9 +86,10 @@ class SlicePane(ImagePane):
             paint_label(painter, QPointF(16, 66), text)
         elif self._mode is Mode.DISTANCE and content.legend_mm is not None:
             title = self.tr("inside · outside the reference")
-            self._paint_scale(painter, content.legend_mm, "mm", title)
+            self._paint_scale(painter, content.legend_mm, "mm", title, MIDDLE)
         elif self._mode is Mode.DIFFERENCE and content.legend_values is not None:
-            self._paint_scale(painter, *content.legend_values, self.tr("below · above the reference"))
+            title = self.tr("below · above the reference")
+            self._paint_scale(painter, *content.legend_values, title, NO_OFFSET)
 
     @property
     def _has_legend(self) -> bool:
@@ -126,14 +127,16 @@ class SlicePane(ImagePane):
         ):
             paint_text(painter, at, letter, _LETTERS)
 
-    def _paint_scale(self, painter: QPainter, end: float, unit: str, title: str) -> None:
+    def _paint_scale(self, painter: QPainter, end: float, unit: str, title: str, middle: str) -> None:
         width, height = _LEGEND_PX
         bar = QRectF(self.width() - width - 20, self.height() - height - 34, width, height)
         colours = display().colours
         gradient = QLinearGradient(bar.topLeft(), bar.topRight())
         shares = [2 * stop / (_STOPS - 1) - 1 for stop in range(_STOPS)]
         ends = colours["removed"], colours["added"]
-        for share, (red, green, blue) in zip(shares, distance_colours(shares, 1.0, ends), strict=True):
+        for share, (red, green, blue) in zip(
+            shares, distance_colours(shares, 1.0, ends, middle), strict=True
+        ):
             gradient.setColorAt((share + 1) / 2, QColor(int(red), int(green), int(blue)))
         painter.setPen(QPen(HALO, 1.5))
         painter.setBrush(gradient)

@@ -11,8 +11,8 @@ from engines.imaging.screen_picture import ByteImage
 
 SMALLEST_END_MM = 0.5
 MIDDLE = "#f2f2f2"
+NO_OFFSET = "#181818"
 _DIMMING = 0.45
-_NO_OFFSET = 24.0
 _PERCENTILE = 98.0
 
 
@@ -24,7 +24,7 @@ def scale_end_mm(sizes_mm: npt.NDArray[np.float32]) -> float:
 
 
 def distance_colours(
-    distance_mm: npt.NDArray[Any], end_mm: float, ends: tuple[str, str]
+    distance_mm: npt.NDArray[Any], end_mm: float, ends: tuple[str, str], middle: str = MIDDLE
 ) -> npt.NDArray[np.float32]:
     """Return RGB, 0 to 255, of signed distances.
 
@@ -35,11 +35,13 @@ def distance_colours(
         Distances beyond it have the colour of the end.
     ends : ("#rrggbb", "#rrggbb")
         Furthest inside and furthest outside.
+    middle : "#rrggbb"
+        Of 0.
     """
-    inside, middle, outside = (_rgb(colour) for colour in (ends[0], MIDDLE, ends[1]))
+    inside, pale, outside = (_rgb(colour) for colour in (ends[0], middle, ends[1]))
     share = np.clip(np.asarray(distance_mm, dtype=np.float32) / end_mm, -1, 1)[:, None]
     end = np.where(share < 0, inside, outside)
-    return np.asarray(middle + np.abs(share) * (end - middle), dtype=np.float32)
+    return np.asarray(pale + np.abs(share) * (end - pale), dtype=np.float32)
 
 
 def paint_distance(
@@ -71,9 +73,8 @@ def paint_offset(offset: npt.NDArray[np.float32], end: float, ends: tuple[str, s
     ends : ("#rrggbb", "#rrggbb")
         Below and above.
     """
-    share = np.clip(np.nan_to_num(offset, nan=0.0) / end, -1, 1)[:, :, None]
-    colour = np.where(share < 0, _rgb(ends[0]), _rgb(ends[1]))
-    return np.asarray(_NO_OFFSET + np.abs(share) * (colour - _NO_OFFSET), dtype=np.uint8)
+    values = np.nan_to_num(offset, nan=0.0).reshape(-1)
+    return distance_colours(values, end, ends, NO_OFFSET).astype(np.uint8).reshape(*offset.shape, 3)
 
 
 def _rgb(colour: str) -> npt.NDArray[np.float32]:
