@@ -116,6 +116,8 @@ class TrainController(QObject):
         self._phase = key
         self.form.choose(self._spec, key)
         self._carry()
+        if self.model is not None:
+            self.form.adopt_once(self.model)
         self._load_old_model()
         self._draw_cards()
         self._draw_run()

@@ -440,3 +440,13 @@ def test_the_trainings_of_a_sweep_stand_behind_those_that_were_meant_to_be_used(
     train.choose_phase(later.key)
     rows, chosen = last(view.show_bases)
     assert ([row.run_id for row in rows], chosen) == ([own.id, trial.id], own.id)
+
+
+def test_coming_back_to_a_phase_brings_the_settings_of_its_run_back(bench, filled):
+    make_run(filled, settings={"epochs": 7})
+    later = next(phase for phase in SPEC.phases if phase.needs.phases == (PHASE.key,))
+    train, view = controller(bench, filled)
+    view.set_values.side_effect = lambda changed: train.set_settings({**train.form.values, **changed}, "")
+    train.choose_phase(later.key)
+    train.choose_phase(PHASE.key)
+    assert (train.form.preset, train.form.overrides()) == ("tiny", {"epochs": 7})
