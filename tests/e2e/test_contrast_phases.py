@@ -90,7 +90,7 @@ def test_real_volumes_are_imported_made_and_shown(tmp_path: Path, open_window: C
     for name in sources:
         made = _do(driver, Action.PREDICT, run, name)
         driver.choose_item(name)
-        driver.screen("compare", "F6")
+        driver.window.show_screen("compare")
         controller = _panes(driver)
         driver.wait(lambda c=controller: c.shown is not None, f"{name} is shown", 60)
         assert any(made.id in key for key in controller.chosen), controller.chosen

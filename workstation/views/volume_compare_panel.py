@@ -145,7 +145,10 @@ class VolumeComparePanel(QScrollArea):
             Mode.CHECKERBOARD: self.tr("Tiles of {px:.0f} px; Shift+wheel, or [ and ].").format(
                 px=settings.tile_px
             ),
-            Mode.DIFFERENCE: self.tr("Added blue, removed orange, kept grey; mL of the whole volume."),
+            Mode.DIFFERENCE: self.tr(
+                "Label maps: added blue, removed orange, kept grey; mL of the whole volume. "
+                "Images: values minus those of the reference."
+            ),
             Mode.DISTANCE: self.tr(
                 "Surface of each source, coloured by its distance from the reference's surface: "
                 "outside it blue, inside it orange."
