@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from engines.registration.matching import Keypoints
 from engines.registration.model import sample_descriptors
+from engines.registration.torch_geometry import largest_within
 
 
 @torch.no_grad()
@@ -42,7 +42,7 @@ def extract_keypoints(
     inner = torch.zeros_like(score, dtype=torch.bool)
     inner[border_px:-border_px, border_px:-border_px] = True
     inner &= torch.from_numpy(field).to(score.device)
-    largest = functional.max_pool2d(score[None], 2 * nms_radius_px + 1, 1, nms_radius_px)[0]
+    largest = largest_within(score[None], nms_radius_px)[0]
     rows, columns = torch.nonzero((score == largest) & inner & (score >= threshold), as_tuple=True)
     values = score[rows, columns]
     # A stable order makes equal scores come out the same every time.

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engines.registration.torch_geometry import dilated, map_points
+from engines.registration.torch_geometry import dilated, largest_within, map_points
 
 _BORDER_PX = 8
 _MOST_COMPARED = 1024
@@ -150,8 +150,7 @@ def local_maxima(score: Tensor, radius_px: int) -> Tensor:
     height, width = score.shape[-2:]
     order = torch.arange(height * width, device=score.device, dtype=torch.float32).reshape(height, width)
     scored = score + 1e-6 * order / (height * width)
-    largest = functional.max_pool2d(scored[:, None], 2 * radius_px + 1, 1, radius_px)[:, 0]
-    return scored == largest
+    return scored == largest_within(scored, radius_px)
 
 
 def updated_value_map(values: Tensor, one_hot: Tensor) -> Tensor:
@@ -172,7 +171,7 @@ def updated_value_map(values: Tensor, one_hot: Tensor) -> Tensor:
     side = 2 * _NEIGHBOUR_PX + 1
     is_known = values > 0
     is_point = one_hot > 0
-    has_known_near = functional.max_pool2d(is_known[None, None].float(), side, 1, _NEIGHBOUR_PX)[0, 0] > 0
+    has_known_near = dilated(is_known[None], _NEIGHBOUR_PX)[0]
     is_exact = is_point & (is_known | ~has_known_near)
     beside = (is_point & ~is_exact).float()[None, None]
     support = functional.conv2d(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 from engines.contract.geometry import apply_homography, inside, invert
 from engines.registration.bifurcation_labels import kernel_side, label_kernel, label_map
 from engines.registration.keypoints import extract_keypoints
 from engines.registration.model import sample_descriptors
 from engines.registration.networks.xmodal import XmodalNetwork
+from engines.registration.torch_geometry import largest_within, softened
 from engines.registration.warps import WarpRange, random_homography, sample_through
 
 SIZE = (96, 80)
@@ -127,3 +129,18 @@ def test_keypoints_are_found_between_pixels_and_only_in_the_field() -> None:
     assert len(found) == 1
     np.testing.assert_allclose(found.points_xy[0], [20.3, 30.4], atol=0.15)
     np.testing.assert_allclose(np.linalg.norm(found.descriptors, axis=1), 1, atol=1e-5)
+
+
+def test_the_largest_value_nearby_is_that_of_a_square_window() -> None:
+    maps = torch.rand(2, 21, 26, generator=torch.Generator().manual_seed(0))
+    square = functional.max_pool2d(maps[:, None], 7, 1, 3)[:, 0]
+    assert torch.equal(largest_within(maps, 3), square)
+
+
+def test_spots_written_one_by_one_are_those_of_a_convolution() -> None:
+    generator = torch.Generator().manual_seed(0)
+    one_hot = (torch.rand(2, 21, 26, generator=generator) > 0.96).float()
+    kernel = torch.rand(5, 5, generator=generator)
+    convolved = functional.conv2d(one_hot[:, None], kernel[None, None], padding=2)[:, 0].clamp(max=1.0)
+    torch.testing.assert_close(softened(one_hot, kernel), convolved)
+    assert not softened(torch.zeros(1, 8, 8), kernel).any()
