@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,6 +47,8 @@ __all__ = [
     "resume_run",
     "start_engine",
 ]
+_EXIT_S = 20.0
+"""Time that the process of an ended run gets before it is said to be running still."""
 
 
 def resolve_config(
@@ -174,8 +177,18 @@ def resume_run(folder: RunFolder) -> int:
     PreconditionError
         If the run is still alive, or was no training.
     """
+    _wait_for_exit(folder)
     prepare_resume(folder)
     return start_engine(folder)
+
+
+def _wait_for_exit(folder: RunFolder) -> None:
+    """Let the process of a run that has told its end go: it lives on for a moment after its last event."""
+    if folder.read_summary() is None:
+        return
+    deadline = time.monotonic() + _EXIT_S
+    while is_alive(folder) and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 def prepare_resume(folder: RunFolder) -> None:

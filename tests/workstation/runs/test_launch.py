@@ -139,6 +139,18 @@ def test_a_run_is_not_started_or_resumed_twice(project, monkeypatch):
         prepare_resume(folder)
 
 
+def test_a_run_whose_process_is_just_ending_is_resumed_once_it_is_gone(project, monkeypatch):
+    """Its last event is told before its process is gone: whoever presses Resume at once must not fail."""
+    folder = prepare_run(project, SPEC, action=Action.TRAIN)
+    folder.write_summary(RunState.STOPPED, {})
+    looks = iter([True, True])
+    monkeypatch.setattr(launch, "is_alive", lambda _folder: next(looks, False))
+    monkeypatch.setattr(launch, "start_engine", lambda _folder: 41)
+    assert launch.resume_run(folder) == 41
+    assert folder.read_request().resume
+    assert folder.read_summary() is None
+
+
 def test_resuming_clears_the_stop_and_the_old_end(project):
     folder = prepare_run(project, SPEC, action=Action.TRAIN)
     folder.write_control("stop")
