@@ -76,23 +76,22 @@ def weigh(
         Pieces of the result that are smaller are left out.
     """
     least_voxels = smallest_piece_mm3 / float(np.prod(spacing_mm))
-    if not label.any():
+    if not label.any() or not refined.any():
         return Evidence(without_small(refined, least_voxels), None, is_careful=False)
     box = bounding_box(label | refined, margin=2)
     before, after = label[box], refined[box]
     least_counted = max(least_voxels, _SPECK_VOXELS)
-    counted = without_small(after, least_counted)
-    agreement = (
-        centre_line_agreement(counted, without_small(before, least_counted)) if counted.any() else None
-    )
-    is_careful = agreement is not None and agreement.cldice < least_agreement
+    found = centre_line_agreement(without_small(after, least_counted), without_small(before, least_counted))
+    # Of a field that left crumbs of the label nothing can be counted: it does not know the vessel.
+    agreement = 0.0 if found is None else found.cldice
+    is_careful = agreement < least_agreement
     result = np.zeros_like(label)
     if is_careful:
         kept = without_small(before, least_voxels)
         result[box] = _careful(kept, after, spacing_mm, longest_bridge_mm)
     else:
         result[box] = without_small(after, least_voxels)
-    return Evidence(result, None if agreement is None else agreement.cldice, is_careful)
+    return Evidence(result, agreement, is_careful)
 
 
 def _careful(label: Mask, refined: Mask, spacing_mm: Spacing, longest_bridge_mm: float) -> Mask:

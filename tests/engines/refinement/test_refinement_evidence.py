@@ -81,6 +81,17 @@ def test_wounds_of_a_label_are_healed_where_the_field_is_not_trusted() -> None:
     assert not found.mask[:, 16:].any()
 
 
+def test_a_field_that_leaves_crumbs_is_not_trusted() -> None:
+    label = _bar(4, 56)
+    crumbs = np.zeros(SHAPE, dtype=bool)
+    crumbs[4:56:6, 8, 11] = True
+    found = _weigh(label, crumbs, smallest_piece_mm3=0.0)
+    assert found.is_careful
+    assert found.agreement == 0.0
+    assert num_components(found.mask) == 1
+    assert not _weigh(label, crumbs, smallest_piece_mm3=0.0, least_agreement=0.0).is_careful
+
+
 def test_nothing_to_weigh_is_no_error() -> None:
     nothing = np.zeros(SHAPE, dtype=bool)
     found = _weigh(_bar(4, 20), nothing)
