@@ -88,6 +88,7 @@ def test_one_label_is_reproduced_on_its_lattice(capsys: pytest.CaptureFixture[st
     assert float(last.split("Dice ")[1].split(",")[0]) >= 0.95
 
 
+@pytest.mark.timeout(1800)
 def test_a_field_beats_morphology_on_labels_that_it_never_saw(tmp_path: Path) -> None:
     """Trained on the noisy labels of one seed, scored on the cases of others."""
     bench = _benchmark("refinement_noise")
