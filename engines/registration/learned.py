@@ -98,7 +98,7 @@ class LearnedRegistrar:
             fixed, moving = self._views(work)
             proposals = self._proposer.propose(fixed, moving, work.modalities, work.should_stop)
         work.proposals = [
-            Proposal(proposal.fixed_from_moving, f"{_SOURCE} {number}")
+            Proposal(proposal.fixed_from_moving, f"{_SOURCE} {number}", proposal.consensus.model)
             for number, proposal in enumerate(proposals)
         ]
         return proposals
@@ -114,7 +114,9 @@ class LearnedRegistrar:
         fixed_xy, moving_xy : ndarray of float64, (N, 2)
             Points that belong together, native pixels.
         """
-        matrix, accuracy = self._proposer.match_given(*self._views(work), fixed_xy, moving_xy)
+        matrix, accuracy = self._proposer.match_given(
+            *self._views(work), fixed_xy, moving_xy, work.modalities
+        )
         reason = "" if matrix is not None else _NO_AGREEMENT
         verdict: Verdict = "not_registered" if matrix is None else "registered"
         return PairResult("perfect_detector", matrix, verdict, reason=reason), accuracy

@@ -43,6 +43,7 @@ _SCALE_STEP = 0.6
 _NARROW_SCALES = (0.5, 0.25)
 _GUIDED_RADIUS_PX = 10.0
 _NUM_GUIDED = 2
+_ENOUGH_GIVEN = 0.5
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,12 @@ class NetworkProposer:
 
     @torch.no_grad()
     def match_given(
-        self, fixed: NetworkView, moving: NetworkView, fixed_xy: FloatArray, moving_xy: FloatArray
+        self,
+        fixed: NetworkView,
+        moving: NetworkView,
+        fixed_xy: FloatArray,
+        moving_xy: FloatArray,
+        modalities: tuple[str | None, str | None] = (None, None),
     ) -> tuple[FloatArray | None, float]:
         """Match points that are known to belong together, as a perfect detector would give them.
 
@@ -133,23 +139,28 @@ class NetworkProposer:
         Returns
         -------
         fixed_from_moving : ndarray of float64, (3, 3), or None
-            What the matches agree on, native pixels, in the turn with most inliers.
+            What the matches agree on, native pixels, in the turn and scale with most inliers.
         accuracy : float
-            Share of the points whose nearest descriptor is that of their partner, in that turn.
+            Share of the points whose nearest descriptor is that of their partner, in that pose.
         """
         seen_xy = apply_homography(fixed.view_from_native, fixed_xy)
         other_xy = apply_homography(moving.view_from_native, moving_xy)
-        seen = self._described(fixed, None, seen_xy)
         best: tuple[int, float, FloatArray | None] = (-1, 0.0, None)
-        for angle_deg in rotation_sweep(self._config.rotation_sweep_deg):
-            other = self._described(moving, _shrunk(moving, 1.0, angle_deg), other_xy)
-            nearest = (seen.descriptors @ other.descriptors.T).argmax(axis=1)
-            accuracy = float((nearest == np.arange(len(seen))).mean())
-            agreement = self._agree(seen, other)
-            num_inliers = agreement.consensus.num_inliers if agreement is not None else 0
-            if (num_inliers, accuracy) > best[:2]:
-                matrix = None if agreement is None else _native(fixed, moving, agreement).fixed_from_moving
-                best = (num_inliers, accuracy, matrix)
+        for fixed_scale, moving_scale in scale_sweep(self._config.scale_sweep_steps, modalities):
+            seen = self._described(fixed, _shrunk(fixed, fixed_scale, 0.0), seen_xy)
+            for angle_deg in rotation_sweep(self._config.rotation_sweep_deg):
+                other = self._described(moving, _shrunk(moving, moving_scale, angle_deg), other_xy)
+                nearest = (seen.descriptors @ other.descriptors.T).argmax(axis=1)
+                accuracy = float((nearest == np.arange(len(seen))).mean())
+                agreement = self._agree(seen, other)
+                num_inliers = agreement.consensus.num_inliers if agreement is not None else 0
+                if (num_inliers, accuracy) > best[:2]:
+                    matrix = (
+                        None if agreement is None else _native(fixed, moving, agreement).fixed_from_moving
+                    )
+                    best = (num_inliers, accuracy, matrix)
+            if best[0] >= _ENOUGH_GIVEN * len(seen_xy):
+                break
         return best[2], best[1]
 
     def _described(

@@ -26,6 +26,7 @@ from engines.imaging.matching.classical_registration import (
     readings_of,
     refine,
     search_candidates,
+    verify,
 )
 from engines.imaging.matching.registration_result import RefinedCandidate, RegistrationResult
 from engines.imaging.matching.search_frames import SearchFrame, frames_for
@@ -246,8 +247,11 @@ class PairWork:
 
     def _refine(self, reading: Reading) -> list[RefinedCandidate]:
         found: list[RefinedCandidate] = []
-        for pose, source in (self.proposals or [])[:_NUM_REFINED]:
+        for proposal in (self.proposals or [])[:_NUM_REFINED]:
+            pose, source, _ = proposal
             candidate = refine(*reading, pose, model=self.options.model, source=source)
+            if candidate is not None and self.options.model is None:
+                candidate = _unless_worse(reading, proposal, candidate)
             found += [candidate] if candidate is not None else []
             if candidate is not None and candidate.z >= SURE_Z:
                 break
@@ -277,6 +281,18 @@ class PairWork:
                     break
         assert best is not None
         return replace(from_classical(best, method), cpu_s=seconds[0])
+
+
+def _unless_worse(reading: Reading, proposal: Proposal, refined: RefinedCandidate) -> RefinedCandidate:
+    """Return a refined pose, or the pose itself if it agrees both more and more surely without refinement.
+
+    Where little is common to both images, centre lines can lead an exact pose away.
+    """
+    own = verify(*reading, proposal.homography_fixed_from_moving)
+    if own.s <= refined.s or own.z <= refined.z:
+        return refined
+    matrix, source, family = proposal
+    return RefinedCandidate(matrix, family, own.s, own.z, own.overlap, source)
 
 
 class Registrar(Protocol):

@@ -36,10 +36,11 @@ _PREPARED_SHARE, _SEARCHED_SHARE = 0.3, 0.75
 
 
 class Proposal(NamedTuple):
-    """A pose that somebody else proposes, between native pixels, and who it was."""
+    """A pose that somebody else proposes, between native pixels, who it was, and its family."""
 
     homography_fixed_from_moving: FloatArray
     source: str
+    family: MatrixModel = "homography"
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ def register_features(
     for number, reading in enumerate(readings):
         stride = (1 - _PREPARED_SHARE) / len(readings)
         report = _part(progress, _PREPARED_SHARE + stride * number, stride)
-        tried = [refine(*reading, pose, model=options.model, source=source) for pose, source in proposals]
+        tried = [refine(*reading, pose, model=options.model, source=source) for pose, source, _ in proposals]
         candidates = [candidate for candidate in tried if candidate is not None]
         candidates += search_candidates(*reading, options, frame, should_stop, report)
         if should_stop():

@@ -13,6 +13,9 @@ from engines.contract.geometry import apply_homography
 from engines.contract.run_context import RunContext
 from engines.contract.run_folder import RunFolder
 from engines.imaging.images import read_image
+from engines.imaging.matching.classical_registration import Proposal
+from engines.imaging.matching.registration_result import RefinedCandidate
+from engines.registration import registrars
 from engines.registration.conditions import Condition, scored_pair
 from engines.registration.config import EvaluateConfig
 from engines.registration.learned import LearnedRegistrar
@@ -70,6 +73,26 @@ def test_a_trained_network_registers_across_polarities_and_refuses_an_empty_imag
     again_work = PairWork(fixed, moving, EvaluateConfig(), fixed_modality="CF", moving_modality="FA")
     (again,) = registrar.register(again_work, ("model",))
     np.testing.assert_array_equal(again.homography_fixed_from_moving, model.homography_fixed_from_moving)
+
+
+def test_a_pose_that_refinement_makes_worse_is_kept_as_it_was(
+    pair_run: MakeRun, open_run: OpenRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = open_run(pair_run("evaluate"))
+    (item,) = run.manifest.items
+    fixed, moving = (read_image(run.input_path(item, role)) for role in ("fixed", "moving"))
+    truth = np.array([[0.95, 0.12, 4.0], [-0.11, 0.97, 22.0], [1e-5, 2e-5, 1.0]])
+    led_away = RefinedCandidate(np.eye(3), "homography", 0.01, 0.5, 0.5, "network 0")
+    monkeypatch.setattr(registrars, "refine", lambda *_, **__: led_away)
+    work = PairWork(fixed, moving, EvaluateConfig())
+    work.proposals = [Proposal(truth, "network 0", "homography")]
+    kept = max((one for found in work.refined(work.frames[0]) for one in found), key=lambda one: one.rank)
+    np.testing.assert_array_equal(kept.homography_fixed_from_moving, truth)
+    assert kept.z > 5
+    # A family that was asked for is never replaced by another.
+    forced = PairWork(fixed, moving, EvaluateConfig(model="affine"))
+    forced.proposals = work.proposals
+    assert all(one is led_away for found in forced.refined(forced.frames[0]) for one in found)
 
 
 def test_the_sweeps_start_with_the_images_as_they_are() -> None:
