@@ -93,6 +93,7 @@ def test_real_volumes_are_imported_made_and_shown(tmp_path: Path, open_window: C
         driver.window.show_screen("compare")
         controller = _panes(driver)
         driver.wait(lambda c=controller: c.shown is not None, f"{name} is shown", 60)
+        assert controller.chosen[0] == "image:ncct"
         assert any(made.id in key for key in controller.chosen), controller.chosen
         _grab(driver, f"real_{name}")
 

@@ -112,7 +112,8 @@ class VolumeSources:
             newest = self.made[0][0].split(":")[1]
             own = [f"image:{role}" for role, _ in self.made if role.split(":")[1] == newest]
             first = [f"image:{role}" for role, _ in self.images if f"image:{role}" != self.reference][:1]
-            return (*first, *own[: MAX_PRESET - len(first) - 1], self.reference)
+            shown = own[: MAX_PRESET - len(first) - 1]
+            return (*first, *shown, self.reference) if first else (self.reference, *shown)
         masks = [source.key for source in self.masks if source.key != self.reference]
         keys = [source.key for source in self.sources if source.key not in (*masks, self.reference)]
         chosen = [*masks[: MAX_PRESET - 1], self.reference] if self.reference else []
