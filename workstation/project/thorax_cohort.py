@@ -89,9 +89,8 @@ def create_thorax_cohort(
         rows = []
         for number in range(num_subjects):
             tick(number, num_subjects)
-            angle = random.Random(seed + number).uniform(0.0, 2.0 * math.pi)
-            shift = (shift_px * math.cos(angle), shift_px * math.sin(angle))
-            phantom = make_thorax(seed + number, replace(options, shift_px=shift))
+            shifted = replace(options, shift_px=shift_of(seed + number, shift_px))
+            phantom = make_thorax(seed + number, shifted)
             name = f"simulated_{number:02d}"
             (images / name).mkdir()
             for role, volume in (("ncct", phantom.ncct), ("cta", phantom.cta)):
@@ -110,6 +109,12 @@ def create_thorax_cohort(
         project.close()
         raise
     return project
+
+
+def shift_of(seed: int, shift_px: float) -> tuple[float, float]:
+    """Return by how much the second scan of a patient is shifted along both axes of a slice, in px."""
+    angle = random.Random(seed).uniform(0.0, 2.0 * math.pi)
+    return shift_px * math.cos(angle), shift_px * math.sin(angle)
 
 
 def _split(number: int, count: int) -> Split:
