@@ -119,7 +119,7 @@ class Walk:
         self.grab("compare")
 
     def _import(self) -> None:
-        from workstation.views.import_dialog import ImportDialog
+        from workstation.views.data.import_dialog import ImportDialog
 
         images = self.home / "sample" / "images"
         folder = self.home / "study"

@@ -22,7 +22,7 @@ from workstation.exception_path import ExceptionPath
 from workstation.language import install_language
 from workstation.main_window import MainWindow
 from workstation.settings import APPLICATION, Settings, default_sample_folder, log_path
-from workstation.views.theme import apply_theme
+from workstation.views.elements.theme import apply_theme
 
 _LOG = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from PySide6.QtCore import QMessageLogContext, QObject, QtMsgType, Signal, qInst
 from engines.contract.errors import WorkstationError
 from engines.contract.kinds import Severity
 from engines.contract.messages import Message
-from workstation.views.protocols import Card
+from workstation.views.protocols.cards import Card
 
 _LOG = logging.getLogger(__name__)
 _LOG_BYTES = 1_000_000

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer
 
-from workstation.controllers.first_run import FirstRun
-from workstation.controllers.train_controller import TrainController
+from workstation.controllers.project.first_run import FirstRun
+from workstation.controllers.training.train_controller import TrainController
 from workstation.licences import Credits, read_credits
 from workstation.screens import SCREENS
-from workstation.views.help_pages import FIRST_PAGE, HelpPages
-from workstation.views.help_view import HelpView
-from workstation.views.licences_view import LicencesView
+from workstation.views.window.help_pages import FIRST_PAGE, HelpPages
+from workstation.views.window.help_view import HelpView
+from workstation.views.window.licences_view import LicencesView
 
 if TYPE_CHECKING:
     from workstation.main_window import MainWindow

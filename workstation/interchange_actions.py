@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QUrl
 from PySide6.QtGui import QDesktopServices
 
-from workstation.controllers.export_controller import ExportController
-from workstation.views.export_dialog import ExportDialog
-from workstation.views.export_protocols import ExportChoice
+from workstation.controllers.data.export_controller import ExportController
+from workstation.views.data.export_dialog import ExportDialog
+from workstation.views.protocols.exports import ExportChoice
 
 if TYPE_CHECKING:
     from workstation.main_window import MainWindow
@@ -55,7 +55,7 @@ class InterchangeActions(QObject):
 
     def _import_keypoints(self) -> None:
         # Its formats take a moment to load, which the start of the window need not wait for.
-        from workstation.views.keypoint_import_dialog import KeypointImportDialog
+        from workstation.views.pairs.keypoint_import_dialog import KeypointImportDialog
 
         dialog = KeypointImportDialog(self._bench.item_id, self._window.last_folder(), self._window)
         dialog.importRequested.connect(self.exports.import_keypoints)

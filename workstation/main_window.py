@@ -24,23 +24,23 @@ from workstation.actions.application import MENUS
 from workstation.actions.registry import ActionRegistry
 from workstation.actions.tables import ALL_ACTIONS
 from workstation.controllers.background import Background
-from workstation.controllers.browser_controller import browser_rows
-from workstation.controllers.history_controller import HistoryController
-from workstation.controllers.project_controller import ProjectController
-from workstation.controllers.run_schedule import schedule_of
+from workstation.controllers.project.browser_controller import browser_rows
+from workstation.controllers.project.history_controller import HistoryController
+from workstation.controllers.project.project_controller import ProjectController
+from workstation.controllers.runs.run_schedule import schedule_of
 from workstation.controllers.workbench import Workbench
 from workstation.help_actions import HelpActions
 from workstation.screens import SCREENS, Screen, ScreenSpec, screen_for
 from workstation.settings import Settings
 from workstation.translation import translate
-from workstation.views.cards import CardStack
-from workstation.views.data_browser import DataBrowser
-from workstation.views.empty_state import first_steps, without_items
-from workstation.views.first_run_card import FirstRunCard
-from workstation.views.project_dialogs import ask_new_folder
-from workstation.views.protocols import BrowserRow
-from workstation.views.run_strip import RunStrip
-from workstation.views.top_bar import TopBar
+from workstation.views.data.data_browser import DataBrowser
+from workstation.views.data.project_dialogs import ask_new_folder
+from workstation.views.elements.cards import CardStack
+from workstation.views.elements.empty_state import first_steps, without_items
+from workstation.views.protocols.project import BrowserRow
+from workstation.views.window.first_run_card import FirstRunCard
+from workstation.views.window.run_strip import RunStrip
+from workstation.views.window.top_bar import TopBar
 from workstation.window_actions import WindowActions
 from workstation.window_imports import WindowImports
 

@@ -9,9 +9,9 @@ from PySide6.QtCore import QObject
 from engines.contract.kinds import Action
 
 if TYPE_CHECKING:
-    from workstation.controllers.start_runs import StartRuns
+    from workstation.controllers.training.start_runs import StartRuns
     from workstation.main_window import MainWindow
-    from workstation.views.start_protocols import StartChoice
+    from workstation.views.protocols.start import StartChoice
 
 _ACTIONS = {
     "run.predict": Action.PREDICT,
@@ -41,14 +41,14 @@ class StartActions(QObject):
 
     def _ask(self, action: Action) -> None:
         # The start of the window need not wait for what only a dialog needs.
-        from workstation.controllers.start_runs import StartRuns
+        from workstation.controllers.training.start_runs import StartRuns
 
         if self._runs is None:
             self._runs = StartRuns(self._bench, self)
         self._runs.load(action, lambda choices: self._show(action, choices))
 
     def _show(self, action: Action, choices: list[StartChoice]) -> None:
-        from workstation.views.start_dialog import StartDialog
+        from workstation.views.training.start_dialog import StartDialog
 
         runs = self._runs
         assert runs is not None

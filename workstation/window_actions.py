@@ -13,7 +13,7 @@ from workstation.screens import SCREENS
 from workstation.settings import log_path
 from workstation.start_actions import StartActions
 from workstation.translation import translate, translate_message
-from workstation.views.project_dialogs import ask_new_folder, ask_project, ask_tables
+from workstation.views.data.project_dialogs import ask_new_folder, ask_project, ask_tables
 from workstation.window_tools import WindowTools
 
 if TYPE_CHECKING:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt
 
-from workstation.controllers.data_controller import DataController
-from workstation.controllers.import_controller import ImportController
-from workstation.controllers.relink_controller import RelinkController
+from workstation.controllers.data.data_controller import DataController
+from workstation.controllers.data.import_controller import ImportController
+from workstation.controllers.project.relink_controller import RelinkController
 from workstation.translation import translate
-from workstation.views.data_check_dialog import DataCheckDialog
-from workstation.views.import_dialog import ImportDialog
-from workstation.views.item_dialog import ItemDialog
-from workstation.views.project_dialogs import ask_image_folder
-from workstation.views.relink_dialog import RelinkDialog
+from workstation.views.data.data_check_dialog import DataCheckDialog
+from workstation.views.data.import_dialog import ImportDialog
+from workstation.views.data.item_dialog import ItemDialog
+from workstation.views.data.project_dialogs import ask_image_folder
+from workstation.views.data.relink_dialog import RelinkDialog
 
 if TYPE_CHECKING:
     from workstation.main_window import MainWindow

@@ -10,13 +10,13 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QDialog
 
 from workstation.actions.shortcuts import ShortcutMap
-from workstation.views.command_palette import CommandPalette
-from workstation.views.focus_regions import FocusRegions
-from workstation.views.history_list import HistoryList
-from workstation.views.icons import dress
-from workstation.views.shortcut_editor import ShortcutEditor
-from workstation.views.shortcut_list import ShortcutList
-from workstation.views.theme import apply_theme, resolved
+from workstation.views.elements.icons import dress
+from workstation.views.elements.theme import apply_theme, resolved
+from workstation.views.window.command_palette import CommandPalette
+from workstation.views.window.focus_regions import FocusRegions
+from workstation.views.window.history_list import HistoryList
+from workstation.views.window.shortcut_editor import ShortcutEditor
+from workstation.views.window.shortcut_list import ShortcutList
 
 if TYPE_CHECKING:
     from workstation.main_window import MainWindow

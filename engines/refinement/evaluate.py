@@ -20,14 +20,14 @@ from engines.contract.run_folder import RunFolder
 from engines.core.evaluation_page import PagePicture, write_page
 from engines.imaging.images import write_image
 from engines.imaging.volumes.label_metrics import Mask, bounding_box
-from engines.refinement.baselines import BASELINES, MORPHOLOGY, baseline_masks
 from engines.refinement.config import EvaluateConfig
 from engines.refinement.data import REFERENCE_ROLE, NativeCase, read_case
-from engines.refinement.noise_bench import BenchOptions, is_hard, procedural_case
-from engines.refinement.pictures import projection_picture
+from engines.refinement.evaluation.baselines import BASELINES, MORPHOLOGY, baseline_masks
+from engines.refinement.evaluation.noise_bench import BenchOptions, is_hard, procedural_case
+from engines.refinement.evaluation.scores import AGAINST_CLEAN, SCORES, mean_scores, score_mask, why_undefined
 from engines.refinement.predict import field_runner, refinable_items
-from engines.refinement.scores import AGAINST_CLEAN, SCORES, mean_scores, score_mask, why_undefined
-from engines.refinement.tables import write_per_item
+from engines.refinement.reports.pictures import projection_picture
+from engines.refinement.reports.tables import write_per_item
 
 _COLUMNS = ("item", "row", *SCORES, "reason")
 _NUM_BOOTSTRAPS = 2000

@@ -11,8 +11,8 @@ from engines.core import checkpoint
 from engines.core.generations import FACTS_FILE, WEIGHTS_FILE
 from engines.core.weights import fill, load_weights, publish_import, require_complete
 from engines.imaging.volumes.near_format import TABLE, read_table
-from engines.refinement.compatible_field import CompatibleArchitecture, CompatibleField
 from engines.refinement.config import ImportConfig
+from engines.refinement.fields.compatible_field import CompatibleArchitecture, CompatibleField
 from engines.refinement.model import build_field
 from engines.refinement.old_runs import OldRun, find_old_run, read_log
 

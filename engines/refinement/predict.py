@@ -22,18 +22,18 @@ from engines.contract.manifest import ComponentDecision, ItemRecord
 from engines.contract.probability_file import SparseProbability
 from engines.contract.run_context import RunContext
 from engines.imaging.volumes.label_metrics import Mask
-from engines.refinement.anatomy import ANATOMIES, Anatomy
-from engines.refinement.case_files import case_is_written, stored_row, write_case
-from engines.refinement.clean import CleanRules
+from engines.refinement.anatomy.clean import CleanRules
+from engines.refinement.anatomy.gate import judge_field
+from engines.refinement.anatomy.organs import ANATOMIES, Anatomy
+from engines.refinement.anatomy.steps import take_steps
+from engines.refinement.anatomy.stored_results import StoredResults
 from engines.refinement.config import FieldConfig, PredictConfig
 from engines.refinement.data import NativeCase, image_role, read_case
-from engines.refinement.gate import judge_field
-from engines.refinement.steps import take_steps
-from engines.refinement.stored_results import StoredResults
-from engines.refinement.tables import write_per_item
+from engines.refinement.reports.case_files import case_is_written, stored_row, write_case
+from engines.refinement.reports.tables import write_per_item
 
 if TYPE_CHECKING:
-    from engines.refinement.runners import ItemRunner
+    from engines.refinement.fields.runners import ItemRunner
 
 COLUMNS = (
     "item",
@@ -263,6 +263,6 @@ def field_runner(run: RunContext, config: FieldConfig) -> ItemRunner | None:
     if not run.request.base_run:
         return None
     from engines.core.device import choose_device
-    from engines.refinement.runners import open_runner
+    from engines.refinement.fields.runners import open_runner
 
     return open_runner(run.folder.file_path(run.request.base_run), config, choose_device(config))

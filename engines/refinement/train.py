@@ -14,7 +14,6 @@ from engines.contract.run_context import RunContext
 from engines.core.loop import fit
 from engines.core.task import Batch, PreviewImage, TrainingTask
 from engines.imaging.volumes.label_metrics import centre_line, dice, num_components
-from engines.refinement.checks import point_independence, sampler_facts
 from engines.refinement.config import TrainConfig
 from engines.refinement.data import (
     CONTEXT_CHANNEL,
@@ -24,13 +23,14 @@ from engines.refinement.data import (
     training_cases,
     vessel_radius_mm,
 )
-from engines.refinement.inference import dense, query_of
-from engines.refinement.label_context import disturbed_context
-from engines.refinement.latent_fit import fit_latent
+from engines.refinement.fields.latent_fit import fit_latent
+from engines.refinement.fields.lattice_inference import dense, query_of
 from engines.refinement.losses import latent_penalty, skeleton_recall, weighted_dice, weighted_focal
 from engines.refinement.model import Architecture, RefinementField
-from engines.refinement.pictures import projection_picture, slice_picture
-from engines.refinement.sampling import Draw, band_share_at, counts_of, draw, strata_of
+from engines.refinement.reports.pictures import projection_picture, slice_picture
+from engines.refinement.training.checks import point_independence, sampler_facts
+from engines.refinement.training.label_context import disturbed_context
+from engines.refinement.training.sampling import Draw, band_share_at, counts_of, draw, strata_of
 
 _NUM_PREVIEWS = 2
 _GRID_RATE = 10.0

@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from engines.contract.geometry import FloatArray, apply_homography, compose, invert
-from engines.registration.appearance import LookView, changed
-from engines.registration.bifurcation_labels import kernel_side, label_map
 from engines.registration.config import TrainConfig
-from engines.registration.training_images import LabelledView, lies_in_field
-from engines.registration.warps import FloatImage, WarpRange, random_homography
+from engines.registration.training.appearance import LookView, changed
+from engines.registration.training.bifurcation_labels import kernel_side, label_map
+from engines.registration.training.images import LabelledView, lies_in_field
+from engines.registration.training.warps import FloatImage, WarpRange, random_homography
 
 _TRANSLATION_OF_VALIDATION = 0.2
 

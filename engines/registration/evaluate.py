@@ -16,20 +16,20 @@ from engines.contract.evaluation import EvaluationReport
 from engines.contract.manifest import ItemRecord
 from engines.contract.run_context import RunContext, StopRequested
 from engines.imaging.matching.landmark_metrics import PairScore, score_errors, score_pair
-from engines.registration.conditions import (
+from engines.registration.config import EvaluateConfig
+from engines.registration.evaluation.conditions import (
     FEWEST_LANDMARKS,
     Condition,
     ScoredPair,
     conditions_of,
     scored_pair,
 )
-from engines.registration.config import EvaluateConfig
-from engines.registration.evaluation_report import write_report
-from engines.registration.landmark_bounds import landmark_fit, landmark_fit_left_out
-from engines.registration.pair_facts import facts_of
+from engines.registration.evaluation.landmark_bounds import landmark_fit, landmark_fit_left_out
+from engines.registration.evaluation.report import write_report
+from engines.registration.evaluation.summaries import Scored
+from engines.registration.inference.pair_facts import facts_of
+from engines.registration.inference.registrars import ClassicalRegistrar, PairResult, PairWork, Registrar
 from engines.registration.predict import learned_registrar, pair_items, write_per_item
-from engines.registration.registrars import ClassicalRegistrar, PairResult, PairWork, Registrar
-from engines.registration.summaries import Scored
 
 LEARNED_ROWS = ("fused", "model", "model_raw")
 BOUNDS = ("perfect_detector", "landmark_fit", "landmark_fit_left_out")
@@ -72,7 +72,7 @@ def evaluate(run: RunContext) -> None:
     registrars: list[Registrar] = [*([learned] if learned is not None else []), ClassicalRegistrar()]
     methods: tuple[str, ...] = (*(LEARNED_ROWS if learned is not None else ()), "classical")
     if config.regression and learned is not None:
-        from engines.registration.affine_regression import ROW, regression_registrar
+        from engines.registration.evaluation.affine_regression import ROW, regression_registrar
 
         registrars.append(regression_registrar(run, config))
         methods = (*methods, ROW)

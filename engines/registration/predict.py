@@ -16,8 +16,8 @@ from engines.contract.transform_file import TransformFile
 from engines.imaging.images import ImageArray, read_image, write_image
 from engines.imaging.transforms.warping import blend, warp_to_fixed
 from engines.registration.config import MatcherConfig, PredictConfig
-from engines.registration.registrars import ClassicalRegistrar, PairResult, PairWork, Registrar
-from engines.registration.suggestions import suggestions_of
+from engines.registration.inference.registrars import ClassicalRegistrar, PairResult, PairWork, Registrar
+from engines.registration.inference.suggestions import suggestions_of
 
 _COLUMNS = ("item", "method", "verdict", "z", "s", "overlap", "model", "inliers", "rmse_px", "reason")
 
@@ -72,7 +72,7 @@ def learned_registrar(run: RunContext, config: MatcherConfig) -> Registrar | Non
     if not run.request.base_run:
         return None
     from engines.core.device import choose_device
-    from engines.registration.learned import LearnedRegistrar
+    from engines.registration.inference.learned import LearnedRegistrar
 
     path = run.folder.file_path(run.request.base_run)
     return LearnedRegistrar(path, config, choose_device(config))

@@ -14,11 +14,11 @@ from engines.contract.run_folder import RunFolder
 from engines.core import checkpoint
 from engines.core.loop import fit
 from engines.registration.config import TrainConfig
-from engines.registration.pairs_task import PairsTask, network_facts
-from engines.registration.phase_plan import PHASE_KEYS, Terms
-from engines.registration.real_pairs import RealPair, load_real_pairs
-from engines.registration.recipes import with_recipe
-from engines.registration.training_images import load_labelled_views
+from engines.registration.training.images import load_labelled_views
+from engines.registration.training.pairs_task import PairsTask, network_facts
+from engines.registration.training.phase_plan import PHASE_KEYS, Terms
+from engines.registration.training.real_pairs import RealPair, load_real_pairs
+from engines.registration.training.recipes import with_recipe
 
 _OF_NETWORK = ("mode", "width", "descriptor_size", "num_channels", "stems", "has_full_detector")
 

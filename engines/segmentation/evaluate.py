@@ -17,16 +17,16 @@ from engines.contract.panels import PanelFile
 from engines.contract.run_context import RunContext
 from engines.imaging.classification import bootstrap_interval, roc_auc
 from engines.imaging.volumes.label_metrics import Spacing
-from engines.segmentation.checks import has_label_map
 from engines.segmentation.config import EvaluateConfig
 from engines.segmentation.data import BrainCase, read_case
-from engines.segmentation.grade_panels import write_grade_panels
-from engines.segmentation.labels import CODINGS, LabelCoding, detect_coding, regions_of
+from engines.segmentation.evaluation.grade_panels import write_grade_panels
+from engines.segmentation.evaluation.scores import GradeScores, constant_scores, mask_scores, mean_of
+from engines.segmentation.evaluation.tables import write_per_item
+from engines.segmentation.inference.prediction import CaseRunner, PredictedCase
+from engines.segmentation.inference.sampling import SamplerOptions
 from engines.segmentation.predict import case_runner, predictable_items
-from engines.segmentation.prediction import CaseRunner, PredictedCase
-from engines.segmentation.sampling import SamplerOptions
-from engines.segmentation.scores import GradeScores, constant_scores, mask_scores, mean_of
-from engines.segmentation.tables import write_per_item
+from engines.segmentation.slices.checks import has_label_map
+from engines.segmentation.slices.labels import CODINGS, LabelCoding, detect_coding, regions_of
 
 MODEL, CALIBRATION, ONE_SAMPLE, OTSU, UNET = "model", "calibration", "one_sample", "otsu_flair", "unet"
 UNCALIBRATED = "uncalibrated_grade"

@@ -15,11 +15,11 @@ from engines.contract.run_context import RunContext
 from engines.contract.weights_report import WeightsReport
 from engines.core.generations import FACTS_FILE
 from engines.core.weights import fill, load_weights, publish_import, require_complete
-from engines.segmentation.architecture import Architecture, preview_architecture
 from engines.segmentation.config import ImportConfig
 from engines.segmentation.data import MODALITIES
 from engines.segmentation.model import SegmentationNetwork
-from engines.segmentation.tasks import Trainable
+from engines.segmentation.networks.architecture import Architecture, preview_architecture
+from engines.segmentation.training.mask_task import Trainable
 
 _OF_PUBLISHED = "input_blocks.0.0.weight"
 _PREFIX = "model.denoiser."

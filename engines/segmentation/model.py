@@ -12,11 +12,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from engines.segmentation.architecture import Architecture
-from engines.segmentation.blocks import ResidualBlock
-from engines.segmentation.condition import Condition, ConditionBranch
-from engines.segmentation.denoiser import Denoiser
-from engines.segmentation.noise import NoiseSchedule, clean_of, logits_of
+from engines.segmentation.networks.architecture import Architecture
+from engines.segmentation.networks.blocks import ResidualBlock
+from engines.segmentation.networks.condition import Condition, ConditionBranch
+from engines.segmentation.networks.denoiser import Denoiser
+from engines.segmentation.networks.noise import NoiseSchedule, clean_of, logits_of
 
 NUM_GRADES = 2
 _WIDTH_STEP = 4

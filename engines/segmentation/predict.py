@@ -16,11 +16,11 @@ from engines.imaging.volumes.volume import Volume
 from engines.imaging.volumes.volume_files import write_volume
 from engines.segmentation.config import PredictConfig, SamplingConfig
 from engines.segmentation.data import GRADES, MODALITIES, read_case
-from engines.segmentation.labels import labels_of
-from engines.segmentation.prediction import CaseRunner, PredictedCase
-from engines.segmentation.prediction_panels import PredictionPanels
-from engines.segmentation.review import LABEL_MAP, UNDECIDED, review_of
-from engines.segmentation.tables import read_per_item, write_per_item
+from engines.segmentation.evaluation.tables import read_per_item, write_per_item
+from engines.segmentation.inference.prediction import CaseRunner, PredictedCase
+from engines.segmentation.inference.prediction_panels import PredictionPanels
+from engines.segmentation.inference.review import LABEL_MAP, UNDECIDED, review_of
+from engines.segmentation.slices.labels import labels_of
 
 COLUMNS = (
     "item",

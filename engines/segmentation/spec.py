@@ -194,7 +194,7 @@ SPEC = PipelineSpec(
     evaluate="engines.segmentation.evaluate:evaluate",
     diagnose="engines.segmentation.diagnose:RULES",
     import_weights="engines.segmentation.import_weights:import_weights",
-    started_facts="engines.segmentation.checks:started_facts",
+    started_facts="engines.segmentation.slices.checks:started_facts",
     position=3,
     source="MedSegDiff (Wu et al. 2022, 2023), rewritten with clean-mask prediction; see SOURCE.md.",
 )

@@ -15,20 +15,20 @@ from engines.core.device import choose_device
 from engines.core.generations import BEST, LAST
 from engines.core.loop import fit
 from engines.core.task import TrainingTask
-from engines.segmentation.architecture import architecture_of
-from engines.segmentation.checkpoint import keep_calibration, load_network, start_from
-from engines.segmentation.checks import are_grades_in_order, check_training, shared_between
 from engines.segmentation.config import TrainConfig
 from engines.segmentation.data import MODALITIES, read_grade
-from engines.segmentation.grade_calibration import LEAST_SUBJECTS, GradeCalibration
-from engines.segmentation.grade_task import CachedFeatures, GradeTask
-from engines.segmentation.labels import REGIONS
+from engines.segmentation.evaluation.grade_calibration import LEAST_SUBJECTS, GradeCalibration
+from engines.segmentation.evaluation.scores import constant_scores
+from engines.segmentation.evaluation.subject_scores import score_subjects
+from engines.segmentation.inference.sampling import SamplerOptions
 from engines.segmentation.model import SegmentationNetwork
-from engines.segmentation.preparation import Prepared, prepare
-from engines.segmentation.sampling import SamplerOptions
-from engines.segmentation.scores import constant_scores
-from engines.segmentation.subject_scores import score_subjects
-from engines.segmentation.tasks import SegmentationTask, Trainable
+from engines.segmentation.networks.architecture import architecture_of
+from engines.segmentation.networks.checkpoint import keep_calibration, load_network, start_from
+from engines.segmentation.slices.checks import are_grades_in_order, check_training, shared_between
+from engines.segmentation.slices.labels import REGIONS
+from engines.segmentation.slices.preparation import Prepared, prepare
+from engines.segmentation.training.grade_task import CachedFeatures, GradeTask
+from engines.segmentation.training.mask_task import SegmentationTask, Trainable
 
 SEGMENT, GRADE, JOINT, TOGETHER = "segment", "grade", "joint", "together"
 _WORST_LOSS = 0.01

@@ -13,14 +13,14 @@ from engines.contract.run_context import RunContext
 from engines.core.evaluation_page import PagePicture, write_page
 from engines.imaging.volumes.label_metrics import Mask
 from engines.imaging.volumes.volume_files import read_geometry
-from engines.synthesis.cases import CTA, NCCT, SynthesisCase, read_case
 from engines.synthesis.config import EvaluateConfig
-from engines.synthesis.metrics import SCORES, bootstrap_interval, mean_scores, score_volume
-from engines.synthesis.pictures import Picture, difference_strip, projection_strip, stacked, strip
+from engines.synthesis.data import CTA, NCCT, SynthesisCase, read_case
+from engines.synthesis.evaluation.metrics import SCORES, bootstrap_interval, mean_scores, score_volume
+from engines.synthesis.evaluation.pictures import Picture, difference_strip, projection_strip, stacked, strip
+from engines.synthesis.evaluation.reports import write_picture_panel, write_table
+from engines.synthesis.evaluation.slice_reports import slice_errors, write_slice_reports
 from engines.synthesis.predict import items_with_ncct, make_synthesiser, warn_of_distance, warn_of_flips
-from engines.synthesis.reports import write_picture_panel, write_table
-from engines.synthesis.slice_reports import slice_errors, write_slice_reports
-from engines.synthesis.windows import FloatVoxels
+from engines.synthesis.volumes.windows import FloatVoxels
 
 MODEL, GENERATOR, IDENTITY = "model", "generator", "identity"
 _COLUMNS = ("item", "row", *SCORES, "reason")

@@ -21,12 +21,12 @@ from engines.contract.run_context import RunContext
 from engines.contract.weights_report import OtherShape, WeightsReport
 from engines.core.weights import fill, load_checkpoint, load_weights, publish_import
 from engines.synthesis.config import ImportConfig
-from engines.synthesis.fusion_card import fusion_card
-from engines.synthesis.generator import SIZES
-from engines.synthesis.known_config import KnownConfig, read_known_config
-from engines.synthesis.log_import import ImportedLog, read_log, split_of
+from engines.synthesis.evaluation.fusion_card import fusion_card
+from engines.synthesis.imports.known_config import KnownConfig, read_known_config
+from engines.synthesis.imports.log_import import ImportedLog, read_log, split_of
 from engines.synthesis.model import Architecture, SynthesisNetwork
-from engines.synthesis.windows import chosen_window
+from engines.synthesis.networks.generator import SIZES
+from engines.synthesis.volumes.windows import chosen_window
 
 _WEIGHTS, _CONFIGS, _LOGS = (
     (".pt", ".pth", ".ckpt", ".bin", ".safetensors"),

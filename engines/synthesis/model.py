@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from engines.contract.errors import CheckpointError
 from engines.synthesis.config import TrainConfig
-from engines.synthesis.discriminator import Discriminator
-from engines.synthesis.generator import SIZES, Generator
-from engines.synthesis.perceptual import FeatureNetwork, feature_network
-from engines.synthesis.refiner import RefineNet
-from engines.synthesis.registrar import DeepRegistrar, TinyRegistrar
+from engines.synthesis.networks.discriminator import Discriminator
+from engines.synthesis.networks.generator import SIZES, Generator
+from engines.synthesis.networks.perceptual import FeatureNetwork, feature_network
+from engines.synthesis.networks.refiner import RefineNet
+from engines.synthesis.networks.registrar import DeepRegistrar, TinyRegistrar
 
 Result = TypeVar("Result")
 PARTS = ("generator", "registrar", "discriminator", "refiner", "features")

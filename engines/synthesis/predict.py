@@ -13,15 +13,15 @@ from engines.contract.manifest import ItemRecord
 from engines.contract.run_context import RunContext
 from engines.imaging.volumes.volume import Volume, VolumeGeometry
 from engines.imaging.volumes.volume_files import write_volume
-from engines.synthesis.canonical import axis_turn
-from engines.synthesis.cases import NCCT, as_hu, read_ct
 from engines.synthesis.config import PredictConfig, VolumeConfig
-from engines.synthesis.masks import body_mask
-from engines.synthesis.metrics import mae_hu
-from engines.synthesis.reports import write_table
-from engines.synthesis.secondary_capture import MARK, write_secondary_capture
-from engines.synthesis.synthesiser import Synthesiser
-from engines.synthesis.windows import FloatVoxels
+from engines.synthesis.data import NCCT, as_hu, read_ct
+from engines.synthesis.evaluation.metrics import mae_hu
+from engines.synthesis.evaluation.reports import write_table
+from engines.synthesis.inference.secondary_capture import MARK, write_secondary_capture
+from engines.synthesis.inference.synthesiser import Synthesiser
+from engines.synthesis.volumes.canonical import axis_turn
+from engines.synthesis.volumes.masks import body_mask
+from engines.synthesis.volumes.windows import FloatVoxels
 
 _COLUMNS = (
     "item",

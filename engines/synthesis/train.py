@@ -13,18 +13,18 @@ from torch import Tensor, nn
 from engines.contract.run_context import RunContext
 from engines.core.loop import fit
 from engines.core.task import Batch, PreviewImage, TrainingTask
-from engines.synthesis.base import architecture_of, read_base, take_weights, window_of
-from engines.synthesis.cases import SynthesisCase, training_cases
 from engines.synthesis.config import TrainConfig
-from engines.synthesis.fusion_card import fusion_card
+from engines.synthesis.data import SynthesisCase, training_cases
+from engines.synthesis.evaluation.fusion_card import fusion_card
+from engines.synthesis.evaluation.pictures import difference_strip, stacked, strip
+from engines.synthesis.evaluation.reports import write_alignment_reports
 from engines.synthesis.model import SynthesisNetwork
-from engines.synthesis.objective import StepImages, StepPlan, step_losses
-from engines.synthesis.perceptual import VesselFeatures, Vgg19Features
-from engines.synthesis.pictures import difference_strip, stacked, strip
-from engines.synthesis.reports import write_alignment_reports
-from engines.synthesis.scoring import VALIDATION_KEYS, SliceScorer, spread_slices
-from engines.synthesis.stacks import neighbour_step, stack_of
-from engines.synthesis.windows import HuWindow
+from engines.synthesis.networks.perceptual import VesselFeatures, Vgg19Features
+from engines.synthesis.training.base import architecture_of, read_base, take_weights, window_of
+from engines.synthesis.training.objective import StepImages, StepPlan, step_losses
+from engines.synthesis.training.scoring import VALIDATION_KEYS, SliceScorer, spread_slices
+from engines.synthesis.volumes.stacks import neighbour_step, stack_of
+from engines.synthesis.volumes.windows import HuWindow
 
 _NUM_PREVIEWS = 3
 _SHARES_EVERY = 4

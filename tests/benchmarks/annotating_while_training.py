@@ -32,8 +32,8 @@ from engines.contract.registry import load_spec
 from engines.contract.run_folder import RunFolder
 from workstation.app import build, prepare, spare_screens_from_collection
 from workstation.controllers.background import Background
-from workstation.controllers.live_runs import LiveRun
-from workstation.controllers.run_schedule import schedule_of
+from workstation.controllers.runs.live_runs import LiveRun
+from workstation.controllers.runs.run_schedule import schedule_of
 from workstation.main_window import MainWindow
 from workstation.project.project import Project
 from workstation.project.sample import create_sample

@@ -26,8 +26,8 @@ from workstation.viewers.canvas import ImageCanvas
 from workstation.viewers.compare_pane import ImagePane
 from workstation.viewers.image_overlay import ImageOverlay
 from workstation.viewers.mode_painter import Camera
-from workstation.views.compare_protocols import PaneContent
-from workstation.views.overlay_modes import Mode, ModeSettings, Overlay
+from workstation.views.protocols.compare import PaneContent
+from workstation.views.protocols.overlay_modes import Mode, ModeSettings, Overlay
 
 MODES = (Mode.CURTAIN, Mode.CHECKERBOARD, Mode.FLICKER)
 PANE_PX = (900, 760)

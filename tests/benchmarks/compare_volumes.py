@@ -25,15 +25,15 @@ from PySide6.QtWidgets import QApplication
 from engines.contract.messages import Message
 from engines.imaging.comparison import Change
 from engines.imaging.volumes.volume import Volume, VolumeGeometry
-from workstation.controllers.compare_slices import CompareSlices
-from workstation.controllers.slice_places import MIDDLE, Adjustment, SliceWish
-from workstation.controllers.volume_compare_sources import VolumeSource, VolumeSources
-from workstation.controllers.volume_images import CaseImage
+from workstation.controllers.compare.compare_slices import CompareSlices
+from workstation.controllers.compare.volume_compare_sources import VolumeSource, VolumeSources
+from workstation.controllers.volume.slice_places import MIDDLE, Adjustment, SliceWish
+from workstation.controllers.volume.volume_images import CaseImage
 from workstation.viewers.slice_compare_view import SliceCompareView
 from workstation.viewers.slice_pane import SlicePane
-from workstation.views.compare_protocols import SourceRow
-from workstation.views.overlay_modes import Mode, ModeSettings
-from workstation.views.volume_protocols import Plane
+from workstation.views.protocols.compare import SourceRow
+from workstation.views.protocols.overlay_modes import Mode, ModeSettings
+from workstation.views.protocols.volume import Plane
 
 MODES = (Mode.CURTAIN, Mode.CHECKERBOARD, Mode.FLICKER)
 VIEW_PX = (1200, 760)

@@ -40,8 +40,8 @@ from workstation.main_window import MainWindow
 from workstation.project.commands import DeletePairs, ImportedPair, ImportPairs
 from workstation.project.sample import create_sample
 from workstation.settings import Settings
-from workstation.views.keypoint_model import KeypointModel
-from workstation.views.overlay_modes import Mode
+from workstation.views.pairs.keypoint_model import KeypointModel
+from workstation.views.protocols.overlay_modes import Mode
 
 ITEM = "known-2"
 SIZE = 720
@@ -158,7 +158,7 @@ def simple_way() -> Iterator[None]:
         return False
 
     with ExitStack() as patches:
-        patches.enter_context(patch("workstation.controllers.pair_fit.fit_with_left_out", brute_force))
+        patches.enter_context(patch("workstation.controllers.pairs.pair_fit.fit_with_left_out", brute_force))
         patches.enter_context(patch.object(KeypointModel, "_match_ids", begin_anew))
         yield
 

@@ -32,12 +32,12 @@ from engines.imaging.volumes.mask_editing import Paint, brush, stroke
 from engines.imaging.volumes.volume import Volume, VolumeGeometry
 from engines.imaging.volumes.volume_files import write_volume
 from workstation.app import build, prepare
-from workstation.controllers.mask_editor import MaskEditor
+from workstation.controllers.masks.mask_editor import MaskEditor
 from workstation.project.items import NewFile, insert_file, set_item_kind
 from workstation.project.project import Project
 from workstation.settings import Settings
-from workstation.views.mask_protocols import MaskTool
-from workstation.views.volume_protocols import Plane
+from workstation.views.protocols.masks import MaskTool
+from workstation.views.protocols.volume import Plane
 
 MOVE_BAR_MS, BALL_BAR_MS, UNDO_BAR_MS, OTHERS_BAR_MS = 48.0, 100.0, 100.0, 150.0
 DISC_VOXELS, BALL_VOXELS = 20, 30

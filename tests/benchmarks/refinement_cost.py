@@ -33,13 +33,13 @@ from engines.imaging.volumes.coronary_phantom import PhantomOptions, make_phanto
 from engines.imaging.volumes.label_metrics import Mask
 from engines.imaging.volumes.label_noise import MIXED, corrupt
 from engines.imaging.volumes.volume_files import read_volume
-from engines.refinement.baselines import without_small
 from engines.refinement.config import FieldConfig, TrainConfig
 from engines.refinement.data import NUM_CHANNELS, make_case
-from engines.refinement.inference import query_of, sparse
+from engines.refinement.evaluation.baselines import without_small
+from engines.refinement.evaluation.noise_bench import REAL_LABELS, BenchOptions, real_case
+from engines.refinement.fields.lattice_inference import query_of, sparse
 from engines.refinement.lattice import FloatGrid
 from engines.refinement.model import Architecture, FeatureGrids, RefinementField, sample_grid
-from engines.refinement.noise_bench import REAL_LABELS, BenchOptions, real_case
 
 _SIDE = 256
 _SPACING_MM = 0.5

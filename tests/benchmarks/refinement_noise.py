@@ -42,10 +42,16 @@ from engines.contract.run_folder import RunFolder, RunRequest
 from engines.imaging.volumes.coronary_phantom import CORONARY
 from engines.imaging.volumes.volume import Volume
 from engines.imaging.volumes.volume_files import write_volume
-from engines.refinement.baselines import MORPHOLOGY
 from engines.refinement.data import NativeCase
 from engines.refinement.evaluate import interval_of_mean
-from engines.refinement.noise_bench import REAL_LABELS, BenchOptions, is_hard, procedural_case, real_case
+from engines.refinement.evaluation.baselines import MORPHOLOGY
+from engines.refinement.evaluation.noise_bench import (
+    REAL_LABELS,
+    BenchOptions,
+    is_hard,
+    procedural_case,
+    real_case,
+)
 
 _SPEC = load_spec("refinement")
 _METRICS = ("dice", "nsd_1mm", "hd95_mm", "cldice", "components", "loops", "missing_mm", "spurious_mm")

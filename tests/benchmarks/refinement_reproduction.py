@@ -21,9 +21,9 @@ from engines.imaging.volumes.coronary_phantom import CORONARY
 from engines.imaging.volumes.label_metrics import dice
 from engines.refinement.config import TrainConfig
 from engines.refinement.data import NativeCase, make_case
-from engines.refinement.inference import dense, query_of
+from engines.refinement.evaluation.noise_bench import REAL_LABELS, BenchOptions, procedural_case, real_case
+from engines.refinement.fields.lattice_inference import dense, query_of
 from engines.refinement.model import RefinementField
-from engines.refinement.noise_bench import REAL_LABELS, BenchOptions, procedural_case, real_case
 from engines.refinement.train import FieldTask
 
 _CPU = torch.device("cpu")

@@ -139,15 +139,15 @@ def _ours(row: str, size: int) -> tuple[Callable[[], None], dict[str, Callable[[
 
     from engines.registration.config import TrainConfig
     from engines.registration.data import warp_range, warped_pair
+    from engines.registration.evaluation.scoring import as_sample, collated, maps_of
+    from engines.registration.inference.network_view import NetworkView
     from engines.registration.model import build_network
-    from engines.registration.network_view import NetworkView
-    from engines.registration.pair_losses import PairLosses
-    from engines.registration.pairs_task import network_facts
-    from engines.registration.phase_plan import Terms
-    from engines.registration.recipes import with_recipe
-    from engines.registration.scoring import as_sample, collated, maps_of
-    from engines.registration.training_images import LabelledView
-    from engines.registration.value_maps import ValueMaps
+    from engines.registration.training.images import LabelledView
+    from engines.registration.training.pair_losses import PairLosses
+    from engines.registration.training.pairs_task import network_facts
+    from engines.registration.training.phase_plan import Terms
+    from engines.registration.training.recipes import with_recipe
+    from engines.registration.training.value_maps import ValueMaps
 
     recipe = "literal" if row == "compat" else "recommended"
     values = {**_NETWORKS[row], "image_size_px": size, "looks_per_item": 0, "recipe": recipe}

@@ -137,10 +137,10 @@ def _print_rows_without_training(folder: RunFolder, *, has_classical: bool) -> N
     from engines.imaging.matching.classical_registration import register
     from engines.registration.config import TrainConfig
     from engines.registration.data import validation_pair
-    from engines.registration.matching import corner_error_px
-    from engines.registration.pairs_task import VALIDATION_SEED, PairsTask, network_facts
-    from engines.registration.pictures import grey_picture
-    from engines.registration.training_images import load_labelled_views
+    from engines.registration.inference.matching import corner_error_px
+    from engines.registration.training.images import load_labelled_views
+    from engines.registration.training.pairs_task import VALIDATION_SEED, PairsTask, network_facts
+    from engines.registration.training.pictures import grey_picture
 
     run = RunContext.open(folder)
     try:
@@ -177,13 +177,13 @@ def _print_final(folder: RunFolder, warps_per_eye: int) -> None:
     from engines.core.checkpoint import load_weights
     from engines.registration.config import TrainConfig
     from engines.registration.data import validation_pair
+    from engines.registration.evaluation.scoring import score_warped
+    from engines.registration.evaluation.summaries import wilson
     from engines.registration.model import build_network
-    from engines.registration.pair_losses import PairLosses
-    from engines.registration.phase_plan import Terms
-    from engines.registration.scoring import score_warped
-    from engines.registration.summaries import wilson
-    from engines.registration.training_images import load_labelled_views
-    from engines.registration.value_maps import ValueMaps
+    from engines.registration.training.images import load_labelled_views
+    from engines.registration.training.pair_losses import PairLosses
+    from engines.registration.training.phase_plan import Terms
+    from engines.registration.training.value_maps import ValueMaps
 
     weights, facts = load_weights(folder.checkpoints_dir / "best")
     run = RunContext.open(folder)

@@ -104,7 +104,7 @@ def _print_conditions(folder: RunFolder) -> None:
     """Print AUC to 25 px, the share within 10 px and processor time by condition and row, over all draws."""
     import numpy as np
 
-    from engines.registration.summaries import area
+    from engines.registration.evaluation.summaries import area
 
     with folder.per_item_path.open(encoding="utf-8", newline="") as stream:
         entries = list(csv.DictReader(stream))

@@ -14,8 +14,8 @@ from PySide6.QtWidgets import QApplication
 
 from engines.contract.kinds import RunState
 from engines.contract.spec import MetricSpec
-from workstation.views.run_plots import CurvePlot, Look, RunPlots
-from workstation.views.run_protocols import Curve, RunView
+from workstation.views.protocols.runs import Curve, RunView
+from workstation.views.runs.run_plots import CurvePlot, Look, RunPlots
 
 NUM_CURVES = 6
 NUM_POINTS = 100_000

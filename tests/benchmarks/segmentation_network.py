@@ -164,10 +164,10 @@ def _own(row: str, size: int) -> Callable[[], _Built]:
     import torch
     from torch.optim import AdamW
 
-    from engines.segmentation.architecture import architecture_of
     from engines.segmentation.config import TrainConfig
     from engines.segmentation.losses import calibration_loss, mask_loss
     from engines.segmentation.model import SegmentationNetwork
+    from engines.segmentation.networks.architecture import architecture_of
 
     config = TrainConfig.from_values({"network": row, "grade_head": "off"})
 

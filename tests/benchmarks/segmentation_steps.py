@@ -20,11 +20,11 @@ import numpy as np
 import torch
 
 from engines.imaging.volumes.label_metrics import dice
-from engines.segmentation.checkpoint import load_network
-from engines.segmentation.inference import draw_slices
-from engines.segmentation.labels import CODINGS, regions_of
-from engines.segmentation.sampling import SamplerOptions
-from engines.segmentation.slice_cache import read_cases
+from engines.segmentation.inference.sampling import SamplerOptions
+from engines.segmentation.inference.slice_inference import draw_slices
+from engines.segmentation.networks.checkpoint import load_network
+from engines.segmentation.slices.labels import CODINGS, regions_of
+from engines.segmentation.slices.slice_cache import read_cases
 
 _TOLERANCE = 0.01
 _SUBJECT_SLICES = 2

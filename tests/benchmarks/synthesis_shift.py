@@ -20,11 +20,11 @@ import torch
 from engines.contract.run_folder import RunFolder
 from engines.core.checkpoint import load_weights
 from engines.imaging.volumes.volume_files import read_volume
-from engines.synthesis.canonical import axis_turn
-from engines.synthesis.masks import body_mask
 from engines.synthesis.model import SynthesisNetwork, build_network
-from engines.synthesis.stacks import neighbour_step, stack_of
-from engines.synthesis.windows import HuWindow
+from engines.synthesis.volumes.canonical import axis_turn
+from engines.synthesis.volumes.masks import body_mask
+from engines.synthesis.volumes.stacks import neighbour_step, stack_of
+from engines.synthesis.volumes.windows import HuWindow
 from workstation.project.project import Project
 from workstation.project.thorax_cohort import shift_of
 

@@ -129,7 +129,7 @@ def _measured(side: str, options: argparse.Namespace) -> dict[str, Any]:
 def _own_step(ncct: Tensor, cta: Tensor, lung: Tensor) -> Callable[[], dict[str, float]]:
     from engines.synthesis.config import TrainConfig
     from engines.synthesis.model import Architecture, SynthesisNetwork
-    from engines.synthesis.objective import StepImages, StepPlan, step_losses
+    from engines.synthesis.training.objective import StepImages, StepPlan, step_losses
 
     settings = {
         "generator": "large",
@@ -198,8 +198,8 @@ class _Residual(nn.Module):
 class _Parts(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        from engines.synthesis.discriminator import Discriminator
-        from engines.synthesis.registrar import TinyRegistrar
+        from engines.synthesis.networks.discriminator import Discriminator
+        from engines.synthesis.networks.registrar import TinyRegistrar
 
         self.generator = _Residual()
         self.registrar = TinyRegistrar()
@@ -225,7 +225,7 @@ def _plain_ssim(a: Tensor, b: Tensor) -> Tensor:
 
 def _reference_step(ncct: Tensor, cta: Tensor, lung: Tensor) -> Callable[[], dict[str, float]]:
     """The usual way: G and R first, then D on the detached image, an optimiser each."""
-    from engines.synthesis.registrar import smoothness, warp
+    from engines.synthesis.networks.registrar import smoothness, warp
 
     parts = _Parts()
     _same_start(parts)

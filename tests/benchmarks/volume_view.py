@@ -36,7 +36,7 @@ from engines.imaging.volumes.volume import Volume, VolumeGeometry
 from engines.imaging.volumes.volume_files import read_volume
 from workstation.viewers.slice_canvas import SliceCanvas
 from workstation.viewers.volume_view import VolumeView
-from workstation.views.volume_protocols import ImageLayer, LabelLayer, PaneEvent, Plane, SurfaceMesh
+from workstation.views.protocols.volume import ImageLayer, LabelLayer, PaneEvent, Plane, SurfaceMesh
 
 STROKE_BAR_MS = 48.0
 BALL_BAR_MS = 100.0

@@ -44,7 +44,7 @@ class Driver:
     @property
     def cards(self) -> list[Any]:
         """Cards that the window shows."""
-        from workstation.views.cards import CardWidget
+        from workstation.views.elements.cards import CardWidget
 
         return self.window.findChildren(CardWidget)
 

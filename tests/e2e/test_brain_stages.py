@@ -21,8 +21,8 @@ from PySide6.QtWidgets import QApplication
 from engines.contract.kinds import Action, RunState, Split
 from engines.contract.registry import load_spec
 from engines.contract.run_folder import RunFolder
-from workstation.controllers.review_controller import ReviewController
-from workstation.controllers.run_schedule import schedule_of
+from workstation.controllers.review.review_controller import ReviewController
+from workstation.controllers.runs.run_schedule import schedule_of
 from workstation.project.brain_cohort import create_brain_cohort
 from workstation.project.grade_commands import SetGrades
 from workstation.project.importers import import_paths

@@ -13,8 +13,8 @@ from PySide6.QtTest import QTest
 from engines.imaging.comparison import Change
 from engines.imaging.images import read_image
 from workstation.actions.held_key import HOLD_MS
-from workstation.views.figure_dialog import FigureDialog
-from workstation.views.overlay_modes import Mode
+from workstation.views.compare.figure_dialog import FigureDialog
+from workstation.views.protocols.overlay_modes import Mode
 
 KEYS = {
     "B": Mode.BLEND,

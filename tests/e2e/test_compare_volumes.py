@@ -26,9 +26,9 @@ from workstation.project.items import NewFile, insert_file, set_item_kind
 from workstation.project.label_map_commands import AddLabelMap
 from workstation.project.project import Project
 from workstation.viewers.slice_pane import SlicePane
-from workstation.views.figure_dialog import FigureDialog
-from workstation.views.overlay_modes import Mode
-from workstation.views.volume_compare_part import VolumeComparePart
+from workstation.views.compare.figure_dialog import FigureDialog
+from workstation.views.compare.volume_compare_part import VolumeComparePart
+from workstation.views.protocols.overlay_modes import Mode
 
 SHAPE = (48, 44, 20)
 AFFINE = np.array([[-0.8, 0, 0, 30.0], [0, 0.8, 0, -12.0], [0, 0, 2.0, 100.0], [0, 0, 0, 1.0]])

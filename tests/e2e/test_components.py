@@ -16,16 +16,16 @@ from engines.imaging.volumes.label_classes import LabelClass
 from engines.imaging.volumes.proposals import ADDED, REMOVED
 from engines.imaging.volumes.volume import Volume, VolumeGeometry
 from engines.imaging.volumes.volume_files import write_volume
-from workstation.controllers.components_controller import ComponentsController
-from workstation.controllers.proposal_import import bring_in_label_map
-from workstation.controllers.proposals_controller import ProposalsController
+from workstation.controllers.review.components_controller import ComponentsController
+from workstation.controllers.review.proposal_import import bring_in_label_map
+from workstation.controllers.review.proposals_controller import ProposalsController
 from workstation.project.items import NewFile, insert_file, set_item_kind
 from workstation.project.label_map_commands import AddLabelMap
 from workstation.project.label_maps import LabelMapState
 from workstation.project.project import Project
 from workstation.project.schema import CommandRow
-from workstation.views.component_panel import ComponentPanel
-from workstation.views.proposal_bar import ProposalBar
+from workstation.views.review.component_panel import ComponentPanel
+from workstation.views.review.proposal_bar import ProposalBar
 
 SHAPE = (48, 40, 24)
 GRID = VolumeGeometry(

@@ -20,13 +20,13 @@ from engines.contract.registry import load_spec
 from engines.contract.run_folder import RunFolder
 from engines.imaging.volumes.thorax_phantom import ThoraxOptions, make_thorax
 from engines.imaging.volumes.volume_files import read_volume, write_volume
-from workstation.controllers.run_schedule import schedule_of
-from workstation.controllers.volume_compare_controller import VolumeCompareController
+from workstation.controllers.compare.volume_compare_controller import VolumeCompareController
+from workstation.controllers.runs.run_schedule import schedule_of
 from workstation.project.importers import import_paths
 from workstation.project.project import Project
 from workstation.project.thorax_cohort import create_thorax_cohort
 from workstation.runs.launch import prepare_run
-from workstation.views.overlay_modes import Mode
+from workstation.views.protocols.overlay_modes import Mode
 
 REFERENCE = os.environ.get("WORKSTATION_REFERENCE_DATA")
 PICTURES = os.environ.get("WORKSTATION_TEST_PICTURES")

@@ -13,8 +13,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
 from engines.contract.kinds import Action
-from workstation.views.empty_state import EmptyState
-from workstation.views.help_view import HelpView
+from workstation.views.elements.empty_state import EmptyState
+from workstation.views.window.help_view import HelpView
 
 MOST_CLICKS = 12
 LONGEST_TRAINING_S = 180.0

@@ -26,7 +26,7 @@ from workstation.project.importers import import_paths
 from workstation.project.project import Project
 from workstation.project.result_commands import Verdict
 from workstation.project.result_review import verdicts
-from workstation.views.registration_batch_dialog import RegistrationBatchDialog
+from workstation.views.pairs.registration_batch_dialog import RegistrationBatchDialog
 
 SPEC = load_spec("registration")
 REFERENCE = os.environ.get("WORKSTATION_REFERENCE_DATA")

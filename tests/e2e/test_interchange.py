@@ -16,8 +16,8 @@ from PySide6.QtWidgets import QFileDialog
 from engines.imaging.transforms.formats import read_transform
 from workstation.project.commands import DeletePairs
 from workstation.project.sample import create_sample
-from workstation.views.export_dialog import ExportDialog
-from workstation.views.keypoint_import_dialog import KeypointImportDialog
+from workstation.views.data.export_dialog import ExportDialog
+from workstation.views.pairs.keypoint_import_dialog import KeypointImportDialog
 
 
 def dialog_of(driver: Any, key: str, kind: type) -> Any:

@@ -14,10 +14,10 @@ from PySide6.QtWidgets import QApplication, QComboBox, QFrame, QWidget
 
 from workstation.project.commands import AddPair
 from workstation.screens import SCREENS
-from workstation.views.command_palette import CommandPalette
-from workstation.views.focus_regions import focusable
-from workstation.views.history_list import HistoryList
-from workstation.views.shortcut_editor import ShortcutEditor
+from workstation.views.window.command_palette import CommandPalette
+from workstation.views.window.focus_regions import focusable
+from workstation.views.window.history_list import HistoryList
+from workstation.views.window.shortcut_editor import ShortcutEditor
 
 NO_MODIFIER = Qt.KeyboardModifier.NoModifier
 

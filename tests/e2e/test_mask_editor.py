@@ -16,10 +16,10 @@ from PySide6.QtWidgets import QApplication
 from engines.contract.kinds import FileKind, ItemKind
 from engines.imaging.volumes.volume import Volume, VolumeGeometry
 from engines.imaging.volumes.volume_files import write_volume
-from workstation.controllers.mask_editor import MaskEditor
+from workstation.controllers.masks.mask_editor import MaskEditor
 from workstation.project.items import NewFile, insert_file, set_item_kind
 from workstation.project.project import Project
-from workstation.views.volume_protocols import Plane
+from workstation.views.protocols.volume import Plane
 
 if TYPE_CHECKING:
     from conftest import Driver

@@ -12,7 +12,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog
 
-from workstation.views.keypoint_columns import COLUMN_OF
+from workstation.views.pairs.keypoint_columns import COLUMN_OF
 
 ITEM = "known-2"
 

@@ -25,18 +25,18 @@ from engines.imaging.volumes.label_classes import LabelClass
 from engines.imaging.volumes.proposals import ADDED
 from engines.imaging.volumes.volume import Volume, VolumeGeometry
 from engines.imaging.volumes.volume_files import write_volume
-from workstation.controllers.components_controller import ComponentsController
-from workstation.controllers.predict_runs import PredictRuns
-from workstation.controllers.review_controller import ReviewController
-from workstation.controllers.threshold_review import KEY, ThresholdReview
+from workstation.controllers.review.components_controller import ComponentsController
+from workstation.controllers.review.review_controller import ReviewController
+from workstation.controllers.review.threshold_review import KEY, ThresholdReview
+from workstation.controllers.runs.predict_runs import PredictRuns
 from workstation.project.items import NewFile, insert_file, set_item_kind
 from workstation.project.label_map_commands import AddLabelMap
 from workstation.project.project import Project
 from workstation.project.result_commands import Verdict
 from workstation.project.result_review import verdicts
-from workstation.views.component_panel import ComponentPanel
-from workstation.views.review_panel import ReviewPanel
-from workstation.views.start_dialog import StartDialog
+from workstation.views.review.component_panel import ComponentPanel
+from workstation.views.review.review_panel import ReviewPanel
+from workstation.views.training.start_dialog import StartDialog
 
 SHAPE = (40, 36, 20)
 GRID = VolumeGeometry(SHAPE, np.array([[-0.6, 0, 0, 12], [0, 0.6, 0, -9], [0, 0, 1.5, 40], [0, 0, 0, 1.0]]))
@@ -364,7 +364,7 @@ def test_train_refine_review_and_restart(speckled: Path, open_window: Callable[.
 
 
 def _train(person: Reviewer) -> None:
-    from workstation.controllers.run_schedule import schedule_of
+    from workstation.controllers.runs.run_schedule import schedule_of
     from workstation.runs.launch import prepare_run
 
     run = prepare_run(person.project, SPEC, action=Action.TRAIN, preset="tiny", overrides={"label_class": 1})

@@ -20,10 +20,10 @@ from engines.contract.run_folder import RunFolder
 from engines.contract.weights_report import WeightsReport
 from engines.imaging.volumes.volume import Volume, VolumeGeometry
 from engines.imaging.volumes.volume_files import write_volume
-from engines.refinement.compatible_field import CompatibleArchitecture, CompatibleField
+from engines.refinement.fields.compatible_field import CompatibleArchitecture, CompatibleField
 from workstation.project.importers import import_paths
 from workstation.project.project import Project
-from workstation.views.start_dialog import StartDialog
+from workstation.views.training.start_dialog import StartDialog
 
 SPEC = load_spec("refinement")
 SHAPE = (28, 22, 20)

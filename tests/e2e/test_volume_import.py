@@ -14,7 +14,7 @@ import SimpleITK as sitk
 
 from engines.contract.kinds import ItemKind
 from workstation.project.project import Project
-from workstation.views.import_dialog import ImportDialog
+from workstation.views.data.import_dialog import ImportDialog
 
 REFERENCE = os.environ.get("WORKSTATION_REFERENCE_DATA", "")
 needs_reference = pytest.mark.skipif(not REFERENCE, reason="WORKSTATION_REFERENCE_DATA is not set")

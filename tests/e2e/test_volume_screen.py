@@ -21,7 +21,7 @@ from engines.imaging.volumes.volume_files import write_volume
 from workstation.project.items import NewFile, insert_file, set_item_kind
 from workstation.project.label_map_commands import AddLabelMap
 from workstation.project.project import Project
-from workstation.views.volume_protocols import LabelStyle, PaneLayout, Plane
+from workstation.views.protocols.volume import LabelStyle, PaneLayout, Plane
 
 SHAPE = (40, 36, 16)
 AFFINE = np.array([[-0.8, 0, 0, 30.0], [0, 0.8, 0, -12.0], [0, 0, 2.5, 100.0], [0, 0, 0, 1.0]])

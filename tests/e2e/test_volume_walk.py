@@ -23,13 +23,13 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from engines.imaging.comparison import Change
-from workstation.controllers.mask_editor import MaskEditor
+from workstation.controllers.masks.mask_editor import MaskEditor
 from workstation.project.project import Project
-from workstation.views.export_dialog import ExportDialog
-from workstation.views.import_dialog import ImportDialog
-from workstation.views.overlay_modes import Mode
-from workstation.views.volume_compare_part import VolumeComparePart
-from workstation.views.volume_protocols import Plane
+from workstation.views.compare.volume_compare_part import VolumeComparePart
+from workstation.views.data.export_dialog import ExportDialog
+from workstation.views.data.import_dialog import ImportDialog
+from workstation.views.protocols.overlay_modes import Mode
+from workstation.views.protocols.volume import Plane
 
 REFERENCE = os.environ.get("WORKSTATION_REFERENCE_DATA", "")
 pytestmark = [

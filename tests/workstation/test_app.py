@@ -26,7 +26,7 @@ from workstation.project.history import EditNotSavedError
 from workstation.project.project import Project
 from workstation.screens import SCREENS
 from workstation.settings import Settings
-from workstation.views.overlay_modes import Mode
+from workstation.views.protocols.overlay_modes import Mode
 
 READY_MS = 60_000
 

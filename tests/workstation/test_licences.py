@@ -7,7 +7,7 @@ from PySide6.QtGui import QGuiApplication
 
 from engines.contract.registry import all_specs
 from workstation.licences import OWN_LICENCE, libraries, licence_text, read_credits
-from workstation.views.licences_view import LicencesView
+from workstation.views.window.licences_view import LicencesView
 
 ROOT = Path(__file__).resolve().parents[2]
 

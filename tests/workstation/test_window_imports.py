@@ -19,9 +19,9 @@ from workstation.app import build, prepare
 from workstation.main_window import MainWindow
 from workstation.project.project import Project
 from workstation.settings import Settings
-from workstation.views.import_dialog import ImportDialog
-from workstation.views.item_dialog import ItemDialog
-from workstation.views.relink_dialog import RelinkDialog
+from workstation.views.data.import_dialog import ImportDialog
+from workstation.views.data.item_dialog import ItemDialog
+from workstation.views.data.relink_dialog import RelinkDialog
 
 
 def look(seed: int) -> np.ndarray:

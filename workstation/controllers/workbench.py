@@ -9,8 +9,8 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from engines.contract.kinds import Severity
 from engines.contract.messages import Message
 from workstation.controllers.background import Background
-from workstation.controllers.live_runs import LiveRuns
-from workstation.views.protocols import Card
+from workstation.controllers.runs.live_runs import LiveRuns
+from workstation.views.protocols.cards import Card
 
 if TYPE_CHECKING:
     from workstation.project.project import Project

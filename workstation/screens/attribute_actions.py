@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from workstation.actions.registry import ActionRegistry
-from workstation.controllers.attribute_controller import AttributeController
-from workstation.controllers.volume_controller import VolumeController
+from workstation.controllers.project.attribute_controller import AttributeController
+from workstation.controllers.volume.volume_controller import VolumeController
 from workstation.controllers.workbench import Workbench
-from workstation.views.volume_screen import VolumeScreen
+from workstation.views.volume.volume_screen import VolumeScreen
 
 
 def bind_attributes(

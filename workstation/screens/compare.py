@@ -12,8 +12,8 @@ from PySide6.QtWidgets import QStackedWidget
 
 from engines.imaging.comparison import Change
 from workstation.actions.registry import ActionRegistry
-from workstation.controllers.compare_controller import CompareController
-from workstation.controllers.figure_export import Figured, FigureExport
+from workstation.controllers.compare.compare_controller import CompareController
+from workstation.controllers.compare.figure_export import Figured, FigureExport
 from workstation.controllers.workbench import Workbench
 from workstation.project.result_commands import Verdict
 from workstation.screens import Screen
@@ -21,12 +21,12 @@ from workstation.screens.compare_volumes import Sides, build_volumes
 from workstation.screens.mode_actions import bind_modes, bind_turning
 from workstation.translation import translate_message
 from workstation.viewers.compare_view import LETTERS
-from workstation.views.compare_panel import MODE_VERBS, VOLUME_VERBS, ComparePanel
-from workstation.views.compare_protocols import MAX_PANES, MIN_PANES, FigureRequest
-from workstation.views.compare_screen import CompareScreen
-from workstation.views.display import display
-from workstation.views.figure_dialog import FigureDialog
-from workstation.views.figure_painter import write_png
+from workstation.views.compare.compare_panel import MODE_VERBS, VOLUME_VERBS, ComparePanel
+from workstation.views.compare.compare_screen import CompareScreen
+from workstation.views.compare.figure_dialog import FigureDialog
+from workstation.views.compare.figure_painter import write_png
+from workstation.views.elements.display import display
+from workstation.views.protocols.compare import MAX_PANES, MIN_PANES, FigureRequest
 
 
 def build(workbench: Workbench, actions: ActionRegistry) -> Screen:

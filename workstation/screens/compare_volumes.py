@@ -13,21 +13,21 @@ from workstation.actions.compare import SLICES
 from workstation.actions.held_key import HeldKey
 from workstation.actions.held_steps import HeldSteps
 from workstation.actions.registry import ActionRegistry
-from workstation.controllers.case_table_controller import CaseTableController
-from workstation.controllers.compare_controller import CompareController
-from workstation.controllers.surface_export import SurfaceExport
-from workstation.controllers.volume_compare_controller import VolumeCompareController
-from workstation.controllers.volume_figure import VolumeFigureSubject
-from workstation.controllers.volume_images import cache_folder
+from workstation.controllers.compare.case_table_controller import CaseTableController
+from workstation.controllers.compare.compare_controller import CompareController
+from workstation.controllers.compare.surface_export import SurfaceExport
+from workstation.controllers.compare.volume_compare_controller import VolumeCompareController
+from workstation.controllers.compare.volume_figure import VolumeFigureSubject
+from workstation.controllers.volume.volume_images import cache_folder
 from workstation.controllers.workbench import Workbench
 from workstation.screens.volume_actions import FIRST_SLAB_MM, SLAB_FACTOR, SLAB_RANGE_MM
 from workstation.viewers.compare_view import CompareView
-from workstation.views.compare_screen import CompareScreen
-from workstation.views.display import display
-from workstation.views.overlay_modes import Mode, ModeSettings
-from workstation.views.volume_compare_panel import VolumeComparePanel
-from workstation.views.volume_compare_part import VolumeComparePart
-from workstation.views.volume_protocols import Plane
+from workstation.views.compare.compare_screen import CompareScreen
+from workstation.views.compare.volume_compare_panel import VolumeComparePanel
+from workstation.views.compare.volume_compare_part import VolumeComparePart
+from workstation.views.elements.display import display
+from workstation.views.protocols.overlay_modes import Mode, ModeSettings
+from workstation.views.protocols.volume import Plane
 
 
 @dataclass

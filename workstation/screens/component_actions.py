@@ -10,17 +10,17 @@ from PySide6.QtWidgets import QVBoxLayout
 from engines.imaging.volumes.slicing import plane_geometry
 from workstation.actions.components import AREA, PANEL
 from workstation.actions.registry import ActionRegistry
-from workstation.controllers.components_controller import ComponentsController
-from workstation.controllers.label_edits import LabelEdits
-from workstation.controllers.proposals_controller import ProposalsController
-from workstation.controllers.volume_controller import VolumeController
+from workstation.controllers.masks.label_edits import LabelEdits
+from workstation.controllers.review.components_controller import ComponentsController
+from workstation.controllers.review.proposals_controller import ProposalsController
+from workstation.controllers.volume.volume_controller import VolumeController
 from workstation.controllers.workbench import Workbench
-from workstation.views.component_panel import ComponentPanel
-from workstation.views.component_protocols import ACCEPTED, OPEN, REJECTED, ChangeColours
-from workstation.views.display import display
-from workstation.views.proposal_bar import ProposalBar
-from workstation.views.volume_protocols import PaneEvent, PaneLayout, Plane
-from workstation.views.volume_screen import VolumeScreen
+from workstation.views.elements.display import display
+from workstation.views.protocols.components import ACCEPTED, OPEN, REJECTED, ChangeColours
+from workstation.views.protocols.volume import PaneEvent, PaneLayout, Plane
+from workstation.views.review.component_panel import ComponentPanel
+from workstation.views.review.proposal_bar import ProposalBar
+from workstation.views.volume.volume_screen import VolumeScreen
 
 Reason = Callable[[], str]
 _SINGLE = {

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from PySide6.QtCore import QObject, QSignalBlocker
 
 from workstation.actions.registry import ActionRegistry
-from workstation.controllers.display_controller import DisplayController
-from workstation.controllers.pairs_controller import PairsController
+from workstation.controllers.pairs.display_controller import DisplayController
+from workstation.controllers.pairs.pairs_controller import PairsController
 from workstation.controllers.workbench import Workbench
 from workstation.viewers.pair_view import PairView
 

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from PySide6.QtCore import QSignalBlocker
 
 from workstation.actions.registry import ActionRegistry
-from workstation.controllers.mask_editor import MaskEditor
-from workstation.controllers.volume_controller import VolumeController
+from workstation.controllers.masks.mask_editor import MaskEditor
+from workstation.controllers.volume.volume_controller import VolumeController
 from workstation.controllers.workbench import Workbench
-from workstation.views.display import display
-from workstation.views.mask_panel import MaskPanel
-from workstation.views.mask_protocols import MaskTool
-from workstation.views.volume_screen import VolumeScreen
+from workstation.views.elements.display import display
+from workstation.views.protocols.masks import MaskTool
+from workstation.views.volume.mask_panel import MaskPanel
+from workstation.views.volume.volume_screen import VolumeScreen
 
 DRAWING = (MaskTool.ERASE, MaskTool.PAINT, MaskTool.POLYGON)
 Handlers = dict[str, tuple[Callable[[], None], Callable[[], str] | None]]

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject
 
 from workstation.actions.held_key import HeldKey
 from workstation.actions.registry import ActionRegistry
-from workstation.views.overlay_modes import Mode, ModeSettings
+from workstation.views.protocols.overlay_modes import Mode, ModeSettings
 
 
 class ModeOwner(Protocol):

@@ -8,8 +8,8 @@ from PySide6.QtCore import QSignalBlocker
 
 from workstation.actions.pairs import AREA, CANVAS
 from workstation.actions.registry import ActionRegistry
-from workstation.controllers.pairs_controller import PairsController
-from workstation.controllers.table_export import TableExport
+from workstation.controllers.pairs.pairs_controller import PairsController
+from workstation.controllers.pairs.table_export import TableExport
 from workstation.controllers.workbench import Workbench
 from workstation.project.annotations import Side
 from workstation.screens import Screen
@@ -18,11 +18,11 @@ from workstation.screens.mode_actions import bind_modes, bind_turning
 from workstation.screens.registration_batch_actions import bind_registration_batch
 from workstation.screens.transform_actions import bind_transform_files
 from workstation.viewers.napari_compat import warm_up
-from workstation.views.empty_state import without_pairs
-from workstation.views.overlay_modes import Mode
-from workstation.views.pairs_panel import PairsPanel
-from workstation.views.pairs_screen import PairsScreen
-from workstation.views.table_file_dialog import ask_table_file
+from workstation.views.data.table_file_dialog import ask_table_file
+from workstation.views.elements.empty_state import without_pairs
+from workstation.views.pairs.pairs_panel import PairsPanel
+from workstation.views.pairs.pairs_screen import PairsScreen
+from workstation.views.protocols.overlay_modes import Mode
 
 PAIR_MODE_VERBS = {
     "blend": Mode.BLEND,

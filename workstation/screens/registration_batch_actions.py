@@ -8,9 +8,9 @@ from pathlib import Path
 from PySide6.QtWidgets import QWidget
 
 from workstation.actions.registry import ActionRegistry
-from workstation.controllers.registration_batch_controller import RegistrationBatchController
+from workstation.controllers.pairs.registration_batch_controller import RegistrationBatchController
 from workstation.controllers.workbench import Workbench
-from workstation.views.registration_batch_dialog import RegistrationBatchDialog
+from workstation.views.pairs.registration_batch_dialog import RegistrationBatchDialog
 
 
 def bind_registration_batch(

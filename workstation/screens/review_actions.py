@@ -9,17 +9,17 @@ from PySide6.QtCore import QObject, QUrl
 from PySide6.QtGui import QDesktopServices
 
 from workstation.actions.registry import ActionRegistry
-from workstation.controllers.predict_runs import PredictRuns
-from workstation.controllers.proposals_controller import ProposalsController
-from workstation.controllers.review_controller import ReviewController
-from workstation.controllers.threshold_review import ThresholdReview
-from workstation.controllers.volume_controller import VolumeController
+from workstation.controllers.review.proposals_controller import ProposalsController
+from workstation.controllers.review.review_controller import ReviewController
+from workstation.controllers.review.threshold_review import ThresholdReview
+from workstation.controllers.runs.predict_runs import PredictRuns
+from workstation.controllers.volume.volume_controller import VolumeController
 from workstation.controllers.workbench import Workbench
 from workstation.screens.component_actions import ComponentParts
-from workstation.views.display import display
-from workstation.views.review_panel import ReviewPanel
-from workstation.views.review_protocols import ACCEPTED, REJECTED
-from workstation.views.volume_screen import VolumeScreen
+from workstation.views.elements.display import display
+from workstation.views.protocols.review import ACCEPTED, REJECTED
+from workstation.views.review.review_panel import ReviewPanel
+from workstation.views.volume.volume_screen import VolumeScreen
 
 Reason = Callable[[], str]
 

@@ -8,13 +8,13 @@ from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices
 
 from workstation.actions.registry import ActionRegistry
-from workstation.controllers.runs_controller import RunsController
+from workstation.controllers.runs.runs_controller import RunsController
 from workstation.controllers.workbench import Workbench
 from workstation.screens import Screen
-from workstation.views.discard_dialog import ask_discard
-from workstation.views.empty_state import without_runs
-from workstation.views.run_words import sentence
-from workstation.views.runs_screen import VERBS, RunsScreen
+from workstation.views.elements.empty_state import without_runs
+from workstation.views.runs.discard_dialog import ask_discard
+from workstation.views.runs.run_words import sentence
+from workstation.views.runs.runs_screen import VERBS, RunsScreen
 
 
 def build(workbench: Workbench, actions: ActionRegistry) -> Screen:

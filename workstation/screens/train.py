@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from engines.contract.spec import PhaseSpec
 from workstation.actions.registry import ActionRegistry
-from workstation.controllers.train_controller import TrainController
-from workstation.controllers.variant_runs import VariantRuns
+from workstation.controllers.training.train_controller import TrainController
+from workstation.controllers.training.variant_runs import VariantRuns
 from workstation.controllers.workbench import Workbench
 from workstation.screens import Screen
-from workstation.views.discard_dialog import ask_discard
-from workstation.views.empty_state import without_training
-from workstation.views.run_words import sentence, spoken
-from workstation.views.train_screen import VERBS, TrainScreen
+from workstation.views.elements.empty_state import without_training
+from workstation.views.runs.discard_dialog import ask_discard
+from workstation.views.runs.run_words import sentence, spoken
+from workstation.views.training.train_screen import VERBS, TrainScreen
 
 
 def build(workbench: Workbench, actions: ActionRegistry) -> Screen:
@@ -84,6 +84,7 @@ def _bind_variants(
         button.setVisible(variants is not None)
 
     actions.bind("train.variants", start, reason)
+
     def look() -> None:
         name()
         actions.refresh()

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from PySide6.QtWidgets import QWidget
 
 from workstation.actions.registry import ActionRegistry
-from workstation.controllers.pairs_controller import PairsController
-from workstation.controllers.transform_files import TransformFiles
+from workstation.controllers.pairs.pairs_controller import PairsController
+from workstation.controllers.pairs.transform_files import TransformFiles
 from workstation.controllers.workbench import Workbench
-from workstation.views.transform_file_dialogs import ask_transform, ask_transform_place
+from workstation.views.pairs.transform_file_dialogs import ask_transform, ask_transform_place
 
 
 def bind_transform_files(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from workstation.actions.registry import ActionRegistry
-from workstation.controllers.label_arrays import LabelArrays
-from workstation.controllers.volume_controller import VolumeController
-from workstation.controllers.volume_images import cache_folder
+from workstation.controllers.volume.label_arrays import LabelArrays
+from workstation.controllers.volume.volume_controller import VolumeController
+from workstation.controllers.volume.volume_images import cache_folder
 from workstation.controllers.workbench import Workbench
 from workstation.screens import Screen
 from workstation.screens.attribute_actions import bind_attributes
@@ -15,9 +15,9 @@ from workstation.screens.review_actions import bind_review
 from workstation.screens.volume_actions import bind_class_delete, bind_volume, reading_text
 from workstation.viewers.napari_compat import warm_up
 from workstation.viewers.volume_view import VolumeView
-from workstation.views.display import display
-from workstation.views.volume_panel import VolumePanel
-from workstation.views.volume_screen import VolumeScreen
+from workstation.views.elements.display import display
+from workstation.views.volume.volume_panel import VolumePanel
+from workstation.views.volume.volume_screen import VolumeScreen
 
 
 def prepare() -> None:

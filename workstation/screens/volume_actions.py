@@ -13,12 +13,12 @@ from workstation.actions.held_key import HeldKey
 from workstation.actions.held_steps import HeldSteps
 from workstation.actions.registry import ActionRegistry
 from workstation.actions.volume import CANVAS
-from workstation.controllers.label_edits import LabelEdits
-from workstation.controllers.volume_controller import VolumeController
-from workstation.controllers.volume_layers import OPACITY_STEP
-from workstation.controllers.volume_probe import Reading
-from workstation.views.volume_protocols import LabelStyle, PaneLayout
-from workstation.views.volume_screen import VolumeScreen
+from workstation.controllers.masks.label_edits import LabelEdits
+from workstation.controllers.volume.volume_controller import VolumeController
+from workstation.controllers.volume.volume_layers import OPACITY_STEP
+from workstation.controllers.volume.volume_probe import Reading
+from workstation.views.protocols.volume import LabelStyle, PaneLayout
+from workstation.views.volume.volume_screen import VolumeScreen
 
 Reason = Callable[[], str]
 Handlers = dict[str, tuple[Callable[[], None], Reason | None]]

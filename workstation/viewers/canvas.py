@@ -19,7 +19,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from workstation.viewers.image_layers import ImageLayers, Picture, Window
 from workstation.viewers.napari_compat import quiet_import, warm_up
 from workstation.viewers.point_overlay import PointOverlay
-from workstation.views.theme import current_theme, palette
+from workstation.views.elements.theme import current_theme, palette
 
 with quiet_import():
     from napari.components import ViewerModel

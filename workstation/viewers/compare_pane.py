@@ -30,10 +30,10 @@ from workstation.viewers.marks import HALO, Mark, paint_mark
 from workstation.viewers.mode_painter import Camera, ModePainter, Window, paint_label
 from workstation.viewers.scale_bar import Scale, paint_scale_bar
 from workstation.viewers.vector_painter import paint_vector_legend, paint_vectors, shown_magnification
-from workstation.views.compare_protocols import PaneContent, ShownPane
-from workstation.views.display import display
-from workstation.views.overlay_modes import Mode, ModeSettings
-from workstation.views.theme import current_theme, palette
+from workstation.views.elements.display import display
+from workstation.views.elements.theme import current_theme, palette
+from workstation.views.protocols.compare import PaneContent, ShownPane
+from workstation.views.protocols.overlay_modes import Mode, ModeSettings
 
 Point = tuple[float, float]
 MARGIN = 0.97

@@ -23,9 +23,9 @@ from engines.imaging.screen_picture import Picture
 from workstation.viewers.compare_pane import ImagePane
 from workstation.viewers.image_overlay import turned
 from workstation.viewers.mode_painter import Camera, Window
-from workstation.views.compare_protocols import MAX_PANES, MIN_PANES, PaneContent, ShownPane, SourceRow
-from workstation.views.overlay_modes import Mode, ModeSettings
-from workstation.views.run_words import sentence
+from workstation.views.protocols.compare import MAX_PANES, MIN_PANES, PaneContent, ShownPane, SourceRow
+from workstation.views.protocols.overlay_modes import Mode, ModeSettings
+from workstation.views.runs.run_words import sentence
 
 LETTERS = "ABCDEF"
 COLUMNS = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3}

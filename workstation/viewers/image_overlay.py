@@ -14,8 +14,8 @@ from PySide6.QtWidgets import QWidget
 
 from workstation.viewers.canvas import ImageCanvas
 from workstation.viewers.mode_painter import Camera, ModePainter
-from workstation.views.overlay_modes import Mode, ModeSettings, Overlay
-from workstation.views.theme import current_theme, palette
+from workstation.views.elements.theme import current_theme, palette
+from workstation.views.protocols.overlay_modes import Mode, ModeSettings, Overlay
 
 STEP = 1.25
 """How much a turn of the wheel changes what a mode has to turn."""

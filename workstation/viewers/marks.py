@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen, QPolygonF
 
-from workstation.views.display import display
+from workstation.views.elements.display import display
 
 HALO = QColor(0, 0, 0, 190)
 _LIGHTNESS_OF_TEXT = 175

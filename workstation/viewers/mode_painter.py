@@ -13,7 +13,7 @@ from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPen
 
 from engines.imaging.screen_picture import Picture
-from workstation.views.overlay_modes import Mode, ModeSettings
+from workstation.views.protocols.overlay_modes import Mode, ModeSettings
 
 Point = tuple[float, float]
 Window = tuple[float, float]

@@ -25,9 +25,9 @@ from workstation.viewers.mouse import SidePointer
 from workstation.viewers.pane import Pane
 from workstation.viewers.scale_bar import Scale
 from workstation.viewers.view_link import ViewLink
-from workstation.views.display import display
-from workstation.views.display_protocols import SideDisplay, SideFacts
-from workstation.views.protocols import PairRow
+from workstation.views.elements.display import display
+from workstation.views.protocols.display import SideDisplay, SideFacts
+from workstation.views.protocols.pairs import PairRow
 
 SIDES = ("fixed", "moving")
 

@@ -7,8 +7,8 @@ from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from workstation.viewers.canvas import ImageCanvas
-from workstation.views.display_bar import DisplayButton, warning_text
-from workstation.views.display_protocols import SideFacts
+from workstation.views.pairs.display_bar import DisplayButton, warning_text
+from workstation.views.protocols.display import SideFacts
 
 
 class Pane(QWidget):

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QWidget
 from workstation.viewers.ghost_cursor import Ghost, paint_ghost, paint_snap
 from workstation.viewers.marks import Mark, paint_mark, paint_pointer_to
 from workstation.viewers.scale_bar import Scale, paint_scale_bar
-from workstation.views.display import display
+from workstation.views.elements.display import display
 
 __all__ = ["Mark", "Point", "PointOverlay"]
 

@@ -30,8 +30,8 @@ from workstation.viewers.slice_camera import SliceCamera, whole
 from workstation.viewers.slice_mouse import SliceMouse
 from workstation.viewers.slice_overlay import SliceOverlay, SliceWords, room_of
 from workstation.viewers.slice_painter import SlicePainter, with_window
-from workstation.views.theme import current_theme, palette
-from workstation.views.volume_protocols import (
+from workstation.views.elements.theme import current_theme, palette
+from workstation.views.protocols.volume import (
     Box,
     ImageLayer,
     LabelLayer,

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QWidget
 from workstation.viewers.compare_pane import ImagePane
 from workstation.viewers.compare_view import CompareView
 from workstation.viewers.slice_pane import SlicePane
-from workstation.views.volume_compare_protocols import SliceSet
+from workstation.views.protocols.volume_compare import SliceSet
 
 
 class SliceCompareView(CompareView):

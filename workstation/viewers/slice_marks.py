@@ -8,7 +8,7 @@ from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPen, QPolygonF
 
 from workstation.viewers.marks import HALO
-from workstation.views.volume_protocols import Plane
+from workstation.views.protocols.volume import Plane
 
 PLANE_COLOURS = {Plane.AXIAL: "#ff6f61", Plane.CORONAL: "#5fd38d", Plane.SAGITTAL: "#f2cf4a"}
 """Of a plane's caption, and of the line that it cuts in the other two."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QMouseEvent, QWheelEvent
 
-from workstation.views.volume_protocols import PaneEvent
+from workstation.views.protocols.volume import PaneEvent
 
 if TYPE_CHECKING:
     from workstation.viewers.slice_canvas import SliceCanvas

@@ -20,8 +20,8 @@ from workstation.viewers.slice_marks import (
     paint_letters,
     paint_polygon,
 )
-from workstation.views.theme import current_theme, palette
-from workstation.views.volume_protocols import Plane, Position
+from workstation.views.elements.theme import current_theme, palette
+from workstation.views.protocols.volume import Plane, Position
 
 _ALIGN = Qt.AlignmentFlag
 _CURSOR_ROOM_PX = 5

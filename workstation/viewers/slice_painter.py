@@ -32,7 +32,7 @@ from workstation.viewers.label_painter import (
     paint_outlines,
     wrap,
 )
-from workstation.views.volume_protocols import (
+from workstation.views.protocols.volume import (
     Box,
     ImageLayer,
     LabelLayer,

@@ -12,10 +12,10 @@ from workstation.viewers.compare_pane import WHEEL_STEP, ImagePane, Point
 from workstation.viewers.image_overlay import turned
 from workstation.viewers.marks import HALO, paint_text
 from workstation.viewers.mode_painter import paint_label
-from workstation.views.display import display
-from workstation.views.overlay_modes import Mode
-from workstation.views.run_words import sentence
-from workstation.views.volume_compare_protocols import SliceSet, VolumePaneContent
+from workstation.views.elements.display import display
+from workstation.views.protocols.overlay_modes import Mode
+from workstation.views.protocols.volume_compare import SliceSet, VolumePaneContent
+from workstation.views.runs.run_words import sentence
 
 _INK = QColor("#ffffff")
 _LETTERS = QColor("#f0c674")

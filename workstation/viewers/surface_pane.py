@@ -16,8 +16,8 @@ from workstation.viewers.marks import HALO
 from workstation.viewers.napari_compat import quiet_import, warm_up
 from workstation.viewers.slice_marks import INK, paint_corner, paint_letters
 from workstation.viewers.surface_camera import Size, SurfaceCamera
-from workstation.views.theme import current_theme, palette
-from workstation.views.volume_protocols import SurfaceMesh
+from workstation.views.elements.theme import current_theme, palette
+from workstation.views.protocols.volume import SurfaceMesh
 
 CLICK_PX = 3.0
 """Farthest that the mouse moves in a click."""

@@ -1,4 +1,4 @@
-"""Three linked slices and a surface in fixed panes; fulfils `views.volume_protocols.VolumeViewLike`."""
+"""Three linked slices and a surface in fixed panes; fulfils `views.protocols.volume.VolumeViewLike`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from workstation.viewers.slice_camera import SliceCamera
 from workstation.viewers.slice_canvas import SliceCanvas
 from workstation.viewers.slice_painter import with_window
 from workstation.viewers.surface_pane import SurfacePane
-from workstation.views.volume_protocols import (
+from workstation.views.protocols.volume import (
     Box,
     ImageLayer,
     LabelLayer,

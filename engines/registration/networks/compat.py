@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engines.registration.modality_stems import NUM_STEMS, Stems
 from engines.registration.networks.base import DESCRIPTOR_STRIDE, KeypointNetwork
+from engines.registration.networks.modality_stems import NUM_STEMS, Stems
 from engines.registration.networks.stems import through_stems
 
 DESCRIPTOR_SIZE = 256

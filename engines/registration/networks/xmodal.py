@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engines.registration.modality_stems import NUM_STEMS, Stems
 from engines.registration.networks.base import KeypointNetwork
+from engines.registration.networks.modality_stems import NUM_STEMS, Stems
 from engines.registration.networks.stems import through_stems
 
 _GROUPS = 4

@@ -29,7 +29,7 @@ from engines.contract.run_context import RunContext
 from engines.contract.run_folder import RunFolder
 from engines.core.checkpoint import load_weights
 from engines.core.generations import newest_intact
-from workstation.controllers.run_views import best_point
+from workstation.controllers.runs.run_views import best_point
 from workstation.runs.run_model import RunModel
 
 EventT = TypeVar("EventT", bound=Event)

@@ -13,13 +13,13 @@ import torch
 
 from engines.contract.evaluation import EvaluationReport
 from engines.imaging.volumes.coronary_phantom import CORONARY
-from engines.refinement.baselines import MORPHOLOGY
 from engines.refinement.config import TrainConfig
 from engines.refinement.data import appearance_channels, make_case
 from engines.refinement.evaluate import HARD
-from engines.refinement.inference import dense, query_of, sparse
+from engines.refinement.evaluation.baselines import MORPHOLOGY
+from engines.refinement.evaluation.noise_bench import BenchOptions, procedural_case
+from engines.refinement.fields.lattice_inference import dense, query_of, sparse
 from engines.refinement.model import RefinementField
-from engines.refinement.noise_bench import BenchOptions, procedural_case
 from engines.refinement.train import FieldTask
 
 CPU = torch.device("cpu")

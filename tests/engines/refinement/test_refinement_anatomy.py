@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from engines.contract.errors import GeometryError
-from engines.refinement.clean import judge_components
-from engines.refinement.fuse import fuse
-from engines.refinement.gate import judge
+from engines.refinement.anatomy.clean import judge_components
+from engines.refinement.anatomy.fuse import fuse
+from engines.refinement.anatomy.gate import judge
 
 SPACING = (0.5, 0.5, 0.5)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from engines.imaging.volumes.label_metrics import Mask, num_components
-from engines.refinement.evidence import Evidence, weigh
+from engines.refinement.fields.evidence import Evidence, weigh
 
 SHAPE = (60, 30, 24)
 SPACING = (1.0, 1.0, 1.0)

@@ -23,10 +23,10 @@ from engines.contract.weights_report import WeightsReport
 from engines.imaging.volumes.near_format import read_table
 from engines.imaging.volumes.volume import Volume, VolumeGeometry
 from engines.imaging.volumes.volume_files import read_label_map
-from engines.refinement.compatible_field import CompatibleArchitecture, CompatibleField, Head
-from engines.refinement.compatible_runner import documented_lattice
 from engines.refinement.config import ImportConfig
 from engines.refinement.data import NativeCase
+from engines.refinement.fields.compatible_field import CompatibleArchitecture, CompatibleField, Head
+from engines.refinement.fields.compatible_runner import documented_lattice
 from engines.refinement.old_runs import read_log
 
 SMALL = (8, 8, 8, 8)
@@ -99,7 +99,7 @@ def test_a_lattice_in_slabs_is_the_lattice_at_once(
             nn.init.normal_(module.weight, 1.0, 0.3)
     image = np.random.default_rng(0).random((side, side, side)).astype(np.float32)
     appearance = image if has_appearance else None
-    monkeypatch.setattr("engines.refinement.compatible_field._POINTS_AT_ONCE", 300)
+    monkeypatch.setattr("engines.refinement.fields.compatible_field._POINTS_AT_ONCE", 300)
     found = field.whole_lattice(1, side, appearance)
 
     at = torch.linspace(-1, 1, side)

@@ -12,11 +12,10 @@ import torch
 
 from engines.imaging.volumes.label_metrics import dice
 from engines.refinement import model
-from engines.refinement.checks import point_independence
 from engines.refinement.config import TrainConfig
 from engines.refinement.data import NUM_CHANNELS, RefinementCase, appearance_channels
-from engines.refinement.inference import dense, query_of, sparse
-from engines.refinement.latent_fit import fit_latent
+from engines.refinement.fields.latent_fit import fit_latent
+from engines.refinement.fields.lattice_inference import dense, query_of, sparse
 from engines.refinement.model import (
     Architecture,
     RefinementField,
@@ -26,6 +25,7 @@ from engines.refinement.model import (
     sample_grid,
 )
 from engines.refinement.train import FieldTask
+from engines.refinement.training.checks import point_independence
 
 CPU = torch.device("cpu")
 SHAPE = (40, 56, 72)

@@ -19,11 +19,11 @@ from engines.contract.run_folder import RunFolder
 from engines.core.generations import seal
 from engines.imaging.volumes.label_metrics import dice
 from engines.imaging.volumes.volume_files import read_label_map
-from engines.refinement.baselines import BASELINES, baseline_masks
 from engines.refinement.config import EvaluateConfig
 from engines.refinement.evaluate import BENCH_SPLIT, EASY, HARD
-from engines.refinement.noise_bench import BenchOptions, procedural_case
-from engines.refinement.scores import mean_scores, score_mask
+from engines.refinement.evaluation.baselines import BASELINES, baseline_masks
+from engines.refinement.evaluation.noise_bench import BenchOptions, procedural_case
+from engines.refinement.evaluation.scores import mean_scores, score_mask
 
 Carry = Callable[[RunFolder], RunContext]
 Make = Callable[..., RunFolder]

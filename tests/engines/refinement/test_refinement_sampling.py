@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from engines.contract.errors import GeometryError
 from engines.refinement.losses import weighted_dice, weighted_focal
-from engines.refinement.sampling import INSIDE, NEAR, band_share_at, counts_of, draw, strata_of
+from engines.refinement.training.sampling import INSIDE, NEAR, band_share_at, counts_of, draw, strata_of
 
 SHAPE = (40, 56, 72)
 

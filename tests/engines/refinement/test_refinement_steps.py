@@ -21,15 +21,15 @@ from engines.contract.run_context import RunContext
 from engines.contract.run_folder import RunFolder
 from engines.imaging.volumes.volume import Volume, VolumeGeometry
 from engines.imaging.volumes.volume_files import read_label_map
-from engines.refinement.anatomy import NO_ANATOMY, PUBLIC_CARDIAC_CT, check_labels, new_findings
-from engines.refinement.case_report import class_change, class_changes
-from engines.refinement.clean import clean
+from engines.refinement.anatomy.clean import clean
+from engines.refinement.anatomy.fuse import without_ostium_overrun
+from engines.refinement.anatomy.gate import Verdict, judge, judge_field
+from engines.refinement.anatomy.organs import NO_ANATOMY, PUBLIC_CARDIAC_CT, check_labels, new_findings
+from engines.refinement.anatomy.steps import take_steps
+from engines.refinement.anatomy.stored_results import read_mask, write_mask
 from engines.refinement.data import NativeCase
-from engines.refinement.fuse import without_ostium_overrun
-from engines.refinement.gate import Verdict, judge, judge_field
-from engines.refinement.steps import take_steps
-from engines.refinement.stored_results import read_mask, write_mask
-from engines.refinement.surface_picture import seen_from_front, spacing_from_front, surface_picture
+from engines.refinement.reports.case_report import class_change, class_changes
+from engines.refinement.reports.surface_picture import seen_from_front, spacing_from_front, surface_picture
 
 Carry = Callable[[RunFolder], RunContext]
 Make = Callable[..., RunFolder]
@@ -289,7 +289,7 @@ def test_a_resumed_run_skips_what_is_finished_and_unchanged(
     folder = _refine(make, carry_out, trained, "first", splits=(Split.TEST, Split.TEST))
     rows = folder.per_item_path.read_text(encoding="utf-8")
     asked = []
-    from engines.refinement.field_runner import FieldRunner
+    from engines.refinement.fields.field_runner import FieldRunner
 
     refine = FieldRunner.refine
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engines.refinement.topology import branch_errors, line_length_mm, num_loops
+from engines.refinement.anatomy.topology import branch_errors, line_length_mm, num_loops
 
 
 def _ring(side: int = 20) -> np.ndarray:

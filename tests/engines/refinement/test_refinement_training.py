@@ -22,9 +22,9 @@ from engines.refinement.data import (
     appearance_channels,
     vessel_radius_mm,
 )
-from engines.refinement.label_context import disturbed_context
-from engines.refinement.sampling import strata_of
 from engines.refinement.train import FieldTask, train
+from engines.refinement.training.label_context import disturbed_context
+from engines.refinement.training.sampling import strata_of
 
 Carry = Callable[[RunFolder], RunContext]
 

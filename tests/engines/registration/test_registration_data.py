@@ -20,8 +20,8 @@ from engines.imaging.retina_modalities import LOOKS
 from engines.imaging.transforms.warping import rotate_on_enlarged_canvas
 from engines.registration.config import TrainConfig
 from engines.registration.data import validation_pair, warp_range, warped_pair
-from engines.registration.network_view import network_view
-from engines.registration.training_images import LabelledView, load_labelled_view, load_labelled_views
+from engines.registration.inference.network_view import network_view
+from engines.registration.training.images import LabelledView, load_labelled_view, load_labelled_views
 
 MakeRun = Callable[..., RunFolder]
 OpenRun = Callable[[RunFolder], RunContext]
@@ -152,7 +152,7 @@ def test_validation_changes_the_modality(labelled: LabelledView) -> None:
 
 
 def test_a_swapped_transform_is_seen_in_the_images(labelled: LabelledView) -> None:
-    from engines.registration.scoring import pair_agreement
+    from engines.registration.evaluation.scoring import pair_agreement
 
     config = _config(modality_probability=0.0, photometric_strength=0.3, vesselness_dropout=0.0)
     pairs = [validation_pair(labelled, config, seed) for seed in range(4)]

@@ -8,12 +8,12 @@ import torch
 from torch.nn import functional
 
 from engines.contract.geometry import apply_homography, inside, invert
-from engines.registration.bifurcation_labels import kernel_side, label_kernel, label_map
-from engines.registration.keypoints import extract_keypoints
+from engines.registration.inference.keypoints import extract_keypoints
 from engines.registration.model import sample_descriptors
 from engines.registration.networks.xmodal import XmodalNetwork
-from engines.registration.torch_geometry import largest_within, softened
-from engines.registration.warps import WarpRange, random_homography, sample_through
+from engines.registration.training.bifurcation_labels import kernel_side, label_kernel, label_map
+from engines.registration.training.torch_geometry import largest_within, softened
+from engines.registration.training.warps import WarpRange, random_homography, sample_through
 
 SIZE = (96, 80)
 BOUNDS = WarpRange(45.0, 0.8, 1.25, 0.2, 0.05, 0.4)

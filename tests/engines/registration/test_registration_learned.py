@@ -15,12 +15,12 @@ from engines.contract.run_folder import RunFolder
 from engines.imaging.images import read_image
 from engines.imaging.matching.classical_registration import Proposal
 from engines.imaging.matching.registration_result import RefinedCandidate
-from engines.registration import registrars
-from engines.registration.conditions import Condition, scored_pair
 from engines.registration.config import EvaluateConfig
-from engines.registration.learned import LearnedRegistrar
-from engines.registration.network_proposals import rotation_sweep, scale_sweep
-from engines.registration.registrars import ClassicalRegistrar, PairWork
+from engines.registration.evaluation.conditions import Condition, scored_pair
+from engines.registration.inference import registrars
+from engines.registration.inference.learned import LearnedRegistrar
+from engines.registration.inference.network_proposals import rotation_sweep, scale_sweep
+from engines.registration.inference.registrars import ClassicalRegistrar, PairWork
 
 MakeRun = Callable[..., RunFolder]
 OpenRun = Callable[[RunFolder], RunContext]
@@ -123,7 +123,7 @@ def test_a_perfect_detector_is_bounded_by_the_descriptors(
 
 def test_weights_of_another_network_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     from engines.contract.errors import CheckpointError
-    from engines.registration import learned
+    from engines.registration.inference import learned
 
     facts = {"width": 8, "descriptor_size": 32, "num_channels": 2, "image_size_px": 128}
     monkeypatch.setattr(learned, "load_weights", lambda _: ({"stranger": torch.zeros(1)}, facts))

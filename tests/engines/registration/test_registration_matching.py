@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engines.contract.geometry import apply_homography, similarity_matrix
-from engines.registration.matching import corner_error_px, find_consensus, mutual_matches
+from engines.registration.inference.matching import corner_error_px, find_consensus, mutual_matches
 
 SIZE = (300, 280)
 

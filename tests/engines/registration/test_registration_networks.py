@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engines.registration.modality_stems import stem_index
 from engines.registration.model import build_network, sample_descriptors
 from engines.registration.networks.compat import (
     CompatNetwork,
@@ -16,6 +15,7 @@ from engines.registration.networks.compat import (
     sample_as_published,
     stemmed_weights,
 )
+from engines.registration.networks.modality_stems import stem_index
 
 _LAYERS = [
     *(f"conv{stage}{part}" for stage in (1, 2, 3, 4) for part in "ab"),

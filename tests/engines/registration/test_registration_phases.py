@@ -29,12 +29,12 @@ from engines.core.checkpoint import load_newest
 from engines.imaging.images import read_image, write_image
 from engines.imaging.transforms.warping import warp_to_fixed
 from engines.registration.config import TrainConfig
-from engines.registration.pair_losses import PairLosses
-from engines.registration.phase_plan import PHASE_KEYS, Terms, phase_of_epoch
-from engines.registration.real_pairs import load_real_pairs, pair_geometry
-from engines.registration.recipes import LITERAL, with_recipe
 from engines.registration.train import train
-from engines.registration.value_maps import ValueMaps
+from engines.registration.training.pair_losses import PairLosses
+from engines.registration.training.phase_plan import PHASE_KEYS, Terms, phase_of_epoch
+from engines.registration.training.real_pairs import load_real_pairs, pair_geometry
+from engines.registration.training.recipes import LITERAL, with_recipe
+from engines.registration.training.value_maps import ValueMaps
 
 MakeRun = Callable[..., RunFolder]
 OpenRun = Callable[[RunFolder], RunContext]
@@ -263,7 +263,7 @@ def test_swapped_points_of_a_real_pair_are_told_from_its_images(
 
 def test_agreeing_detectors_cost_nothing() -> None:
     """Two maps that are each other's warp have no geometric loss; under the inverse they have."""
-    from engines.registration.torch_geometry import warp_maps
+    from engines.registration.training.torch_geometry import warp_maps
 
     size = 64
     config = TrainConfig.from_values({"image_size_px": size})
@@ -302,8 +302,8 @@ def test_agreeing_detectors_cost_nothing() -> None:
 
 def test_without_a_moving_detector_loss_the_gradient_is_the_same_and_cheaper() -> None:
     """Leaving out a gradient that is zero anyway changes no number."""
+    from engines.registration.evaluation.scoring import maps_of
     from engines.registration.model import build_network
-    from engines.registration.scoring import maps_of
 
     torch.manual_seed(0)
     network = build_network(

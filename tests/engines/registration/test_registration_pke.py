@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from engines.contract.geometry import apply_homography, similarity_matrix
-from engines.registration.pke import (
+from engines.registration.training.pke import (
     ExpansionRules,
     expand,
     learned_points,
@@ -16,7 +16,7 @@ from engines.registration.pke import (
     sample_in_batch,
     updated_value_map,
 )
-from engines.registration.torch_geometry import map_points, rasterised, valid_area, warp_maps
+from engines.registration.training.torch_geometry import map_points, rasterised, valid_area, warp_maps
 
 SIDE = 128
 RULES = ExpansionRules(radius_px=4, learned_radius_px=6)

@@ -21,9 +21,9 @@ from engines.contract.transform_file import TransformFile
 from engines.imaging.images import read_image
 from engines.imaging.transforms.quadratic_transform import quadratic_from_pixels
 from engines.registration import evaluate as evaluation
-from engines.registration.conditions import Condition, conditions_of, scored_pair
 from engines.registration.config import EvaluateConfig
 from engines.registration.evaluate import evaluate
+from engines.registration.evaluation.conditions import Condition, conditions_of, scored_pair
 from engines.registration.predict import predict
 
 MakeRun = Callable[..., RunFolder]

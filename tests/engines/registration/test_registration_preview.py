@@ -9,7 +9,7 @@ import numpy as np
 from engines.contract.training_preview import PreviewRequest
 from engines.imaging.retina_modalities import LOOKS
 from engines.registration.config import TrainConfig
-from engines.registration.training_preview import draw
+from engines.registration.training.preview import draw
 
 
 def _request(eyes: Path, seed: int = 0, **files: Path) -> PreviewRequest:

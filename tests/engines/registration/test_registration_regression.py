@@ -14,15 +14,15 @@ from engines.contract.geometry import apply_homography, invert
 from engines.contract.kinds import RunState
 from engines.contract.run_context import RunContext, StopRequested
 from engines.contract.run_folder import RunFolder
-from engines.registration.affine_regression import (
+from engines.registration.config import EvaluateConfig
+from engines.registration.evaluate import evaluate
+from engines.registration.evaluation.affine_regression import (
     ROW,
     AffineNetwork,
     AffineTask,
     fixed_from_moving,
     train_regression,
 )
-from engines.registration.config import EvaluateConfig
-from engines.registration.evaluate import evaluate
 
 MakeRun = Callable[..., RunFolder]
 OpenRun = Callable[[RunFolder], RunContext]

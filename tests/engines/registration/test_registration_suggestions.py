@@ -10,8 +10,8 @@ import pytest
 
 from engines.contract.errors import InputError
 from engines.contract.suggestions_file import SuggestionsFile
-from engines.registration.registrars import PairResult
-from engines.registration.suggestions import match_scores, suggestions_of
+from engines.registration.inference.registrars import PairResult
+from engines.registration.inference.suggestions import match_scores, suggestions_of
 
 IMAGE = np.zeros((100, 200), dtype=np.uint8)
 HASHES = ("f", "m")

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from engines.imaging.matching.landmark_metrics import PairScore, score_errors
-from engines.registration.conditions import Condition
-from engines.registration.pair_facts import hull_share, occupied_cells
-from engines.registration.summaries import (
+from engines.registration.evaluation.conditions import Condition
+from engines.registration.evaluation.summaries import (
     Scored,
     area,
     bootstrap,
@@ -21,6 +20,7 @@ from engines.registration.summaries import (
     verdict_table,
     wilson,
 )
+from engines.registration.inference.pair_facts import hull_share, occupied_cells
 
 
 def _scored(item: str, error: float, *, subject: str = "", row: str = "model", **more: object) -> Scored:

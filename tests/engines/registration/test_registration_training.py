@@ -13,9 +13,9 @@ from engines.contract.run_folder import RunFolder
 from engines.core.checkpoint import load_weights
 from engines.registration.config import TrainConfig
 from engines.registration.model import build_network
-from engines.registration.pairs_task import PairsTask, network_facts
-from engines.registration.recipes import with_recipe
-from engines.registration.training_images import load_labelled_view
+from engines.registration.training.images import load_labelled_view
+from engines.registration.training.pairs_task import PairsTask, network_facts
+from engines.registration.training.recipes import with_recipe
 
 MakeRun = Callable[..., RunFolder]
 OpenRun = Callable[[RunFolder], RunContext]

@@ -5,8 +5,8 @@ import pytest
 
 from engines.contract.errors import InputError
 from engines.imaging.volumes.volume import VolumeGeometry
-from engines.segmentation.augmentation import Augmentation
 from engines.segmentation.data import BrainCase, brain_extent, frame_of, normalised, square_size
+from engines.segmentation.slices.augmentation import Augmentation
 
 
 def case(height: int = 40, width: int = 30, brain: slice = slice(4, 24)) -> BrainCase:

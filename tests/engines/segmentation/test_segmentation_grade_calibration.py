@@ -10,10 +10,10 @@ from engines.contract.kinds import Action, Split
 from engines.contract.run_context import RunContext
 from engines.contract.run_folder import RunFolder
 from engines.imaging.classification import brier_score, reliability
-from engines.segmentation.checkpoint import load_network
-from engines.segmentation.grade_calibration import GradeCalibration
-from engines.segmentation.inference import probability_of, subject_logit
-from engines.segmentation.tables import read_per_item
+from engines.segmentation.evaluation.grade_calibration import GradeCalibration
+from engines.segmentation.evaluation.tables import read_per_item
+from engines.segmentation.inference.slice_inference import probability_of, subject_logit
+from engines.segmentation.networks.checkpoint import load_network
 
 Carry = Callable[[RunFolder], RunContext]
 Make = Callable[..., RunFolder]
@@ -99,7 +99,7 @@ def test_a_training_fits_its_validation_subjects_and_keeps_what_it_found(
 
 
 def test_probabilities_are_those_after_calibration(graded: RunFolder, make: Make, carry: Carry) -> None:
-    from engines.segmentation.checkpoint import keep_calibration
+    from engines.segmentation.networks.checkpoint import keep_calibration
 
     settings = {"sampling_steps": 1, "samples": 1}
     plain = make("plain", Action.PREDICT, base=graded, splits=(TEST,), **settings)

@@ -13,8 +13,8 @@ from engines.contract.run_folder import RunFolder
 from engines.contract.weights_report import FILE_NAME, WeightsReport
 from engines.core.checkpoint import load_weights
 from engines.segmentation import import_weights
-from engines.segmentation.architecture import Architecture
 from engines.segmentation.model import SegmentationNetwork
+from engines.segmentation.networks.architecture import Architecture
 
 Carry = Callable[[RunFolder], RunContext]
 Make = Callable[..., RunFolder]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engines.contract.errors import InputError
-from engines.segmentation.labels import CODINGS, detect_coding, labels_of, regions_of
+from engines.segmentation.slices.labels import CODINGS, detect_coding, labels_of, regions_of
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import nn
 
-from engines.segmentation.grade_weights import class_weights
 from engines.segmentation.losses import (
     UncertaintyWeights,
     binary_focal_loss,
@@ -18,6 +17,7 @@ from engines.segmentation.losses import (
     task_gradients,
     with_projected_gradient,
 )
+from engines.segmentation.slices.grade_weights import class_weights
 
 
 def test_the_known_weights_of_the_grades() -> None:

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from engines.segmentation.architecture import Architecture, preview_architecture
-from engines.segmentation.condition import ConditionBranch, pool
-from engines.segmentation.denoiser import Denoiser
-from engines.segmentation.inference import draw_slices
+from engines.segmentation.inference.sampling import SamplerOptions
+from engines.segmentation.inference.slice_inference import draw_slices
 from engines.segmentation.losses import grade_loss, mask_loss
 from engines.segmentation.model import SegmentationNetwork, equal_width
-from engines.segmentation.sampling import SamplerOptions
+from engines.segmentation.networks.architecture import Architecture, preview_architecture
+from engines.segmentation.networks.condition import ConditionBranch, pool
+from engines.segmentation.networks.denoiser import Denoiser
 
 SMALL = Architecture(width=8, condition_width=8, factors=(1, 2, 3))
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from engines.segmentation.noise import NoiseSchedule, clean_of, logits_of
-from engines.segmentation.sampling import SamplerOptions, draw_masks, steps_of
+from engines.segmentation.inference.sampling import SamplerOptions, draw_masks, steps_of
+from engines.segmentation.networks.noise import NoiseSchedule, clean_of, logits_of
 
 SHAPE = (1, 16, 16)
 CPU = torch.device("cpu")

@@ -16,10 +16,16 @@ from engines.contract.run_folder import RunFolder
 from engines.imaging.images import read_image
 from engines.imaging.volumes.volume_files import read_label_map, read_volume
 from engines.segmentation.config import PredictConfig
-from engines.segmentation.fusion import entropy_bits, fuse, staple
+from engines.segmentation.evaluation.scores import (
+    GradeScores,
+    chance_dice,
+    constant_scores,
+    mask_scores,
+    pairwise_dice,
+)
+from engines.segmentation.evaluation.tables import read_per_item
+from engines.segmentation.inference.fusion import entropy_bits, fuse, staple
 from engines.segmentation.predict import said_grade
-from engines.segmentation.scores import GradeScores, chance_dice, constant_scores, mask_scores, pairwise_dice
-from engines.segmentation.tables import read_per_item
 
 Carry = Callable[[RunFolder], RunContext]
 Make = Callable[..., RunFolder]

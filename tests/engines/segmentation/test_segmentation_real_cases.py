@@ -14,7 +14,7 @@ from engines.contract.run_context import RunContext
 from engines.contract.run_folder import RunFolder, RunRequest
 from engines.imaging.volumes.volume_files import read_label_map
 from engines.segmentation.data import brain_extent, frame_of, read_case
-from engines.segmentation.labels import detect_coding
+from engines.segmentation.slices.labels import detect_coding
 
 ROOT = Path(os.environ.get("WORKSTATION_REFERENCE_DATA", "absent")) / "brain"
 pytestmark = pytest.mark.skipif(not ROOT.is_dir(), reason="WORKSTATION_REFERENCE_DATA has no brain folder")

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from engines.segmentation.config import PredictConfig
-from engines.segmentation.fusion import fuse
-from engines.segmentation.grade_calibration import GradeCalibration
-from engines.segmentation.pictures import in_rows
-from engines.segmentation.review import review_of
+from engines.segmentation.evaluation.grade_calibration import GradeCalibration
+from engines.segmentation.evaluation.pictures import in_rows
+from engines.segmentation.inference.fusion import fuse
+from engines.segmentation.inference.review import review_of
 
 ROW = {
     "volume_ml": 2.0,

@@ -19,7 +19,7 @@ from engines.contract.run_folder import RunFolder
 from engines.core.checkpoint import load_weights
 from engines.imaging.volumes.volume import Volume, VolumeGeometry
 from engines.imaging.volumes.volume_files import read_volume, write_volume
-from engines.segmentation.checks import are_grades_in_order, refuse_generated, started_facts
+from engines.segmentation.slices.checks import are_grades_in_order, refuse_generated, started_facts
 from engines.segmentation.train import train
 
 Carry = Callable[[RunFolder], RunContext]

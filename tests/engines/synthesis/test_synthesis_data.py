@@ -13,17 +13,17 @@ from engines.contract.manifest import FileRecord, ItemRecord
 from engines.imaging.volumes.thorax_phantom import ThoraxOptions, ThoraxPhantom, make_thorax
 from engines.imaging.volumes.volume import Volume, VolumeGeometry
 from engines.imaging.volumes.volume_files import read_volume, write_volume
-from engines.synthesis.alignment import aligned
-from engines.synthesis.canonical import axis_turn
-from engines.synthesis.cases import check_subjects, make_case
-from engines.synthesis.cohort import main as write_pairs
 from engines.synthesis.config import TrainConfig
-from engines.synthesis.fusion_card import fusion_card, fusion_table
-from engines.synthesis.masks import body_mask, lung_mask, vessel_proxy
-from engines.synthesis.slice_cache import cached_case, store_case
-from engines.synthesis.stacks import StackBlend, distance_deviates, neighbour_step, stack_of
-from engines.synthesis.volume_checks import check_ct, check_slice_order
-from engines.synthesis.windows import WINDOWS, HuWindow
+from engines.synthesis.data import check_subjects, make_case
+from engines.synthesis.evaluation.fusion_card import fusion_card, fusion_table
+from engines.synthesis.volumes.alignment import aligned
+from engines.synthesis.volumes.canonical import axis_turn
+from engines.synthesis.volumes.cohort import main as write_pairs
+from engines.synthesis.volumes.masks import body_mask, lung_mask, vessel_proxy
+from engines.synthesis.volumes.slice_cache import cached_case, store_case
+from engines.synthesis.volumes.stacks import StackBlend, distance_deviates, neighbour_step, stack_of
+from engines.synthesis.volumes.volume_checks import check_ct, check_slice_order
+from engines.synthesis.volumes.windows import WINDOWS, HuWindow
 
 _SMALL = ThoraxOptions(side_px=64, num_slices=12, spacing_mm=(5.2, 5.2, 6.7))
 

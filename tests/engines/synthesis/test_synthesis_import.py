@@ -17,11 +17,11 @@ from engines.contract.run_context import RunContext
 from engines.contract.run_folder import RunFolder, RunRequest
 from engines.contract.weights_report import FILE_NAME, WeightsReport
 from engines.core.checkpoint import load_weights
-from engines.synthesis.generator import SIZES, Generator
 from engines.synthesis.import_weights import import_weights
-from engines.synthesis.known_config import known_config, read_known_config
-from engines.synthesis.log_import import parse_log
-from engines.synthesis.refiner import RefineNet
+from engines.synthesis.imports.known_config import known_config, read_known_config
+from engines.synthesis.imports.log_import import parse_log
+from engines.synthesis.networks.generator import SIZES, Generator
+from engines.synthesis.networks.refiner import RefineNet
 
 _KNOWN = """
 model: {residual_output: true}

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from engines.synthesis.config import TrainConfig
-from engines.synthesis.discriminator import Discriminator, frozen
 from engines.synthesis.losses import (
     auc,
     discriminator_loss,
@@ -21,8 +20,9 @@ from engines.synthesis.losses import (
     weighted_l1,
 )
 from engines.synthesis.model import Architecture, SynthesisNetwork
-from engines.synthesis.objective import StepImages, StepPlan, step_losses
-from engines.synthesis.registrar import TinyRegistrar, smoothness, warp
+from engines.synthesis.networks.discriminator import Discriminator, frozen
+from engines.synthesis.networks.registrar import TinyRegistrar, smoothness, warp
+from engines.synthesis.training.objective import StepImages, StepPlan, step_losses
 
 _SMALL = {"generator": "tiny", "ndf": 4, "refine_hidden": 8, "refine_blocks": 1}
 

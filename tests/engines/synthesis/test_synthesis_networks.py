@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engines.synthesis.discriminator import Discriminator, frozen
-from engines.synthesis.generator import SIZES, Generator
-from engines.synthesis.norm import NormLeakyReLU
-from engines.synthesis.refiner import FUSIONS, RefineNet, accepts_input_base
-from engines.synthesis.registrar import DeepRegistrar, TinyRegistrar, jacobian_determinant, warp
+from engines.synthesis.networks.discriminator import Discriminator, frozen
+from engines.synthesis.networks.generator import SIZES, Generator
+from engines.synthesis.networks.norm import NormLeakyReLU
+from engines.synthesis.networks.refiner import FUSIONS, RefineNet, accepts_input_base
+from engines.synthesis.networks.registrar import DeepRegistrar, TinyRegistrar, jacobian_determinant, warp
 
 
 def count(module: nn.Module) -> int:

@@ -25,17 +25,17 @@ from engines.imaging.volumes.dicom_series import find_series, read_series
 from engines.imaging.volumes.thorax_phantom import ThoraxOptions, make_thorax
 from engines.imaging.volumes.volume import Volume, VolumeGeometry
 from engines.imaging.volumes.volume_files import read_volume, write_volume
-from engines.synthesis.canonical import axis_turn
-from engines.synthesis.full_slices import make_slices
-from engines.synthesis.metrics import (
+from engines.synthesis.evaluation.metrics import (
     bootstrap_interval,
     high_frequency_ratio,
     score_volume,
     seam_ratio,
 )
+from engines.synthesis.inference.full_slices import make_slices
+from engines.synthesis.inference.scale import padded, tiled, unpadded
+from engines.synthesis.inference.secondary_capture import MARK, is_marked, write_secondary_capture
 from engines.synthesis.model import Architecture, SynthesisNetwork
-from engines.synthesis.scale import padded, tiled, unpadded
-from engines.synthesis.secondary_capture import MARK, is_marked, write_secondary_capture
+from engines.synthesis.volumes.canonical import axis_turn
 
 _OPTIONS = ThoraxOptions(side_px=40, num_slices=6, spacing_mm=(8.0, 8.0, 12.0))
 

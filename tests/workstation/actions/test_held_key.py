@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 from workstation.actions.held_key import HOLD_MS
 from workstation.actions.registry import ActionRegistry, ActionSpec
 from workstation.screens.mode_actions import bind_modes
-from workstation.views.overlay_modes import Mode
+from workstation.views.protocols.overlay_modes import Mode
 
 
 class Owner:

@@ -26,7 +26,7 @@ def project(tmp_path: Path) -> Path:
 def test_imported_weights_are_a_run_that_others_can_build_on(cli, project, tmp_path):
     import torch
 
-    from engines.refinement.compatible_field import CompatibleArchitecture, CompatibleField
+    from engines.refinement.fields.compatible_field import CompatibleArchitecture, CompatibleField
 
     field = CompatibleField(CompatibleArchitecture("official", 2, 32, (8, 8, 8, 8), False))
     source = tmp_path / "旧 checkpoints" / "best.pth"

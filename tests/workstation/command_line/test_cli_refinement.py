@@ -14,7 +14,7 @@ from engines.imaging.volumes.coronary_phantom import PhantomOptions, make_phanto
 from engines.imaging.volumes.label_noise import corrupt
 from engines.imaging.volumes.volume import Volume
 from engines.imaging.volumes.volume_files import read_label_map, write_volume
-from workstation.controllers.proposal_import import bring_in_results
+from workstation.controllers.review.proposal_import import bring_in_results
 from workstation.project.component_commands import JudgeComponents
 from workstation.project.project import Project
 

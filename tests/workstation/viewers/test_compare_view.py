@@ -16,8 +16,8 @@ from engines.imaging.comparison import Change, ResidualVectors
 from engines.imaging.screen_picture import picture_of
 from workstation.viewers.compare_pane import ImagePane
 from workstation.viewers.compare_view import CompareView
-from workstation.views.compare_protocols import PaneContent, PanePoint, SourceRow
-from workstation.views.overlay_modes import Mode
+from workstation.views.protocols.compare import PaneContent, PanePoint, SourceRow
+from workstation.views.protocols.overlay_modes import Mode
 
 SOURCES = [SourceRow(key, Message(key)) for key in ("fixed", "run:1", "pairs")]
 DARK, BRIGHT, GREEN = (

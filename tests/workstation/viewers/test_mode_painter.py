@@ -12,7 +12,7 @@ from PySide6.QtGui import QImage, QPainter
 from engines.imaging.screen_picture import picture_of
 from workstation.viewers.image_overlay import turned
 from workstation.viewers.mode_painter import Camera, ModePainter
-from workstation.views.overlay_modes import Mode, ModeSettings
+from workstation.views.protocols.overlay_modes import Mode, ModeSettings
 
 SIZE = QSize(200, 100)
 CAMERA = Camera((99.5, 49.5), 1.0)

@@ -17,8 +17,8 @@ from engines.imaging.transforms.point_transform import ProjectiveTransform
 from workstation.viewers.canvas import ImageCanvas
 from workstation.viewers.pair_view import PairView, Tool
 from workstation.viewers.scale_bar import Scale
-from workstation.views.display_protocols import SideDisplay, SideFacts
-from workstation.views.protocols import PairRow
+from workstation.views.protocols.display import SideDisplay, SideFacts
+from workstation.views.protocols.pairs import PairRow
 
 FIXED_FROM_MOVING = np.array([[1.5, 0.1, 12.0], [-0.1, 1.5, 7.0], [0.0, 0.0, 1.0]])
 SIZES = ((300, 240), (200, 160))

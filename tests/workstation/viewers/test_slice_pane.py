@@ -12,9 +12,9 @@ from engines.imaging.screen_picture import picture_of
 from workstation.viewers.mode_painter import Camera
 from workstation.viewers.slice_compare_view import SliceCompareView
 from workstation.viewers.slice_pane import SlicePane
-from workstation.views.compare_protocols import SourceRow
-from workstation.views.overlay_modes import Mode
-from workstation.views.volume_compare_protocols import SliceSet, VolumePaneContent
+from workstation.views.protocols.compare import SourceRow
+from workstation.views.protocols.overlay_modes import Mode
+from workstation.views.protocols.volume_compare import SliceSet, VolumePaneContent
 
 SIDE = 40
 

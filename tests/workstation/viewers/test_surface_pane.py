@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QApplication
 from engines.imaging.volumes.volume import VolumeGeometry
 from workstation.viewers.surface_camera import SurfaceCamera
 from workstation.viewers.surface_pane import SurfacePane
-from workstation.views.volume_protocols import SurfaceMesh
+from workstation.views.protocols.volume import SurfaceMesh
 
 GRID = VolumeGeometry((10, 10, 10), np.eye(4))
 SIDE_MM = 16.0

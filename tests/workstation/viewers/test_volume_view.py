@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QApplication
 from engines.imaging.volumes.volume import Volume, VolumeGeometry
 from workstation.viewers.slice_canvas import SliceCanvas
 from workstation.viewers.volume_view import VolumeView
-from workstation.views.volume_protocols import (
+from workstation.views.protocols.volume import (
     ImageLayer,
     LabelLayer,
     LabelStyle,

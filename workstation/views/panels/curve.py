@@ -9,9 +9,9 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from engines.contract.panels import PanelFile
 from workstation.views.panels import PanelWidget
-from workstation.views.run_plots import CurvePlot, Look
-from workstation.views.run_protocols import Curve
-from workstation.views.run_words import spoken
+from workstation.views.protocols.runs import Curve
+from workstation.views.runs.run_plots import CurvePlot, Look
+from workstation.views.runs.run_words import spoken
 
 
 class CurvePanel(PanelWidget):

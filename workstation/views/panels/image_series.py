@@ -20,8 +20,8 @@ from PySide6.QtWidgets import (
 
 from engines.contract.panels import PanelFile
 from workstation.views.panels import PanelWidget
-from workstation.views.run_protocols import Frame
-from workstation.views.run_words import key_label
+from workstation.views.protocols.runs import Frame
+from workstation.views.runs.run_words import key_label
 
 _GAP_PX = 6
 _CAPTION_PX = 20

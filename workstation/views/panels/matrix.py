@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QWidget
 
 from engines.contract.panels import PanelFile
 from workstation.views.panels.table import TablePanel
-from workstation.views.run_words import spoken
+from workstation.views.runs.run_words import spoken
 
 
 class MatrixPanel(TablePanel):

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QAbstractItemView, QTableWidget, QTableWidgetItem,
 
 from engines.contract.panels import PanelFile
 from workstation.views.panels import PanelWidget
-from workstation.views.run_words import number_text, spoken
+from workstation.views.runs.run_words import number_text, spoken
 
 ROW_PX = 26
 

@@ -1,0 +1,1 @@
+"""Refinement against clean labels: the noise bench, simple baselines, scores."""

@@ -1,0 +1,1 @@
+"""Fields that were trained or imported, and how they are asked."""

@@ -1,0 +1,1 @@
+"""What a person reads of a case: its files, tables, pages and pictures."""

@@ -1,0 +1,1 @@
+"""What masks and grades are worth, in numbers, panels and pictures."""

@@ -1,0 +1,1 @@
+"""From a volume to masks, maps of doubt and a grade."""

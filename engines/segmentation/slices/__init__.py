@@ -1,0 +1,1 @@
+"""From volumes of a brain to slices that can be trained on."""

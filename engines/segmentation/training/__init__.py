@@ -1,0 +1,1 @@
+"""Training of mask and grade as the shared loop sees it."""

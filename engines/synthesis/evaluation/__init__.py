@@ -1,0 +1,1 @@
+"""What a synthetic CTA is worth, in numbers, cards and pictures."""

@@ -1,0 +1,1 @@
+"""Configurations, logs and weights of earlier trainings."""

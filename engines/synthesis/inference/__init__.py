@@ -1,0 +1,1 @@
+"""From an NCCT to a synthetic CTA that says that it is synthetic."""

@@ -1,0 +1,1 @@
+"""G, R, D, G2 and the features of the perceptual term."""

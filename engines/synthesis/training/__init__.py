@@ -1,0 +1,1 @@
+"""What a step of each phase does, what it starts from, and how it is scored."""

@@ -1,0 +1,1 @@
+"""From a pair of CT volumes to aligned slices: checks, alignment, masks, windows, stacks."""

@@ -1,0 +1,1 @@
+"""Comparing images, label maps and results, with numbers and figures."""

@@ -1,0 +1,1 @@
+"""Data that comes in, is checked, and goes out."""

@@ -1,0 +1,1 @@
+"""Keypoint pairs: drawing them, fitting them, registering, and what is shown of it."""

@@ -1,0 +1,1 @@
+"""Runs that are live or over: when they start, how they go, what they left."""

@@ -1,0 +1,1 @@
+"""Starting runs: phases, settings, what is ready, and what is missing."""

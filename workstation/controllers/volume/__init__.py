@@ -1,0 +1,1 @@
+"""Volumes and their label maps: what is open, shown and measured."""

@@ -1,0 +1,1 @@
+"""What every screen is built of: bars, cards, tables, icons, colours."""

@@ -1,0 +1,1 @@
+"""What controllers know of views: plain records and protocols, without any widget."""

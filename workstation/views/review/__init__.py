@@ -1,0 +1,1 @@
+"""Reviewing results and the pieces of a label map."""

@@ -1,0 +1,1 @@
+"""The Train screen, and the dialogs that start runs."""

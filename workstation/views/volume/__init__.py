@@ -1,0 +1,1 @@
+"""The Volume screen and the mask editor."""

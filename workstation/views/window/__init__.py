@@ -1,0 +1,1 @@
+"""What stands around the screens: top bar, history, palette, shortcuts, help."""
