@@ -184,8 +184,7 @@ def _score_model(
         probability = predicted.grade_probability()
         row |= {"grade": case.grade if case.grade >= 0 else None, "probability_hgg": probability}
         table.add_grade(MODEL, probability, case.grade)
-        if runner.calibration.is_fitted:
-            table.add_grade(UNCALIBRATED, predicted.raw_grade_probability(), case.grade)
+        table.add_grade(UNCALIBRATED, predicted.raw_grade_probability(), case.grade)
     table.add(case.id, MODEL, **row)
     parts = (
         (CALIBRATION, np.moveaxis(drawn.calibration, 1, 0)),
@@ -249,8 +248,8 @@ def _rows(
         grades = table.grades.get(name)
         if grades is not None:
             rows[name] |= grades.values()
-    if UNCALIBRATED in table.grades:
-        rows[UNCALIBRATED] = table.grades[UNCALIBRATED].values()
+    raw = table.grades.get(UNCALIBRATED)
+    rows[UNCALIBRATED] = raw.values() if raw is not None else {"auc": None}
     graded = [index for index, grade in enumerate(table.true_grades) if grade >= 0]
     volumes = [table.volumes[index] for index in graded]
     is_high = [table.true_grades[index] == 1 for index in graded]

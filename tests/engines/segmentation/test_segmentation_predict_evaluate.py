@@ -147,7 +147,8 @@ def test_more_steps_than_trained_are_refused(make: Make, carry: Carry, graded: R
 def test_an_evaluation_has_every_row_and_its_page(evaluated: RunFolder) -> None:
     report = EvaluationReport.read(evaluated.evaluation_path)
     assert set(report.rows) == {
-        "model", "calibration", "one_sample", "unet", "otsu_flair", "volume_grade", "constant_grade"
+        "model", "calibration", "one_sample", "unet", "otsu_flair", "volume_grade", "constant_grade",
+        "uncalibrated_grade",
     }  # fmt: skip
     assert report.items == 2
     for name in ("model", "calibration", "unet"):
