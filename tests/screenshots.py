@@ -168,7 +168,8 @@ class Walk:
         self.grab("train")
         window.actions_.action("train.stop").trigger()
         self.wait(lambda: live.is_over)
-        self.settle(1.5)
+        # The next phase opens a moment later.
+        self.settle(4)
         self.grab("trained")
 
     def _evaluate(self) -> None:

@@ -212,7 +212,8 @@ class PhaseCards(QScrollArea):
     def _fit_height(self) -> None:
         if not self.cards:
             return
-        width = max(_LEAST_WIDTH_PX, min(420, self.viewport().width() // len(self.cards)))
+        between = self._row.spacing() * (len(self.cards) - 1)
+        width = max(_LEAST_WIDTH_PX, min(420, (self.viewport().width() - between) // len(self.cards)))
         height = max(max(card.heightForWidth(width), card.minimumSizeHint().height()) for card in self.cards)
         bar = self.horizontalScrollBar()
         height += bar.sizeHint().height() if bar.isVisible() else 0

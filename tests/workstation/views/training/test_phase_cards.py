@@ -7,7 +7,7 @@ from engines.contract.kinds import RunState
 from engines.contract.messages import Message
 from engines.contract.spec import MetricSpec
 from workstation.views.protocols.runs import GateValue, PhaseCard
-from workstation.views.training.phase_cards import PhaseCards
+from workstation.views.training.phase_cards import PhaseCards, PhaseCardWidget
 
 ERROR = MetricSpec("error_px", "Error", "px", False)
 
@@ -132,3 +132,18 @@ def test_cards_are_renewed_in_place(cards):
     assert cards.cards == [widget]
     cards.show_phases([], "")
     assert cards.cards == []
+
+
+def test_height_is_that_of_the_width_that_cards_have(cards, qtbot, monkeypatch):
+    asked = []
+    height_for_width = PhaseCardWidget.heightForWidth
+
+    def recorded(self, width):
+        asked.append(width)
+        return height_for_width(self, width)
+
+    monkeypatch.setattr(PhaseCardWidget, "heightForWidth", recorded)
+    cards.show_phases([PhaseCard(key, key, "Learn something.") for key in ("one", "two", "three")], "one")
+    asked.clear()
+    cards.resize(906, cards.height())
+    qtbot.waitUntil(lambda: bool(asked) and abs(asked[-1] - cards.cards[-1].width()) <= 1)
