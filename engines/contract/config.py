@@ -7,6 +7,7 @@ are refused with the nearest known one.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -17,6 +18,23 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from engines.contract.errors import ConfigError
 
 SCHEMA_VERSION = 1
+
+
+_BOOLEAN = "tag:yaml.org,2002:bool"
+_TRUE_OR_FALSE = re.compile("^(?:true|True|TRUE|false|False|FALSE)$")
+
+
+class _SettingsLoader(yaml.SafeLoader):
+    """A safe loader to which only ``true`` and ``false`` are truth values.
+
+    YAML 1.1 also takes on, off, yes and no for them; here they are words, as in YAML 1.2, since choices
+    are called so.
+    """
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - as in the base class
+        first: [(tag, _TRUE_OR_FALSE if tag == _BOOLEAN else pattern) for tag, pattern in pairs]
+        for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
 
 def setting(
@@ -204,7 +222,7 @@ def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
                 "'{pair}' is not of the form key=value.", remedy="Write --set key=value.", pair=pair
             )
         try:
-            value = yaml.safe_load(text)
+            value = yaml.load(text, Loader=_SettingsLoader)
         except yaml.YAMLError as error:
             raise ConfigError(
                 "The value of '{key}' cannot be read: {text}.",
@@ -231,7 +249,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         If it cannot be read or holds something else.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_SettingsLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(
             "{path} cannot be read: {reason}.",

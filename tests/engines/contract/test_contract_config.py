@@ -33,10 +33,24 @@ def test_settings_are_frozen() -> None:
 
 @pytest.mark.parametrize(
     ("word", "value"),
-    [("a=1e-4", 1e-4), ("a=3", 3), ("a=true", True), ("a=cosine", "cosine"), ("a=0.5", 0.5), ("a=", None)],
+    [
+        ("a=1e-4", 1e-4),
+        ("a=3", 3),
+        ("a=true", True),
+        ("a=cosine", "cosine"),
+        ("a=0.5", 0.5),
+        ("a=", None),
+        ("a=off", "off"),
+    ],
 )
 def test_overrides_read_scalars(word: str, value: object) -> None:
     assert parse_overrides([word]) == {"a": value}
+
+
+def test_a_file_may_call_a_choice_off(tmp_path: Path) -> None:
+    path = tmp_path / "preset.yaml"
+    path.write_text("head: off\nearly: true\n", encoding="utf-8")
+    assert read_yaml(path) == {"head": "off", "early": True}
 
 
 @pytest.mark.parametrize("word", ["epochs", "=3", "a=[1"])
