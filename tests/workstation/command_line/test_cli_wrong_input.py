@@ -188,7 +188,13 @@ def test_wrong_trainings(cli, sample, words, word):
 def test_training_says_what_is_missing_and_how_to_get_it(cli, tmp_path):
     with Project.create(tmp_path / "empty", "Empty"):
         pass
-    refuses(cli("train", tmp_path / "empty", "registration"), "vessel_mask", "needs 2 items", "there are 0", "Import")
+    refuses(
+        cli("train", tmp_path / "empty", "registration"),
+        "vessel_mask",
+        "needs 2 items",
+        "there are 0",
+        "Import",
+    )
 
 
 def test_a_leaking_split_is_refused(cli, sample):
