@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from engines.contract.spec import PipelineSpec
+from workstation.runs.preconditions import SWEEP_COMMAND
 
 
 def train_command(
@@ -25,10 +26,37 @@ def train_command(
 ) -> str:
     """Return ``workstation train ...`` with the settings that differ from the preset."""
     words = ["workstation", "train", str(project), spec.key, "--phase", phase, "--preset", preset]
-    words += ["--base-run", base_run] if base_run else []
+    return join(words + _settings(overrides, base_run))
+
+
+def variants_command(
+    project: Path,
+    spec: PipelineSpec,
+    *,
+    phase: str,
+    preset: str,
+    overrides: Mapping[str, Any],
+    base_run: str = "",
+) -> str:
+    """Return ``workstation sweep ... --variants``: the short trainings that a phase offers to compare."""
+    words = [
+        *SWEEP_COMMAND.split(),
+        str(project),
+        spec.key,
+        "--phase",
+        phase,
+        "--preset",
+        preset,
+        "--variants",
+    ]
+    return join(words + _settings(overrides, base_run))
+
+
+def _settings(overrides: Mapping[str, Any], base_run: str) -> list[str]:
+    words = ["--base-run", base_run] if base_run else []
     for key, value in overrides.items():
         words += ["--set", f"{key}={scalar(value)}"]
-    return join(words)
+    return words
 
 
 def evaluate_command(project: Path, spec: PipelineSpec, *, run_id: str, split: str) -> str:

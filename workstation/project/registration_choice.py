@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from workstation.project.result_commands import Verdict
 
-_RANKS = {Verdict.ACCEPTED: 2, Verdict.REJECTED: 0}
+_RANKS: dict[Verdict | None, int] = {Verdict.ACCEPTED: 2, Verdict.REJECTED: 0}
 
 
 def rank(verdict: Verdict | None, made: float) -> tuple[int, float]:
@@ -17,4 +17,4 @@ def rank(verdict: Verdict | None, made: float) -> tuple[int, float]:
     made : float
         When the transform was written, s since the epoch of 1970.
     """
-    return _RANKS.get(verdict, 1) if verdict is not None else 1, made
+    return _RANKS.get(verdict, 1), made

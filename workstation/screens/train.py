@@ -75,7 +75,7 @@ def _bind_variants(
     def start() -> None:
         spec, chosen, form = controller.spec, phase(), controller.form
         if spec is not None and chosen is not None:
-            runs.start(spec, chosen, form.preset, form.overrides(), form.base_run, form.command())
+            runs.start(spec, chosen, form.preset, form.overrides(), form.base_run)
 
     def name() -> None:
         chosen = phase()

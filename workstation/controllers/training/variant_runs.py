@@ -17,6 +17,7 @@ from engines.contract.kinds import Action, Severity
 from engines.contract.messages import Message
 from engines.contract.run_folder import RunFolder
 from engines.contract.spec import PhaseSpec, PipelineSpec
+from workstation.controllers.command_line import variants_command
 from workstation.controllers.runs.run_schedule import schedule_of
 from workstation.controllers.workbench import Workbench
 from workstation.runs.run_model import RunModel
@@ -42,7 +43,7 @@ class VariantRuns(QObject):
         self._schedule = schedule_of(workbench)
         self._spec: PipelineSpec | None = None
         self._phase: PhaseSpec | None = None
-        self._preset = ""
+        self._preset = self._command = ""
         self._is_preparing = False
         self._trials: dict[str, Trial] = {}
         """By the id of the run that tries it."""
@@ -62,7 +63,6 @@ class VariantRuns(QObject):
         preset: str,
         overrides: Mapping[str, Any],
         base: str,
-        command: str,
     ) -> None:
         """Prepare every variant on a thread, and queue them.
 
@@ -76,13 +76,14 @@ class VariantRuns(QObject):
             What was changed in the form; a variant's own settings win.
         base : str
             Run to start from; empty for the newest of the phase before.
-        command : str
-            That repeats all of it.
         """
         project, variants = self._workbench.project, phase.variants
         if project is None or variants is None or self.is_busy:
             return
         self._spec, self._phase, self._preset = spec, phase, preset
+        command = self._command = variants_command(
+            project.folder, spec, phase=phase.key, preset=preset, overrides=overrides, base_run=base
+        )
         self._is_preparing = True
 
         def prepare() -> list[tuple[Trial, RunFolder]]:
@@ -130,13 +131,13 @@ class VariantRuns(QObject):
         project, spec, phase = self._workbench.project, self._spec, self._phase
         if self._waiting or project is None or spec is None or phase is None:
             return
-        trials, folders, preset = dict(self._trials), dict(self._folders), self._preset
+        trials, folders = dict(self._trials), dict(self._folders)
+        preset, command = self._preset, self._command
         root = project.folder / "sweeps"
 
         def table() -> tuple[SweepTable, Path]:
             from workstation.runs.sweep import SweepTable, line_of, new_folder
 
-            command = f"workstation sweep PROJECT {spec.key} --phase {phase.key} --preset {preset} --variants"
             made = SweepTable(spec.key, phase.key, preset, command)
             for name, trial in trials.items():
                 model = RunModel.load(folders[name])

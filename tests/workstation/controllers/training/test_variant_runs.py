@@ -18,6 +18,7 @@ from engines.contract.run_folder import RunFolder, RunRequest
 from workstation.controllers.training.variant_runs import VariantRuns
 from workstation.controllers.workbench import Workbench
 from workstation.runs import launch
+from workstation.runs.preconditions import SWEEP_COMMAND
 from workstation.runs.run_model import RunModel
 
 SPEC, PHASE = next(
@@ -76,16 +77,20 @@ def bench(qapp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(made, "live_runs", FakeRuns())
     monkeypatch.setattr(made, "_project", SimpleNamespace(folder=tmp_path))
     settings: list[dict[str, Any]] = []
+    commands: set[str] = set()
 
-    def prepare(_project: object, spec: Any, *, overrides: dict[str, Any], **_: object) -> RunFolder:
+    def prepare(
+        _project: object, spec: Any, *, overrides: dict[str, Any], command: str, **_: object
+    ) -> RunFolder:
         settings.append(overrides)
+        commands.add(command)
         folder = RunFolder(tmp_path / "runs" / f"run_{len(settings)}")
         request = RunRequest(pipeline=spec.key, action=Action.TRAIN, settings={"device": "cpu", **overrides})
         folder.create(request, Manifest(items=(), split_hash="abc"))
         return folder
 
     monkeypatch.setattr(launch, "prepare_run", prepare)
-    made.settings = settings
+    made.settings, made.commands = settings, commands
     yield made
     made.background.close()
 
@@ -94,13 +99,17 @@ def test_variants_run_in_turn_and_their_numbers_stand_side_by_side(bench, tmp_pa
     cards: list[Any] = []
     bench.card_posted.connect(cards.append)
     runs = VariantRuns(bench)
-    runs.start(SPEC, PHASE, PHASE.preset, {"learning_rate": 0.5}, "", "")
+    runs.start(SPEC, PHASE, PHASE.preset, {"learning_rate": 0.5}, "")
     assert runs.is_busy
     qtbot.waitUntil(lambda: len(bench.live_runs.runs) == 1, timeout=10000)
     rows = PHASE.variants.rows
     assert len(bench.settings) == len(rows)
     for asked, row in zip(bench.settings, rows.values(), strict=True):
         assert asked.items() >= {**row, **PHASE.variants.short, "learning_rate": 0.5, "seed": 0}.items()
+    # By its command a run is known to be a trial, and no later phase starts from it by default.
+    (command,) = bench.commands
+    assert command.startswith(SWEEP_COMMAND)
+    assert "--variants --set learning_rate=0.5" in command
     for number in range(len(rows)):
         assert len(bench.live_runs.runs) == number + 1, "one after another"
         bench.live_runs.end(f"run_{number + 1}", 50.0 - number)
