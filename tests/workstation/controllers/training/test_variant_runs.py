@@ -114,7 +114,8 @@ def test_variants_run_in_turn_and_their_numbers_stand_side_by_side(bench, tmp_pa
         assert len(bench.live_runs.runs) == number + 1, "one after another"
         bench.live_runs.end(f"run_{number + 1}", 50.0 - number)
     qtbot.waitUntil(lambda: (tmp_path / "sweeps" / "sweep_1" / "sweep.csv").is_file(), timeout=10000)
-    qtbot.waitUntil(lambda: any("finished" in str(card.what) for card in cards), timeout=10000)
+    # Each run has a card of its own too.
+    qtbot.waitUntil(lambda: any(PHASE.variants.title in str(card.what) for card in cards), timeout=10000)
     assert not runs.is_busy
     card = next(card for card in cards if PHASE.variants.title in str(card.what))
     best, second = list(rows)[-1], list(rows)[-2]
