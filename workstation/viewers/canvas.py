@@ -17,7 +17,7 @@ from PySide6.QtGui import QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from workstation.viewers.image_layers import ImageLayers, Picture, Window
-from workstation.viewers.napari_compat import quiet_import, warm_up
+from workstation.viewers.napari_compat import make_viewer, quiet_import, warm_up
 from workstation.viewers.point_overlay import PointOverlay
 from workstation.views.elements.theme import current_theme, palette
 
@@ -83,7 +83,7 @@ class ImageCanvas(QWidget):
         super().__init__(parent)
         warm_up()
         self.model = ViewerModel()
-        self.viewer = QtViewer(self.model, show_welcome_screen=False)
+        self.viewer: QtViewer = make_viewer(self.model)
         self.native: QWidget = self.viewer.canvas.native
         self.pointer: Pointer | None = None
         self.modifiers = Qt.KeyboardModifier.NoModifier

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication, QLabel, QStackedLayout, QWidget
 from engines.contract.geometry import FloatArray
 from engines.imaging.volumes.volume import VolumeGeometry
 from workstation.viewers.marks import HALO
-from workstation.viewers.napari_compat import quiet_import, warm_up
+from workstation.viewers.napari_compat import make_viewer, quiet_import, warm_up
 from workstation.viewers.slice_marks import INK, paint_corner, paint_letters
 from workstation.viewers.surface_camera import Size, SurfaceCamera
 from workstation.views.elements.theme import current_theme, palette
@@ -260,11 +260,10 @@ class _Canvas:
         warm_up()
         with quiet_import():
             from napari.components import ViewerModel
-            from napari.qt import QtViewer
 
         # World x, y, z are napari's axes in this order: they are right-handed there, too.
         self._model = ViewerModel(ndisplay=3)
-        self.viewer = QtViewer(self._model, show_welcome_screen=False)
+        self.viewer = make_viewer(self._model)
         self.native: QWidget = self.viewer.canvas.native
         self._model.canvas.background_color_override = palette(current_theme())["canvas"]
         self._layers: list[Any] = []

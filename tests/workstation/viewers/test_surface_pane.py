@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QImage, QOpenGLContext
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
@@ -100,6 +100,17 @@ def test_the_canvas_agrees_with_the_camera_after_it_was_resized(
     expected = pane.camera.screen_of([RIGHT, HEAD], (pane.native.width(), pane.native.height()))
     assert middle_of(pixels, 0) == pytest.approx(tuple(expected[0]), abs=4)
     assert middle_of(pixels, 2) == pytest.approx(tuple(expected[1]), abs=4)
+
+
+def test_an_error_that_is_not_the_canvas_own_does_not_stop_its_drawing(pane: SurfacePane) -> None:
+    before = shot(pane)
+    native, no_such_ability = pane.native, 0xFFFF
+    native.makeCurrent()
+    QOpenGLContext.currentContext().functions().glEnable(no_such_ability)
+    pane._look(SurfaceCamera(turn=35.0, lean=20.0))
+    after = shot(pane)
+    assert np.abs(after - before).max() > 50
+    middle_of(after, 0)
 
 
 def test_from_the_front_the_right_is_on_the_left_and_the_head_up(pane: SurfacePane) -> None:
