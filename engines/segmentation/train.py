@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -23,7 +22,7 @@ from engines.segmentation.evaluation.subject_scores import score_subjects
 from engines.segmentation.inference.sampling import SamplerOptions
 from engines.segmentation.model import SegmentationNetwork
 from engines.segmentation.networks.architecture import architecture_of
-from engines.segmentation.networks.checkpoint import keep_calibration, load_network, start_from
+from engines.segmentation.networks.checkpoint import Start, keep_calibration, load_network, start_from
 from engines.segmentation.slices.checks import are_grades_in_order, check_training, shared_between
 from engines.segmentation.slices.labels import REGIONS
 from engines.segmentation.slices.preparation import Prepared, prepare
@@ -38,13 +37,6 @@ _EXPECTED = {
     GRADE: {"expected_accuracy": 0.88, "expected_auc": 0.92},
 }
 """What the author of the documented settings expects of its stages: lines to compare with, not results."""
-
-
-@dataclass(frozen=True)
-class _Start:
-    trainable: Trainable
-    size: int
-    """Side of the slices of the run that it starts from, or 0."""
 
 
 def train(run: RunContext) -> None:
@@ -75,7 +67,7 @@ def train(run: RunContext) -> None:
         _compare(run, config, prepared, before, device)
 
 
-def _start(run: RunContext, config: TrainConfig) -> _Start:
+def _start(run: RunContext, config: TrainConfig) -> Start:
     num_regions = 1 if config.regions == "wt" else len(REGIONS)
     wanted = architecture_of(config, len(MODALITIES), num_regions)
     phase = run.request.phase
@@ -83,21 +75,42 @@ def _start(run: RunContext, config: TrainConfig) -> _Start:
         # The same weights for the same seed, whatever was drawn before.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
-            return _Start(Trainable(SegmentationNetwork(wanted)), 0)
+            return Start(Trainable(SegmentationNetwork(wanted)))
     if not run.request.base_run:
         raise PreconditionError(
             "This phase starts from a run of the phase before, and none was given.",
             remedy="Train the mask first.",
         )
+    base = run.folder.file_path(run.request.base_run)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        trainable, facts = start_from(run.folder.file_path(run.request.base_run), wanted)
-    if phase in (GRADE, JOINT) and trainable.model.head is None:
+        start = start_from(base, wanted, config.image_size)
+    if phase in (GRADE, JOINT) and start.trainable.model.head is None:
         raise PreconditionError(
             "This phase trains the grade head, and grade_head is off.",
             remedy="Set grade_head to image or bottleneck.",
         )
-    return _Start(trainable, int(facts["size"]))
+    _say_kept(run, base.name, start, config.grade_head)
+    return start
+
+
+def _say_kept(run: RunContext, base: str, start: Start, grade_head: str) -> None:
+    """Warn of settings that the run before decides, and of its head when another one takes its place."""
+    for setting, (there, ignored) in start.kept.items():
+        run.warn(
+            "{setting} stays {there}, as in {base} where this training starts: {ignored} is ignored.",
+            setting=setting,
+            there=there,
+            base=base,
+            ignored=ignored,
+        )
+    if start.replaced_head:
+        run.warn(
+            "The grade head of {base} was read at {there} and is dropped: one at {wanted} begins anew.",
+            base=base,
+            there=start.replaced_head,
+            wanted=grade_head,
+        )
 
 
 def _facts(

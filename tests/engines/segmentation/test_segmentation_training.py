@@ -248,6 +248,44 @@ def test_a_run_of_other_regions_is_refused(make: Make, carry: Carry, segmented: 
         carry(make("other", phase="grade", base=segmented, regions="wt"))
 
 
+def test_a_run_of_another_method_is_refused(make: Make, carry: Carry, segmented: RunFolder) -> None:
+    with pytest.raises(CheckpointError, match="method diffusion; these settings want unet"):
+        carry(make("method", phase="grade", base=segmented, method="unet"))
+
+
+def test_settings_that_the_run_before_decides_are_named(
+    make: Make, carry: Carry, segmented: RunFolder
+) -> None:
+    ignored = {
+        "base_width": 16,
+        "condition_width": 16,
+        "num_levels": 2,
+        "prediction": "v",
+        "noise_schedule": "cosine",
+        "noise_steps": 100,
+        "image_size": 64,
+    }
+    folder = make("decided", phase="grade", base=segmented, epochs=1, grade_head="bottleneck", **ignored)
+    carry(folder)
+    said = {
+        str(event.parameters.get("setting", "head")): event.parameters
+        for event in read_events(folder.events_path)
+        if isinstance(event, Warned) and event.parameters.get("base") == "segment"
+    }
+    assert {key: values["ignored"] for key, values in said.items() if key != "head"} == ignored
+    assert said["base_width"]["there"] == 8
+    assert (said["head"]["there"], said["head"]["wanted"]) == ("image", "bottleneck")
+
+
+def test_another_network_is_named_alone_as_its_widths_follow(
+    make: Make, carry: Carry, segmented: RunFolder
+) -> None:
+    folder = make("network", phase="grade", base=segmented, epochs=1, network="v2")
+    carry(folder)
+    said = [e.parameters for e in read_events(folder.events_path) if isinstance(e, Warned)]
+    assert [values["setting"] for values in said if "setting" in values] == ["network"]
+
+
 def test_grades_made_by_counting_are_refused() -> None:
     counted = [(f"BraTS20_Training_{n:03d}", int(n > 76)) for n in range(1, 370)]
     with pytest.raises(InputError, match="001 to 076"):
