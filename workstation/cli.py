@@ -235,7 +235,11 @@ def _add_run_commands(command: Callable[..., argparse.ArgumentParser]) -> None:
     sweep = command("sweep", sweep_command.sweep, "Train a phase with several values of a setting.")
     _add_project(sweep)
     _add_pipeline(sweep)
-    sweep.add_argument("--phase", metavar="P", help="the first one by default")
+    sweep.add_argument(
+        "--phase",
+        metavar="P,P",
+        help="the first one by default; several go one after another, the last counts",
+    )
     sweep.add_argument("--preset", metavar="NAME", help="the phase's own by default")
     sweep.add_argument(
         "--key", action="append", default=[], metavar="key=v1,v2", help="values to try; repeatable"

@@ -10,6 +10,7 @@ import pytest
 
 from engines.contract.events import Finished, Metric, Started
 from engines.contract.kinds import RunState
+from engines.contract.registry import load_spec
 from engines.contract.run_folder import RunFolder
 from workstation.command_line import sweep_command
 from workstation.runs.run_model import RunModel
@@ -62,6 +63,24 @@ def test_a_wrong_value_is_told_before_anything_is_trained(cli, sample):
     assert cli("sweep", sample, PIPELINE, "--key", "width=8,wide").code == 2
     assert cli("sweep", sample, PIPELINE, "--key", "width=8", "--seeds", "a").code == 2
     assert sorted((sample / "runs").glob("*")) == before
+
+
+def test_several_phases_go_one_after_another_and_the_last_counts(cli, sample, monkeypatch):
+    monkeypatch.setattr(sweep_command, "follow", _train_at_once)
+    # A stand-in trains nothing, so that no phase before is ever finished for the next one.
+    monkeypatch.setattr("workstation.runs.launch.check_phase", lambda *_: None)
+    spec = load_spec(PIPELINE)
+    first, second = [phase.key for phase in spec.phases if phase.key in ("phase_1", "phase_3")]
+    words = ("sweep", sample, PIPELINE, *WORDS, "--phase", f"{first},{second}", "--key", "width=8")
+    table = cli(*words, "--json").json("sweep")
+    assert table["phase"] == f"{first},{second}"
+    assert len(table["lines"]) == 2
+    for line in table["lines"]:
+        request = RunFolder(sample / "runs" / line["run"]).read_request()
+        assert request.phase == second
+        before = RunFolder(sample / "runs" / Path(request.base_run).name).read_request()
+        assert before.phase == first
+        assert before.settings["width"] == request.settings["width"]
 
 
 @pytest.mark.slow
