@@ -55,6 +55,11 @@ class TrainConfig(TrainingConfig):
     neighbour_mm: float = setting(
         2.0, "Distance of the two slices that are seen beside each slice.", unit="mm", ge=0.1, le=20
     )
+    lung_weights: str = setting(
+        "",
+        "File of lungmask weights on this machine, which finds the lungs; empty finds them by their HU.",
+        is_advanced=True,
+    )
     crop_px: int = setting(256, "Side of training crops; 0 takes whole slices.", unit="px", ge=0, le=4096)
     slices_per_epoch: int = setting(
         0, "Slices drawn in an epoch; 0 takes each once.", unit="slices", ge=0, le=1_000_000
@@ -103,6 +108,11 @@ class TrainConfig(TrainingConfig):
     d_cond_mode: Literal["none", "concat", "residual"] = setting(
         "none", "What D sees of the NCCT: nothing, the slices beside, or the difference."
     )
+    d_high_pass: bool = setting(
+        False,
+        "Whether D sees only the fine detail of that, amplified: noise and edges without their HU.",
+        is_advanced=True,
+    )
     gan_loss_type: Literal["hinge", "lsgan"] = setting("hinge", "Form of the adversarial loss.")
     ndf: int = setting(64, "Channels of D's first layer.", ge=1, le=512, is_advanced=True)
     num_d: int = setting(2, "Scales that D judges.", ge=1, le=4, is_advanced=True)
@@ -114,6 +124,13 @@ class TrainConfig(TrainingConfig):
         is_advanced=True,
     )
     gan_weight: float = setting(1.0, "Weight of the adversarial loss of G.", ge=0, le=1000)
+    gan_share: float = setting(
+        0.0,
+        "Share of the pull at the image that the adversarial loss gets, instead of gan_weight; 0 keeps that.",
+        ge=0,
+        lt=1,
+        is_advanced=True,
+    )
     feat_match_weight: float = setting(1.0, "Weight of feature matching.", ge=0, le=1000)
     label_smoothing: float = setting(
         0.0, "How much the target of real patches is lowered, LSGAN only.", ge=0, le=0.5, is_advanced=True
@@ -179,6 +196,12 @@ class TrainConfig(TrainingConfig):
         "Whether a network whose trained weights are loaded begins at its peak learning rate.",
         is_advanced=True,
     )
+    best_by: Literal["l1_ssim", "fine_detail"] = setting(
+        "l1_ssim",
+        "What selects the checkpoint: L1 + SSIM, or fine detail among those whose error in vessels stays "
+        "within 5 % of the start.",
+        is_advanced=True,
+    )
     diag_interval: int = setting(
         50,
         "Steps between measurements that cost time: AUC of D, update ratios, gradient shares.",
@@ -242,6 +265,11 @@ class EvaluateConfig(VolumeConfig):
 
     alignment: Alignment = setting(
         "grid", "What is done before: nothing, one grid, rigid registration, or rigid and deformable."
+    )
+    lung_weights: str = setting(
+        "",
+        "File of lungmask weights on this machine, which finds the lungs; empty finds them by their HU.",
+        is_advanced=True,
     )
     vessel_hu: float = setting(
         150.0, "Value from which a voxel counts as vessel in the overlap.", unit="HU", ge=-1024, le=3071

@@ -17,9 +17,10 @@ from engines.contract.run_context import RunContext
 from engines.imaging.volumes.label_metrics import Mask, Spacing
 from engines.imaging.volumes.volume import Volume
 from engines.imaging.volumes.volume_files import read_volume
-from engines.synthesis.config import TrainConfig
+from engines.synthesis.config import EvaluateConfig, TrainConfig
 from engines.synthesis.volumes.alignment import aligned
 from engines.synthesis.volumes.canonical import AxisTurn, axis_turn
+from engines.synthesis.volumes.lung_network import LungNetwork
 from engines.synthesis.volumes.masks import body_mask, lung_mask, vessel_proxy
 from engines.synthesis.volumes.slice_cache import cached_case, store_case
 from engines.synthesis.volumes.volume_checks import check_ct, check_slice_order
@@ -92,9 +93,16 @@ def read_ct(run: RunContext, item: ItemRecord, role: str) -> Volume:
 
 
 def make_case(
-    item: str, subject: str, ncct: Volume, cta: Volume, *, alignment: str, seed: int = 0
+    item: str,
+    subject: str,
+    ncct: Volume,
+    cta: Volume,
+    *,
+    alignment: str,
+    seed: int = 0,
+    lungs: LungNetwork | None = None,
 ) -> SynthesisCase:
-    """Align a pair, turn it and find its masks."""
+    """Align a pair, turn it and find its masks; lungs by their HU where no network is given."""
     on_grid, record = aligned(ncct, cta, alignment, seed)
     turn: AxisTurn = axis_turn(ncct.geometry)
     spacing = turn.spacing(ncct.geometry)
@@ -106,7 +114,7 @@ def make_case(
         subject=subject,
         ncct=plain,
         cta=contrast,
-        lung=lung_mask(plain, body, spacing).mask,
+        lung=lungs.mask(plain) if lungs is not None else lung_mask(plain, body, spacing).mask,
         body=body,
         vessel=vessel_proxy(plain.astype(np.float32), contrast.astype(np.float32), body),
         spacing_mm=spacing,
@@ -115,8 +123,19 @@ def make_case(
     )
 
 
+def lung_network(config: TrainConfig | EvaluateConfig) -> LungNetwork | None:
+    """Return the network that finds lungs, None where they are found by their HU."""
+    return LungNetwork(Path(config.lung_weights)) if config.lung_weights else None
+
+
 def read_case(
-    run: RunContext, item: ItemRecord, *, alignment: str, seed: int = 0, cache: Path | None = None
+    run: RunContext,
+    item: ItemRecord,
+    *,
+    alignment: str,
+    seed: int = 0,
+    cache: Path | None = None,
+    lungs: LungNetwork | None = None,
 ) -> SynthesisCase:
     """Read a pair of a run, from the cache where that is up to date.
 
@@ -126,7 +145,10 @@ def read_case(
         If the pair is not complete, or one of its volumes cannot be used.
     """
     paths = {role: run.input_path(item, role) for role in (NCCT, CTA) if item.has(role)}
-    if cache is not None and len(paths) == 2:
+    is_pair = len(paths) == 2
+    if lungs is not None:
+        paths["lungs"] = lungs.weights
+    if cache is not None and is_pair:
         found = cached_case(cache, item.id, paths, alignment, seed)
         if found is not None:
             return SynthesisCase(id=item.id, subject=item.subject, **found)
@@ -137,6 +159,7 @@ def read_case(
         read_ct(run, item, CTA),
         alignment=alignment,
         seed=seed,
+        lungs=lungs,
     )
     if cache is not None:
         store_case(cache, case, paths, alignment, seed)
@@ -194,12 +217,15 @@ def training_cases(
     """
     check_subjects(run.manifest.items)
     cache = Path(config.cache_dir) if config.cache_dir else None
+    lungs = lung_network(config)
     found: dict[Split, list[SynthesisCase]] = {Split.TRAIN: [], Split.VAL: []}
     for split, cases in found.items():
         for item in run.items(split):
             run.check_stop()
             try:
-                case = read_case(run, item, alignment=config.alignment, seed=config.seed, cache=cache)
+                case = read_case(
+                    run, item, alignment=config.alignment, seed=config.seed, cache=cache, lungs=lungs
+                )
             except InputError as error:
                 run.warn("{item} was left out: {reason}", item=item.id, reason=error.render())
                 continue

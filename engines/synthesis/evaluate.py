@@ -14,7 +14,7 @@ from engines.core.evaluation_page import PagePicture, write_page
 from engines.imaging.volumes.label_metrics import Mask
 from engines.imaging.volumes.volume_files import read_geometry
 from engines.synthesis.config import EvaluateConfig
-from engines.synthesis.data import CTA, NCCT, SynthesisCase, read_case
+from engines.synthesis.data import CTA, NCCT, SynthesisCase, lung_network, read_case
 from engines.synthesis.evaluation.metrics import SCORES, bootstrap_interval, mean_scores, score_volume
 from engines.synthesis.evaluation.pictures import Picture, difference_strip, projection_strip, stacked, strip
 from engines.synthesis.evaluation.reports import write_picture_panel, write_table
@@ -47,6 +47,7 @@ def evaluate(run: RunContext) -> None:
     synthesiser = make_synthesiser(run, config)
     if synthesiser is not None:
         warn_of_flips(run, config, synthesiser)
+    lungs = lung_network(config)
     names: tuple[str, ...] = (IDENTITY,)
     if synthesiser is not None:
         names = (MODEL, *((GENERATOR,) if synthesiser.has_refiner else ()), IDENTITY)
@@ -59,7 +60,7 @@ def evaluate(run: RunContext) -> None:
         run.check_stop()
         run.progress(number, len(items))
         try:
-            case = read_case(run, item, alignment=config.alignment, seed=config.seed)
+            case = read_case(run, item, alignment=config.alignment, seed=config.seed, lungs=lungs)
         except InputError as error:
             reason = error.render()
             run.warn("{item} was not scored: {reason}", item=item.id, reason=reason)

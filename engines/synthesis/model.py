@@ -35,6 +35,7 @@ class Architecture:
     n_blocks_res_d: int = 4
     use_attention: bool = True
     spectral_norm: bool = True
+    d_high_pass: bool = False
     fusion: str = ""
     residual_base: str = "input"
     refine_hidden: int = 64
@@ -63,6 +64,7 @@ class Architecture:
             n_blocks_res_d=config.n_blocks_res_d,
             use_attention=config.use_attention,
             spectral_norm=config.spectral_norm,
+            d_high_pass=config.d_high_pass,
             fusion=config.fusion if has_refiner else "",
             residual_base=config.residual_base,
             refine_hidden=config.refine_hidden,
@@ -97,6 +99,7 @@ class SynthesisNetwork(nn.Module):
                 a.n_blocks_res_d,
                 a.use_attention,
                 has_spectral_norm=a.spectral_norm,
+                is_high_pass=a.d_high_pass,
             )
             if a.disc_type
             else None

@@ -80,7 +80,6 @@ class SynthesisTask(TrainingTask):
     window : HuWindow
     """
 
-    best_metric = "val_loss"
     best_is_higher = False
     validation_metric_keys = VALIDATION_KEYS
 
@@ -95,6 +94,7 @@ class SynthesisTask(TrainingTask):
         window: HuWindow,
     ) -> None:
         self._network, self._config, self._phase, self._window = network, config, phase, window
+        self.best_metric = "detail_score" if config.best_by == "fine_detail" else "val_loss"
         self._cases = list(train_cases)
         self._loaded = frozenset(loaded)
         self.warn: Callable[..., None] = lambda *_words, **_values: None
@@ -312,6 +312,7 @@ class SynthesisTask(TrainingTask):
         assert isinstance(network, SynthesisNetwork)
         values = self._scorer.score(network, device, self._config.gan_loss_type)
         self._scorer.loss_at_start = values["val_loss"]
+        self._scorer.vessels_at_start = values["vessel_mae_hu"]
         return values
 
     def previews(self, network: nn.Module, device: torch.device) -> Sequence[PreviewImage]:
@@ -335,12 +336,18 @@ class SynthesisTask(TrainingTask):
 
     def extra_state(self) -> dict[str, Any]:
         """Return what a resumed training goes on from."""
-        return {"step": self._step, "loss_at_start": self._scorer.loss_at_start}
+        scorer = self._scorer
+        return {
+            "step": self._step,
+            "loss_at_start": scorer.loss_at_start,
+            "vessels_at_start": scorer.vessels_at_start,
+        }
 
     def load_extra_state(self, state: Mapping[str, Any]) -> None:
         """Go on from a saved step."""
         self._step = int(state["step"])
         self._scorer.loss_at_start = state["loss_at_start"]
+        self._scorer.vessels_at_start = state.get("vessels_at_start")
 
     def model_facts(self) -> dict[str, Any]:
         """Return what builds the networks again and what their values mean."""

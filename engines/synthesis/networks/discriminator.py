@@ -13,6 +13,9 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 _SLOPE = 0.2
 _MOST_CHANNELS = 512
+_SIGMA_PX, _REACH = 1.0, 3
+_HALF_DETAIL = 0.1
+"""Detail, as part of half a window, that becomes 0.5: some times the noise of a CT."""
 CONDITIONS = ("none", "concat", "residual")
 
 
@@ -21,6 +24,19 @@ def judged_image(ncct: Tensor, image: Tensor, condition: str) -> Tensor:
     if condition == "concat":
         return torch.cat([ncct, image], dim=1)
     return image - ncct if condition == "residual" else image
+
+
+def fine_detail(image: Tensor) -> Tensor:
+    """Return what a blur takes from an image, in (-1, 1): noise is amplified, hard edges are bounded."""
+    sides = functional.pad(image, (_REACH, _REACH, _REACH, _REACH), mode="replicate")
+    place = torch.arange(-_REACH, _REACH + 1, device=image.device, dtype=image.dtype)
+    kernel = torch.exp(-0.5 * (place / _SIGMA_PX).square())
+    kernel = kernel / kernel.sum()
+    channels = image.shape[1]
+    down = kernel.view(1, 1, -1, 1).expand(channels, 1, -1, 1)
+    along = kernel.view(1, 1, 1, -1).expand(channels, 1, 1, -1)
+    blurred = functional.conv2d(functional.conv2d(sides, down, groups=channels), along, groups=channels)
+    return functional.softsign((image - blurred) / _HALF_DETAIL)
 
 
 Convolution = Callable[..., nn.Module]
@@ -142,6 +158,8 @@ class Discriminator(nn.Module):
         Of the residual kind.
     has_attention : bool
         Of the residual kind.
+    is_high_pass : bool
+        Whether only the fine detail is judged.
     has_spectral_norm : bool
         Whether every convolution has it: it keeps D smooth, and deaf to differences far below the noise.
     """
@@ -156,10 +174,11 @@ class Discriminator(nn.Module):
         has_attention: bool = True,
         num_slices: int = 3,
         has_spectral_norm: bool = True,
+        is_high_pass: bool = False,
     ) -> None:
         super().__init__()
         convolution = _normed if has_spectral_norm else _plain
-        self.kind, self.condition = kind, condition
+        self.kind, self.condition, self.is_high_pass = kind, condition, is_high_pass
         channels = num_slices * (2 if condition == "concat" else 1)
         self.scales = nn.ModuleList(
             ResidualScale(channels, width, num_blocks, has_attention, convolution)
@@ -171,6 +190,8 @@ class Discriminator(nn.Module):
     def forward(self, ncct: Tensor, image: Tensor) -> list[list[Tensor]]:
         """Return, for each scale, the maps of all layers; the last of each are the patch scores."""
         seen = judged_image(ncct, image, self.condition)
+        if self.is_high_pass:
+            seen = fine_detail(seen)
         results = []
         for number, scale in enumerate(self.scales):
             if number:

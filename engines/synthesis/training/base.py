@@ -29,6 +29,7 @@ _OF_DISCRIMINATOR = (
     "n_blocks_res_d",
     "use_attention",
     "spectral_norm",
+    "d_high_pass",
 )
 
 

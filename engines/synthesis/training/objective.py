@@ -29,6 +29,8 @@ from engines.synthesis.networks.discriminator import Discriminator, frozen, scor
 from engines.synthesis.networks.registrar import jacobian_determinant, smoothness, warp
 
 _CLAMPED = 0.9999
+_LARGEST_GAN_WEIGHT = 1e4
+_IMAGE_LOSSES = ("recon", "vessel", "perceptual")
 
 
 @dataclass(frozen=True)
@@ -173,8 +175,10 @@ def _adversarial(
     if plan.preheats:
         return
     gan = generator_gan_loss(fake, config.gan_loss_type)
-    parts["gan"] = config.gan_weight * _pulled(gan, judged, output)
-    reports["gan_g"] = gan
+    pulling = _pulled(gan, judged, output)
+    weight = _gan_weight(pulling, parts, output, config)
+    parts["gan"] = weight * pulling
+    reports |= {"gan_g": gan, "gan_weight": weight}
     if not config.feat_match_weight:
         return
     if aligned is output:
@@ -206,6 +210,17 @@ def _pulled(loss: Tensor, judged: Tensor, image: Tensor) -> Tensor:
     (gradient,) = torch.autograd.grad(loss, judged, retain_graph=True)
     result: Tensor = _Pulled.apply(loss.detach(), gradient, image)  # type: ignore[no-untyped-call]
     return result
+
+
+def _gan_weight(pulling: Tensor, parts: dict[str, Tensor], output: Tensor, config: TrainConfig) -> Tensor:
+    """Return the weight of the adversarial loss: as set, or what gives it its share of the pull."""
+    if not config.gan_share or not output.requires_grad:
+        return torch.tensor(config.gan_weight)
+    others = torch.stack([parts[name] for name in _IMAGE_LOSSES if name in parts]).sum()
+    (pull,) = torch.autograd.grad(others, output, retain_graph=True)
+    (own,) = torch.autograd.grad(pulling, output, retain_graph=True)
+    share = config.gan_share / (1.0 - config.gan_share)
+    return (share * pull.norm() / own.norm().clamp_min(1e-12)).clamp_max(_LARGEST_GAN_WEIGHT)
 
 
 def _gradient_penalty(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,24 @@ VALIDATION_KEYS = (
     "hf_ratio",
 )
 _CENTRE = slice(1, 2)
+_WORST_VESSELS = 1.05
+"""How much the error in vessels may grow while fine detail selects the checkpoint."""
+_TOO_FAR = 10.0
+
+
+def detail_score(values: Mapping[str, float | None], vessels_at_start: float | None) -> float | None:
+    """Return how far fine detail is from the real one, lower is better; None where it is not known.
+
+    With an error in vessels more than 5 % above the one at the start it is worse than any without.
+    """
+    ratio, vessels = values["hf_ratio"], values["vessel_mae_hu"]
+    if ratio is None:
+        return None
+    score = abs(1.0 - ratio)
+    if vessels is not None and vessels_at_start is not None:
+        excess = vessels / vessels_at_start - _WORST_VESSELS
+        score += _TOO_FAR + excess if excess > 0 else 0.0
+    return score
 
 
 def spread_slices(cases: Sequence[SynthesisCase], count: int) -> list[tuple[SynthesisCase, int]]:
@@ -62,6 +80,7 @@ class SliceScorer:
         self._tile_px = tile_px
         self._window = window
         self.loss_at_start: float | None = None
+        self.vessels_at_start: float | None = None
 
     def planes(
         self, network: SynthesisNetwork, sample: dict[str, Any], device: torch.device
@@ -115,6 +134,7 @@ class SliceScorer:
         real_change = means.pop("target_mag")
         change = means["residual_mag"]
         means["residual_ratio"] = change / real_change if change is not None and real_change else None
+        means["detail_score"] = detail_score(means, self.vessels_at_start)
         if real_scores:
             means["val_d_auc"] = auc(real_scores, fake_scores, most=20_000)
         return means

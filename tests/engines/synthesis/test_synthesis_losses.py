@@ -20,9 +20,10 @@ from engines.synthesis.losses import (
     weighted_l1,
 )
 from engines.synthesis.model import Architecture, SynthesisNetwork
-from engines.synthesis.networks.discriminator import Discriminator, frozen
+from engines.synthesis.networks.discriminator import Discriminator, fine_detail, frozen
 from engines.synthesis.networks.registrar import TinyRegistrar, smoothness, warp
 from engines.synthesis.training.objective import StepImages, StepPlan, step_losses
+from engines.synthesis.training.scoring import detail_score
 
 _SMALL = {"generator": "tiny", "ndf": 4, "refine_hidden": 8, "refine_blocks": 1}
 
@@ -183,6 +184,37 @@ def test_preheating_teaches_the_discriminator_alone() -> None:
     assert all(parameter.grad is None for parameter in network.generator.parameters())
     assert network.discriminator is not None
     assert any(parameter.grad is not None for parameter in network.discriminator.parameters())
+
+
+def test_fine_detail_has_noise_amplified_and_no_levels() -> None:
+    ramp = torch.linspace(-1, 1, 32).expand(1, 3, 32, 32)
+    assert fine_detail(ramp)[..., 4:-4].abs().max() < 1e-4
+    noise = 0.02 * image()
+    assert torch.allclose(fine_detail(ramp + noise)[..., 4:-4], fine_detail(noise)[..., 4:-4], atol=1e-4)
+    assert fine_detail(noise).std() > 4 * noise.std()
+    assert fine_detail(100 * image()).abs().max() < 1
+
+
+@pytest.mark.parametrize("phase", ["g_d", "g2_d"])
+def test_the_adversarial_loss_gets_the_share_of_the_pull_that_it_was_given(phase: str) -> None:
+    settings = {"gan_share": 0.4, "feat_match_weight": 0.0, "d_high_pass": True, "vessel_weight": 0.0}
+    config = TrainConfig.from_values({**_SMALL, **settings})
+    network = SynthesisNetwork(Architecture.of(config, phase))
+    ones = torch.ones(1, 3, 32, 32)
+    plan = StepPlan(has_shares=True)
+    _, reports = step_losses(network, StepImages(image(), image(1), ones, ones * 0), plan, config)
+    assert float(reports["grad_share_gan"]) == pytest.approx(0.4, rel=1e-3)
+    assert float(reports["w_gan"]) == pytest.approx(float(reports["gan_weight"] * reports["gan_g"]), rel=1e-4)
+
+
+def test_fine_detail_selects_only_among_checkpoints_that_keep_the_vessels() -> None:
+    near, nearer = ({"hf_ratio": ratio, "vessel_mae_hu": 31.0} for ratio in (0.8, 1.1))
+    worse = {"hf_ratio": 1.0, "vessel_mae_hu": 32.0}
+    scores = [detail_score(values, 30.0) for values in (nearer, near, worse)]
+    assert all(score is not None for score in scores)
+    assert scores == sorted(scores)  # type: ignore[type-var]
+    assert detail_score({"hf_ratio": None, "vessel_mae_hu": 31.0}, 30.0) is None
+    assert detail_score({"hf_ratio": 0.9, "vessel_mae_hu": None}, None) == pytest.approx(0.1)
 
 
 @pytest.mark.slow
