@@ -9,8 +9,9 @@ from pathlib import Path
 from engines.contract.errors import InputError
 from engines.contract.kinds import FileKind, ItemKind, Severity, Split
 from engines.contract.messages import Message
-from engines.imaging.perceptual_hash import NUM_BITS, perceptual_hash, similar_pairs
+from engines.imaging.perceptual_hash import perceptual_hash, similar_pairs
 from engines.imaging.pyramid import image_for_looks
+from workstation.project.alike_images import alike_key, alike_message
 from workstation.project.items import Item, ItemFile
 from workstation.project.project import Project
 
@@ -155,28 +156,12 @@ def _across_subjects(items: Sequence[Item]) -> Iterator[DataFinding]:
 def _one_subject(
     first: Item, first_file: ItemFile, second: Item, second_file: ItemFile, bits: int | None
 ) -> DataFinding:
-    facts: dict[str, object] = {
-        "first": first_file.path.name,
-        "first_subject": first.subject,
-        "second": second_file.path.name,
-        "second_subject": second.subject,
-        "bits": bits,
-        "total": NUM_BITS,
-    }
-    if bits is None:
-        message = Message(
-            "{first} of subject {first_subject} and {second} of subject {second_subject} are the same file.",
-            facts,
-        )
-    else:
-        message = Message(
-            "{first} of subject {first_subject} and {second} of subject {second_subject} are one image, "
-            "encoded twice: {bits} of {total} bits of their look differ.",
-            facts,
-        )
+    message = alike_message(
+        (first_file.path.name, first.subject), (second_file.path.name, second.subject), bits
+    )
     splits = tuple(dict.fromkeys(split for split in (first.split, second.split) if split is not None))
     return DataFinding(
-        f"alike {' '.join(sorted((first.subject, second.subject)))}",
+        alike_key(first.subject, second.subject),
         Severity.WARNING,
         message,
         (first.id, second.id),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from engines.contract.kinds import Severity
 from engines.contract.messages import Message
-from engines.imaging.perceptual_hash import NUM_BITS
+from workstation.project.alike_images import alike_key, alike_message
 from workstation.project.importers.findings import Fix, ProposalFinding, keep, leave_out
 from workstation.project.importers.inspection import Inspection
 from workstation.project.importers.proposal import MASK_ROLES, ImportProposal, ProposedItem
@@ -124,26 +124,8 @@ def _places(proposal: ImportProposal, inspection: Inspection) -> dict[str, list[
 def _one_subject(first: _Place, second: _Place, bits: int | None) -> ProposalFinding:
     # Known subjects stay: the new one takes their name.
     stays, goes = (second, first) if first.key and not second.key else (first, second)
-    key = f"alike {' '.join(sorted((first.subject, second.subject)))}"
-    facts: dict[str, object] = {
-        "first": stays.name,
-        "first_subject": stays.subject,
-        "second": goes.name,
-        "second_subject": goes.subject,
-        "bits": bits,
-        "total": NUM_BITS,
-    }
-    if bits is None:
-        message = Message(
-            "{first} of subject {first_subject} and {second} of subject {second_subject} are the same file.",
-            facts,
-        )
-    else:
-        message = Message(
-            "{first} of subject {first_subject} and {second} of subject {second_subject} are one image, "
-            "encoded twice: {bits} of {total} bits of their look differ.",
-            facts,
-        )
+    key = alike_key(first.subject, second.subject)
+    message = alike_message((stays.name, stays.subject), (goes.name, goes.subject), bits)
     merge = Fix(
         ONE_SUBJECT, lambda proposal: proposal.with_subject((stays.subject, goes.subject), stays.subject)
     )
