@@ -53,6 +53,7 @@ class PanelKind(StrEnum):
     CURVE = "curve"
     HISTOGRAM = "histogram"
     MATRIX = "matrix"
+    DECISION = "decision"
     PROBABILITY = "probability"
     RELIABILITY = "reliability"
     VECTOR_FIELD = "vector_field"

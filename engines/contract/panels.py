@@ -28,6 +28,8 @@ class PanelFile(BaseModel):
         "x_label", "y_label"}``. ``scrubber``: as ``image_series``. ``table``: ``{"columns": [title],
         "rows": [[value]], "places": [{"item", "world_mm"} or null]}``, places where rows lead somewhere.
         ``matrix``: ``{"rows", "columns", "row_label", "column_label", "values"}``.
+        ``decision``: ``{"classes": [negative, positive], "scores", "is_positive", "threshold", "band"}``, the
+        score of every case, from what score on the second class is said, and how near to it nothing is.
         ``reliability``: ``{"stated", "observed", "counts", "expected_error"}``, a value for each bin.
     """
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
+_TINY = 1e-9
 
 
 def roc_auc(scores: npt.ArrayLike, is_positive: npt.ArrayLike) -> float | None:
@@ -108,13 +109,78 @@ class Confusion:
 def confusion(scores: npt.ArrayLike, is_positive: npt.ArrayLike, threshold: float = 0.5) -> Confusion:
     """Return the counts of deciding for the positive class from a threshold on."""
     values, positive = _checked(scores, is_positive)
-    decided = values >= threshold
+    return _counted(values >= threshold, positive)
+
+
+def _counted(decided: BoolArray, positive: BoolArray) -> Confusion:
     return Confusion(
         int((decided & positive).sum()),
         int((decided & ~positive).sum()),
         int((~decided & positive).sum()),
         int((~decided & ~positive).sum()),
     )
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What is said from a threshold on, with a band around it in which nothing is said.
+
+    Parameters
+    ----------
+    said : Confusion
+        Counts of the cases of which something is said.
+    undecided_negative, undecided_positive : int
+        Cases of either class inside the band.
+    """
+
+    said: Confusion
+    undecided_negative: int
+    undecided_positive: int
+
+    @property
+    def sensitivity(self) -> tuple[int, int]:
+        """Hits, and the positive cases of which something is said."""
+        return self.said.true_positive, self.said.true_positive + self.said.false_negative
+
+    @property
+    def specificity(self) -> tuple[int, int]:
+        """Rejections, and the negative cases of which something is said."""
+        return self.said.true_negative, self.said.true_negative + self.said.false_positive
+
+    @property
+    def num_said(self) -> int:
+        """Cases of which something is said."""
+        return self.sensitivity[1] + self.specificity[1]
+
+    @property
+    def num_cases(self) -> int:
+        """All cases."""
+        return self.num_said + self.undecided_negative + self.undecided_positive
+
+
+def decide(
+    scores: npt.ArrayLike, is_positive: npt.ArrayLike, threshold: float = 0.5, band: float = 0.0
+) -> Decisions:
+    """Say the positive class from a threshold on, and nothing nearer to it than `band`."""
+    values, positive = _checked(scores, is_positive)
+    # As far as the band is wide is far enough, whatever the last bit says.
+    is_said = np.abs(values - threshold) >= band - _TINY
+    return Decisions(
+        _counted(values[is_said] >= threshold, positive[is_said]),
+        int((~is_said & ~positive).sum()),
+        int((~is_said & positive).sum()),
+    )
+
+
+def wilson(num_hits: int, num_cases: int) -> tuple[float, float] | None:
+    """Return the 95 % Wilson interval of a share, or None without cases."""
+    if num_cases == 0:
+        return None
+    z = 1.959964
+    share = num_hits / num_cases
+    middle = (share + z * z / (2 * num_cases)) / (1 + z * z / num_cases)
+    half = z * np.sqrt(share * (1 - share) / num_cases + z * z / (4 * num_cases**2)) / (1 + z * z / num_cases)
+    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
 
 
 def brier_score(scores: npt.ArrayLike, is_positive: npt.ArrayLike) -> float:

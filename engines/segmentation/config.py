@@ -148,8 +148,12 @@ class SamplingConfig(RunConfig):
     slices_per_batch: int = setting(
         8, "Slices computed at once.", unit="slices", ge=1, le=1024, is_advanced=True
     )
+    grade_threshold: float = setting(0.5, "Probability from which the high grade is said.", gt=0, lt=1)
     abstain_band: float = setting(
-        0.1, "Distance of the grade's probability from one half within which nothing is said.", ge=0, lt=0.5
+        0.1,
+        "Distance of the grade's probability from its threshold within which nothing is said.",
+        ge=0,
+        lt=0.5,
     )
     weights: Literal["best", "last"] = setting(
         "best", "Which checkpoint of the run is used.", is_advanced=True

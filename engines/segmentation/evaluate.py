@@ -69,8 +69,11 @@ class _Table:
     volumes : list of float
         Of the model's masks, or of the true ones without a model, in the order of `grades`.
     num_scored : int
+    threshold : float
+        Probability from which the high grade is said.
     """
 
+    threshold: float
     per_item: list[dict[str, Any]] = field(default_factory=list)
     grades: dict[str, GradeScores] = field(default_factory=dict)
     volumes: list[float] = field(default_factory=list)
@@ -83,7 +86,7 @@ class _Table:
 
     def add_grade(self, row: str, probability: float, grade: int) -> None:
         """Take in the grade of an item."""
-        self.grades.setdefault(row, GradeScores()).add(probability, grade)
+        self.grades.setdefault(row, GradeScores(threshold=self.threshold)).add(probability, grade)
 
 
 def evaluate(run: RunContext) -> None:
@@ -93,7 +96,7 @@ def evaluate(run: RunContext) -> None:
     runner = case_runner(run, config)
     plain = case_runner(run, config, config.unet_run) if config.unet_run else None
     coding = runner.coding if runner is not None else _coding(run, items, config)
-    table = _Table()
+    table = _Table(config.grade_threshold)
     run.phase("Scoring")
     for number, item in enumerate(items):
         run.check_stop()
@@ -115,7 +118,7 @@ def evaluate(run: RunContext) -> None:
     rows = _rows(table, runner, plain)
     if config.has_steps_curve and runner is not None and runner.network.is_diffusion:
         _measure_steps(run, items, runner, coding)
-    _report(run, table, rows)
+    _report(run, table, rows, config)
 
 
 def _coding(run: RunContext, items: tuple[ItemRecord, ...], config: EvaluateConfig) -> LabelCoding:
@@ -311,7 +314,9 @@ def _measure_steps(
     )
 
 
-def _report(run: RunContext, table: _Table, rows: dict[str, dict[str, float | None]]) -> None:
+def _report(
+    run: RunContext, table: _Table, rows: dict[str, dict[str, float | None]], config: EvaluateConfig
+) -> None:
     splits = {item.split.value for item in run.manifest.items if item.split is not None}
     base_run = run.request.base_run
     report = EvaluationReport(
@@ -326,7 +331,7 @@ def _report(run: RunContext, table: _Table, rows: dict[str, dict[str, float | No
     )
     report.write(run.folder.evaluation_path)
     if MODEL in table.grades:
-        write_grade_panels(run, table.grades[MODEL])
+        write_grade_panels(run, table.grades[MODEL], config.abstain_band)
     _write_page(run, report)
     run.summary["items"] = table.num_scored
     run.summary["rows"] = rows

@@ -60,7 +60,7 @@ def predict(run: RunContext) -> None:
         if (run.folder.outputs_dir / LABEL_MAP / f"{row['item']}.nii.gz").is_file()
     ]
     done = {row["item"] for row in rows}
-    panels = PredictionPanels(run, has_grades=runner.has_grades, abstain_band=config.abstain_band)
+    panels = PredictionPanels(run, config, has_grades=runner.has_grades)
     run.phase("Segmenting")
     for number, item in enumerate(items):
         run.check_stop()
@@ -176,16 +176,16 @@ def _row(predicted: PredictedCase, runner: CaseRunner, config: PredictConfig) ->
             "probability_hgg": round(probability, 4),
             "probability_low": round(interval[0], 4),
             "probability_high": round(interval[1], 4),
-            "grade": said_grade(probability, config.abstain_band),
+            "grade": said_grade(probability, config),
         }
     return row
 
 
-def said_grade(probability: float, abstain_band: float) -> str:
+def said_grade(probability: float, config: SamplingConfig) -> str:
     """Return the grade that is said, or that nothing is."""
-    if abs(probability - 0.5) < abstain_band:
+    if abs(probability - config.grade_threshold) < config.abstain_band:
         return UNDECIDED
-    return GRADES[int(probability >= 0.5)]
+    return GRADES[int(probability >= config.grade_threshold)]
 
 
 def volume_of(labels: np.ndarray[Any, Any], voxel_ml: float) -> float:

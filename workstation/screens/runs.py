@@ -26,6 +26,7 @@ def build(workbench: Workbench, actions: ActionRegistry) -> Screen:
     controller.selection_wanted.connect(view.select)
     controller.folder_requested.connect(_open_folder)
     view.details.placeChosen.connect(workbench.request_place)
+    view.details.panelViewChanged.connect(controller.keep_panel_view)
     does = {
         "use": controller.use,
         "evaluate": controller.evaluate,

@@ -11,6 +11,7 @@ import numpy as np
 
 from engines.core.evaluation_page import PageTable
 from engines.core.page_charts import ChartLine, PageChart
+from engines.imaging.classification import wilson
 from engines.imaging.matching.landmark_metrics import PairScore, score_pairs
 from engines.registration.evaluation.conditions import Condition
 
@@ -79,17 +80,6 @@ def bootstrap(scored: Sequence[Scored], num_samples: int, seed: int) -> dict[str
         if np.isfinite([low, high]).all():
             intervals[key] = (float(low), float(high))
     return intervals
-
-
-def wilson(num_hits: int, num_cases: int) -> tuple[float, float] | None:
-    """Return the 95 % Wilson interval of a share, or None without cases."""
-    if num_cases == 0:
-        return None
-    z = 1.959964
-    share = num_hits / num_cases
-    middle = (share + z * z / (2 * num_cases)) / (1 + z * z / num_cases)
-    half = z * np.sqrt(share * (1 - share) / num_cases + z * z / (4 * num_cases**2)) / (1 + z * z / num_cases)
-    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
 
 
 def verdict_table(scored: Iterable[Scored], rows: Sequence[str]) -> PageTable:

@@ -11,7 +11,6 @@ from engines.contract.panels import PanelFile
 from engines.contract.run_context import RunContext
 from engines.imaging.classification import (
     bootstrap_interval,
-    confusion,
     precision_recall_curve,
     reliability,
     roc_auc,
@@ -21,7 +20,7 @@ from engines.segmentation.data import GRADES
 from engines.segmentation.evaluation.scores import GradeScores
 
 
-def write_grade_panels(run: RunContext, found: GradeScores) -> None:
+def write_grade_panels(run: RunContext, found: GradeScores, abstain_band: float) -> None:
     """Write what can be drawn; curves need both grades."""
     if not found.grades:
         return
@@ -39,21 +38,17 @@ def write_grade_panels(run: RunContext, found: GradeScores) -> None:
             "expected_error": bins.expected_error,
         },
     )
-    counts = confusion(scores, is_high)
     _write(
         run,
         "confusion",
-        PanelKind.MATRIX,
+        PanelKind.DECISION,
         "Grades said and true",
         {
-            "rows": list(GRADES),
-            "columns": list(GRADES),
-            "row_label": "True",
-            "column_label": "Said",
-            "values": [
-                [counts.true_negative, counts.false_positive],
-                [counts.false_negative, counts.true_positive],
-            ],
+            "classes": list(GRADES),
+            "scores": [round(float(score), 4) for score in scores],
+            "is_positive": is_high.tolist(),
+            "threshold": found.threshold,
+            "band": abstain_band,
         },
     )
     _write_abstain(run, found)
@@ -84,9 +79,9 @@ def write_grade_panels(run: RunContext, found: GradeScores) -> None:
 def _write_abstain(run: RunContext, found: GradeScores) -> None:
     """Write accuracy and share of the subjects that a grade is said of, against the width of the band."""
     probability = np.asarray(found.probabilities)
-    is_right = (probability >= 0.5) == found.is_high
+    is_right = (probability >= found.threshold) == found.is_high
     bands = np.linspace(0, 0.45, 19)
-    answered = [np.abs(probability - 0.5) >= band for band in bands]
+    answered = [np.abs(probability - found.threshold) >= band for band in bands]
     said = [
         (band, float(is_right[own].mean())) for band, own in zip(bands, answered, strict=True) if own.any()
     ]
@@ -98,8 +93,8 @@ def _write_abstain(run: RunContext, found: GradeScores) -> None:
         run,
         "abstain",
         PanelKind.CURVE,
-        "Accuracy where nothing is said near one half",
-        _axes(series, "Band around one half", "Share"),
+        "Accuracy where nothing is said near the threshold",
+        _axes(series, "Band around the threshold", "Share"),
     )
 
 

@@ -68,10 +68,13 @@ class GradeScores:
         Of the high grade.
     grades : list of int
         0, 1, or -1 where unknown: such a subject does not count.
+    threshold : float
+        Probability from which the high grade is said.
     """
 
     probabilities: list[float] = field(default_factory=list)
     grades: list[int] = field(default_factory=list)
+    threshold: float = 0.5
 
     def add(self, probability: float, grade: int) -> None:
         """Take in a subject."""
@@ -89,7 +92,7 @@ class GradeScores:
         keys = ("auc", "f1", "f1_lgg", "f1_hgg", "accuracy", "balanced_accuracy", "brier", "ece")
         if not self.grades:
             return dict.fromkeys(keys)
-        counts: Confusion = confusion(self.probabilities, self.is_high)
+        counts: Confusion = confusion(self.probabilities, self.is_high, self.threshold)
         has_both = 0 < int(self.is_high.sum()) < len(self.grades)
         return {
             "auc": roc_auc(self.probabilities, self.is_high),

@@ -10,6 +10,7 @@ from engines.contract.kinds import PanelKind
 from engines.contract.panels import PanelFile
 from engines.contract.run_context import RunContext
 from engines.imaging.images import write_image
+from engines.segmentation.config import PredictConfig
 from engines.segmentation.evaluation.pictures import (
     heat_picture,
     in_rows,
@@ -39,14 +40,13 @@ class PredictionPanels:
     Parameters
     ----------
     run : RunContext
+    config : PredictConfig
     has_grades : bool
-    abstain_band : float
-        Around one half, where nothing is said.
     """
 
-    def __init__(self, run: RunContext, *, has_grades: bool, abstain_band: float) -> None:
+    def __init__(self, run: RunContext, config: PredictConfig, *, has_grades: bool) -> None:
         self._run = run
-        self._band = abstain_band
+        self._threshold, self._band = config.grade_threshold, config.abstain_band
         self._has_grades = has_grades
         self._frames: dict[str, list[dict[str, Any]]] = {}
         self._num_shown = 0
@@ -108,7 +108,10 @@ class PredictionPanels:
             ]
             band = [
                 {"name": name, "x": ends, "y": [level, level]}
-                for name, level in (("undecided from", 0.5 - self._band), ("undecided to", 0.5 + self._band))
+                for name, level in (
+                    ("undecided from", self._threshold - self._band),
+                    ("undecided to", self._threshold + self._band),
+                )
                 if self._band
             ]
             self._run.panel(

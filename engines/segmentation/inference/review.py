@@ -94,7 +94,7 @@ def _reasons(
             )
         )
     if has_grades and values["grade"] == UNDECIDED:
-        text = "The probability of the high grade is too near to one half to say a grade."
+        text = "The probability of the high grade is too near to the threshold to say a grade."
         found.append(Reason(rule="undecided_grade", text=text))
     if has_grades and not predicted.calibration.is_fitted:
         text = "The probability of the grade was never calibrated: read it as an order, not as a share."

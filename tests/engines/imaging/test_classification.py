@@ -8,6 +8,7 @@ from engines.imaging.classification import (
     bootstrap_interval,
     brier_score,
     confusion,
+    decide,
     precision_recall_curve,
     reliability,
     roc_auc,
@@ -65,3 +66,14 @@ def test_perfect_ranking_and_calibration() -> None:
 def test_the_calibration_error_of_an_over_sure_score() -> None:
     positive = np.arange(100) < 60
     assert reliability(np.full(100, 0.95), positive).expected_error == pytest.approx(0.35)
+
+
+def test_nothing_is_said_near_the_threshold() -> None:
+    found = decide([0.1, 0.5, 0.7, 0.4, 0.6, 0.9], [False, False, False, True, True, True], 0.5, 0.1)
+    assert (found.undecided_negative, found.undecided_positive) == (1, 0)
+    assert found.sensitivity == (2, 3)
+    assert found.specificity == (1, 2)
+    assert (found.num_said, found.num_cases) == (5, 6)
+    nothing = decide([0.5, 0.5], [False, True], 0.5, 0.2)
+    assert (nothing.num_said, nothing.num_cases) == (0, 2)
+    assert nothing.sensitivity == (0, 0)

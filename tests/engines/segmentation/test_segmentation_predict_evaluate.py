@@ -161,6 +161,9 @@ def test_an_evaluation_has_every_row_and_its_page(evaluated: RunFolder) -> None:
     assert curve["x"] == [1, 2, 5, 10, 20, 50]
     for name in ("reliability", "confusion", "roc", "precision_recall", "abstain"):
         assert (evaluated.panels_dir / f"{name}.json").is_file()
+    decision = PanelFile.read(evaluated.panels_dir / "confusion.json").data
+    assert len(decision["scores"]) == len(decision["is_positive"]) == 2
+    assert (decision["threshold"], decision["band"]) == (0.5, 0.1)
 
 
 def test_baselines_need_no_model(make: Make, carry: Carry) -> None:
@@ -236,4 +239,8 @@ def test_one_grade_leaves_the_ranking_undefined() -> None:
 
 
 def test_near_one_half_nothing_is_said() -> None:
-    assert [said_grade(p, 0.1) for p in (0.2, 0.45, 0.55, 0.8)] == ["LGG", "undecided", "undecided", "HGG"]
+    found = [said_grade(probability, config(abstain_band=0.1)) for probability in (0.2, 0.45, 0.55, 0.8)]
+    assert found == ["LGG", "undecided", "undecided", "HGG"]
+    assert said_grade(0.8, config(abstain_band=0.1, grade_threshold=0.95)) == "LGG"
+    scores = GradeScores([0.2, 0.8, 0.9], [0, 0, 1], threshold=0.85)
+    assert scores.values()["accuracy"] == 1.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 REDRAW_MS = 150
 MODEL_IN_USE = "model_in_use"
 """Project setting: run id by pipeline."""
+PANEL_VIEWS = "panel_views"
+"""Project setting: how panels were left, by run id and title."""
 
 
 @dataclass(frozen=True)
@@ -295,7 +297,22 @@ class RunsController(QObject):
         request = model.request
         spec = spec_of(request.pipeline) if request is not None else None
         cache = self._panels.setdefault(model.id, PanelCache())
-        return run_view(model, spec, cache.panels(model))
+        return replace(run_view(model, spec, cache.panels(model)), panel_views=self._panel_views(model.id))
+
+    def _panel_views(self, run_id: str) -> dict[str, Any]:
+        project = self._workbench.project
+        found = project.setting(PANEL_VIEWS, {}) if project is not None else {}
+        return dict(found.get(run_id, {})) if isinstance(found, dict) else {}
+
+    def keep_panel_view(self, run_id: str, title: str, values: Mapping[str, Any]) -> None:
+        """Remember how a panel is looked at; what belongs to runs that are gone is forgotten."""
+        project = self._workbench.project
+        if project is None:
+            return
+        stored = project.setting(PANEL_VIEWS, {})
+        kept = {key: views for key, views in dict(stored).items() if key in self._by_id}
+        own = {**kept.get(run_id, {}), title: dict(values)}
+        project.set_setting(PANEL_VIEWS, {**kept, run_id: own})
 
     def _draw_comparison(self) -> None:
         if len(self._chosen) < 2:

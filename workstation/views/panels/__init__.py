@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QCoreApplication, Qt, Signal
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
@@ -23,13 +25,19 @@ class PanelWidget(QWidget):
     -------
     placeChosen : str, object
         An item and a place of it in the world, (x, y, z) in mm, that somebody wants to see.
+    viewChanged : dict
+        What somebody moved to look at the panel otherwise; plain values, for `set_view`.
     """
 
     placeChosen = Signal(str, object)
+    viewChanged = Signal(dict)
 
     def show_panel(self, panel: PanelFile, run_folder: Path) -> None:
         """Draw a panel; paths in it are relative to the run folder."""
         raise NotImplementedError
+
+    def set_view(self, values: Mapping[str, Any]) -> None:
+        """Show it as it was left; most panels have nothing to move."""
 
 
 class UnknownPanel(PanelWidget):

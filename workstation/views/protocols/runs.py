@@ -180,6 +180,8 @@ class RunView:
         Metric, step and value of the best checkpoint.
     patience : (int, int) or None
         Validations without improvement so far, and how many end the run.
+    panel_views : mapping of str to mapping
+        How somebody left panels, by their titles.
     """
 
     run_id: str
@@ -195,6 +197,7 @@ class RunView:
     best: tuple[str, int, float | None] | None = None
     patience: tuple[int, int] | None = None
     folder: Path | None = None
+    panel_views: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

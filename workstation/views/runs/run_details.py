@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from PySide6.QtCore import Qt, QUrl, Signal
 from PySide6.QtGui import QAction, QDesktopServices
@@ -31,9 +32,12 @@ class RunDetails(QWidget):
     -------
     placeChosen : str, object
         An item and a place of it in the world, in mm.
+    panelViewChanged : str, str, dict
+        Run, title of one of its panels, and how it is looked at from now on.
     """
 
     placeChosen = Signal(str, object)
+    panelViewChanged = Signal(str, str, dict)
 
     def __init__(
         self,
@@ -85,6 +89,8 @@ class RunDetails(QWidget):
                 self.title.style().polish(self.title)
         self.failure.show_failure(run.failure if run is not None else None)
         self.plots.show_run(run)
+        # A run that measures nothing as it goes, as an evaluation, leaves the room to its panels.
+        self.plots.setVisible(run is None or bool(run.curves) or not run.panels)
         if before is not None and (run is None or run.run_id != before.run_id):
             self._drop_panels()
             # A jump to another run must not show the curves of the one before for a tenth of a second.
@@ -101,9 +107,13 @@ class RunDetails(QWidget):
             if drawer is None:
                 drawer = make_drawer(panel.kind.value, self.tabs)
                 drawer.placeChosen.connect(self.placeChosen)
+                drawer.viewChanged.connect(partial(self.panelViewChanged.emit, run.run_id, panel.title))
                 self._drawers[name] = drawer
                 self.tabs.addTab(drawer, spoken(panel.title))
-            drawer.show_panel(panel, run.folder)
+                drawer.show_panel(panel, run.folder)
+                drawer.set_view(run.panel_views.get(panel.title, {}))
+            else:
+                drawer.show_panel(panel, run.folder)
 
     def _drop_panels(self) -> None:
         for drawer in self._drawers.values():

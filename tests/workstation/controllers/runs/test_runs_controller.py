@@ -177,6 +177,18 @@ def test_model_of_a_run_is_used_from_then_on(bench, project):
     assert last(view.show_model_in_use) == folder.id
 
 
+def test_where_a_panel_was_left_is_remembered_while_its_run_is_there(bench, project):
+    kept, gone = make_run(project), make_run(project)
+    runs, view = controller(bench)
+    runs.keep_panel_view(kept.id, "Grades", {"threshold": 0.75})
+    runs.keep_panel_view("no such run", "Grades", {"threshold": 0.1})
+    again, view = controller(bench)
+    again.choose([kept.id])
+    assert last(view.show_run).panel_views == {"Grades": {"threshold": 0.75}}
+    again.choose([gone.id])
+    assert last(view.show_run).panel_views == {}
+
+
 def test_evaluation_uses_the_model_of_the_run(bench, project, monkeypatch):
     folder = make_run(project)
     runs, _view = controller(bench)

@@ -79,6 +79,50 @@ def test_matrix_panel_gives_shares_of_rows(qtbot, tmp_path):
     assert drawer.table.horizontalHeaderItem(2).text() == "Said: high"
 
 
+def test_a_moved_threshold_moves_the_counts_and_is_remembered(qtbot, tmp_path):
+    drawer = make_drawer("decision")
+    qtbot.addWidget(drawer)
+    data = {
+        "classes": ["LGG", "HGG"], "threshold": 0.5, "band": 0.1,
+        "scores": [0.2, 0.45, 0.7, 0.3, 0.8, 0.9], "is_positive": [False, False, False, True, True, True],
+    }  # fmt: skip
+    panel = PanelFile(kind=PanelKind.DECISION, title="t", data=data)
+    drawer.show_panel(panel, tmp_path)
+
+    def counts():
+        rows = [[drawer.matrix.table.item(row, place).text() for place in (1, 2, 3)] for row in (0, 1)]
+        return [[int(text.split()[0]) for text in row] for row in rows]
+
+    assert counts() == [[1, 1, 1], [1, 2, 0]]
+    assert "Sensitivity (HGG) 0.667" in drawer.facts.text()
+    assert "Specificity (LGG) 0.500" in drawer.facts.text()
+    assert not drawer.reset.isEnabled()
+    with qtbot.waitSignal(drawer.viewChanged) as moved:
+        drawer.slider.setValue(150)
+        drawer.band.setValue(0.0)
+    assert moved.args == [{"threshold": 0.75, "band": 0.0}]
+    assert counts() == [[3, 0, 0], [1, 2, 0]]
+    # The same panel drawn again leaves it where it is; another look at it finds it there.
+    drawer.show_panel(panel, tmp_path)
+    assert drawer.view() == moved.args[0]
+    again = make_drawer("decision")
+    qtbot.addWidget(again)
+    again.show_panel(panel, tmp_path)
+    again.set_view(moved.args[0])
+    assert again.view() == moved.args[0]
+    again.reset.click()
+    assert again.view() == {"threshold": 0.5, "band": 0.1}
+
+
+def test_where_nothing_is_said_there_is_no_share(qtbot, tmp_path):
+    drawer = make_drawer("decision")
+    qtbot.addWidget(drawer)
+    data = {"classes": ["a", "b"], "threshold": 0.5, "band": 0.49, "scores": [0.5], "is_positive": [True]}
+    drawer.show_panel(PanelFile(kind=PanelKind.DECISION, title="t", data=data), tmp_path)
+    assert "–" in drawer.facts.text()
+    assert "0 of 1 cases" in drawer.facts.text()
+
+
 def test_reliability_panel_leaves_empty_bins_out(qtbot, tmp_path):
     drawer = make_drawer("reliability")
     qtbot.addWidget(drawer)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
@@ -92,3 +94,24 @@ def test_another_run_is_drawn_at_once(details):
     details.plots.redraw()
     details.show_run(view("run_2"))
     assert list(details.plots.left.curves._lines) == [("run_2/loss", "train")]
+
+
+def test_a_panel_is_shown_as_it_was_left_and_says_how_it_is_left(details, qtbot, tmp_path):
+    data = {"classes": ["a", "b"], "scores": [0.2, 0.9], "is_positive": [False, True], "threshold": 0.5}
+    panel = PanelFile(kind=PanelKind.DECISION, title="Said", data=data)
+    details.show_run(
+        replace(view(panels=(panel,), folder=tmp_path), panel_views={"Said": {"threshold": 0.75}})
+    )
+    drawer = details.tabs.widget(1)
+    assert drawer.threshold.value() == 0.75
+    with qtbot.waitSignal(details.panelViewChanged) as left:
+        drawer.slider.setValue(20)
+    assert left.args == ["run_1", "Said", {"threshold": 0.1, "band": 0.0}]
+
+
+def test_panels_get_the_room_of_curves_that_there_are_none_of(details, tmp_path):
+    panel = PanelFile(kind=PanelKind.CURVE, title="Distances", data={"series": []})
+    details.show_run(replace(view(panels=(panel,), folder=tmp_path), curves={}))
+    assert not details.plots.isVisible()
+    details.show_run(view("run_2", panels=(panel,), folder=tmp_path))
+    assert details.plots.isVisible()
