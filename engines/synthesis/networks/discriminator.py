@@ -27,16 +27,19 @@ def judged_image(ncct: Tensor, image: Tensor, condition: str) -> Tensor:
 
 
 def fine_detail(image: Tensor) -> Tensor:
-    """Return what a blur takes from an image, in (-1, 1): noise is amplified, hard edges are bounded."""
-    sides = functional.pad(image, (_REACH, _REACH, _REACH, _REACH), mode="replicate")
+    """Return what a blur takes from an image, in (-1, 1): noise is amplified, hard edges are bounded.
+
+    The border, where a blur knows too little, is cut off: what it made up would be judged.
+    """
     place = torch.arange(-_REACH, _REACH + 1, device=image.device, dtype=image.dtype)
     kernel = torch.exp(-0.5 * (place / _SIGMA_PX).square())
     kernel = kernel / kernel.sum()
     channels = image.shape[1]
     down = kernel.view(1, 1, -1, 1).expand(channels, 1, -1, 1)
     along = kernel.view(1, 1, 1, -1).expand(channels, 1, 1, -1)
-    blurred = functional.conv2d(functional.conv2d(sides, down, groups=channels), along, groups=channels)
-    return functional.softsign((image - blurred) / _HALF_DETAIL)
+    blurred = functional.conv2d(functional.conv2d(image, down, groups=channels), along, groups=channels)
+    inner = image[..., _REACH:-_REACH, _REACH:-_REACH]
+    return functional.softsign((inner - blurred) / _HALF_DETAIL)
 
 
 Convolution = Callable[..., nn.Module]

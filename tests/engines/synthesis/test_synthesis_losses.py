@@ -188,9 +188,9 @@ def test_preheating_teaches_the_discriminator_alone() -> None:
 
 def test_fine_detail_has_noise_amplified_and_no_levels() -> None:
     ramp = torch.linspace(-1, 1, 32).expand(1, 3, 32, 32)
-    assert fine_detail(ramp)[..., 4:-4].abs().max() < 1e-4
+    assert fine_detail(ramp).abs().max() < 1e-4
     noise = 0.02 * image()
-    assert torch.allclose(fine_detail(ramp + noise)[..., 4:-4], fine_detail(noise)[..., 4:-4], atol=1e-4)
+    assert torch.allclose(fine_detail(ramp + noise), fine_detail(noise), atol=1e-4)
     assert fine_detail(noise).std() > 4 * noise.std()
     assert fine_detail(100 * image()).abs().max() < 1
 
