@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,15 +21,14 @@ from engines.contract.kinds import AnnotationKind
 from engines.contract.manifest import ComponentDecision, ItemRecord
 from engines.contract.probability_file import SparseProbability
 from engines.contract.run_context import RunContext
-from engines.imaging.volumes.label_metrics import Mask
 from engines.refinement.anatomy.clean import CleanRules
 from engines.refinement.anatomy.gate import judge_field
 from engines.refinement.anatomy.organs import ANATOMIES, Anatomy
 from engines.refinement.anatomy.steps import take_steps
 from engines.refinement.anatomy.stored_results import StoredResults
 from engines.refinement.config import FieldConfig, PredictConfig
-from engines.refinement.data import NativeCase, image_role, read_case
-from engines.refinement.reports.case_files import case_is_written, stored_row, write_case
+from engines.refinement.data import image_role, read_case
+from engines.refinement.reports.case_files import RefinedItem, case_is_written, stored_row, write_case
 from engines.refinement.reports.tables import write_per_item
 
 if TYPE_CHECKING:
@@ -55,29 +54,6 @@ COLUMNS = (
 )
 _NOT_OF_THE_RESULT = ("device", "num_threads", "write_probability")
 """Settings that change nothing of a result."""
-
-
-@dataclass(frozen=True, eq=False)
-class RefinedItem:
-    """A refined mask, from the field or from the disk.
-
-    Parameters
-    ----------
-    native : NativeCase
-    mask : ndarray of bool, (I, J, K)
-    label_class : int
-    probability : SparseProbability
-    is_finite : bool
-    facts : dict
-        What the report says of where it comes from.
-    """
-
-    native: NativeCase
-    mask: Mask
-    label_class: int
-    probability: SparseProbability
-    is_finite: bool
-    facts: dict[str, Any]
 
 
 def predict(run: RunContext) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from engines.contract.item_review import ROLE as REVIEW
 from engines.contract.kinds import AnnotationKind
 from engines.contract.manifest import ComponentDecision, ItemRecord
 from engines.contract.probability_file import ROLE as PROBABILITY
+from engines.contract.probability_file import SparseProbability
 from engines.contract.run_context import RunContext
 from engines.contract.run_folder import RunFolder
 from engines.imaging.volumes.label_metrics import Mask
@@ -31,7 +33,6 @@ from engines.refinement.reports.surface_picture import seen_from_front, spacing_
 
 if TYPE_CHECKING:
     from engines.refinement.config import PredictConfig
-    from engines.refinement.predict import RefinedItem
 
 COLUMNS: tuple[ReviewColumn, ...] = (
     *COMMON_COLUMNS,
@@ -45,6 +46,29 @@ COLUMNS: tuple[ReviewColumn, ...] = (
         key="shift_mm", title="Shift / mm", help="Mean distance of the old and the new surface.", decimals=3
     ),
 )
+
+
+@dataclass(frozen=True, eq=False)
+class RefinedItem:
+    """A refined mask, from the field or from the disk.
+
+    Parameters
+    ----------
+    native : NativeCase
+    mask : ndarray of bool, (I, J, K)
+    label_class : int
+    probability : SparseProbability
+    is_finite : bool
+    facts : dict
+        What the report says of where it comes from.
+    """
+
+    native: NativeCase
+    mask: Mask
+    label_class: int
+    probability: SparseProbability
+    is_finite: bool
+    facts: dict[str, Any]
 
 
 def case_is_written(folder: RunFolder, item_id: str, inputs: str) -> bool:

@@ -18,7 +18,7 @@ from workstation.project.exporters.export_format import (
 )
 from workstation.project.exporters.keypoint_exports import keypoint_exports
 from workstation.project.exporters.keypoints_csv import keypoints_as_csv
-from workstation.project.exporters.label_map_exports import label_map_exports
+from workstation.project.exporters.label_map_formats import label_map_formats
 from workstation.project.exporters.transform_exports import transform_exports
 from workstation.project.items import Item
 from workstation.project.project import Project
@@ -60,7 +60,7 @@ FORMATS: dict[str, ExportFormat] = {
         ),
         *keypoint_exports(),
         *transform_exports(),
-        *label_map_exports(),
+        *label_map_formats(),
     )
 }
 """In the order in which dialogs list them."""

@@ -28,7 +28,6 @@ from engines.imaging.volumes.label_classes import LabelClass, named
 from engines.imaging.volumes.volume import WORLD, Volume, VoxelArray
 from workstation.project.exporters.export_format import (
     ExportCancelled,
-    ExportFormat,
     ExportOptions,
     ExportResult,
 )
@@ -98,13 +97,6 @@ class WrittenFile:
 
 Writer = Callable[[LabelMapExport, ExportedLabels, Path], Sequence[WrittenFile]]
 """Writes one label map below the folder of the export; nothing when nothing is drawn that it can hold."""
-
-
-def label_map_exports() -> list[ExportFormat]:
-    """Return an export for each format of label maps."""
-    from workstation.project.exporters.label_map_formats import label_map_formats
-
-    return label_map_formats()
 
 
 def export_each(
