@@ -202,8 +202,8 @@ ADVERSARIAL_RULES = (
             lambda value: value < _DROWNED,
             Finding(
                 "The adversarial loss has {value:.0%} of the pull at the image.",
-                remedy="Weigh feature matching less, then the adversarial loss more.",
-                config_patch={"feat_match_weight": 0.5, "gan_weight": 2.0},
+                remedy="Weigh feature matching less, then give the adversarial loss a share of the pull.",
+                config_patch={"feat_match_weight": 0.5, "gan_share": 0.3},
             ),
             split="train",
         ),

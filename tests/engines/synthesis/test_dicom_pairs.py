@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,8 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 from engines.contract.errors import PreconditionError
 from engines.contract.events import Warned, read_events
 from engines.contract.kinds import Action, ItemKind, Split
-from engines.contract.manifest import FileRecord, ItemRecord, Manifest
-from engines.contract.presets import training_config
-from engines.contract.registry import load_spec, resolve
-from engines.contract.run_context import RunContext
-from engines.contract.run_folder import RunFolder, RunRequest
+from engines.contract.manifest import FileRecord, ItemRecord
+from engines.contract.run_folder import RunFolder
 from engines.imaging.volumes.thorax_phantom import ThoraxOptions, ThoraxPhantom, make_thorax
 from engines.imaging.volumes.volume import Volume
 from engines.imaging.volumes.volume_files import read_volume
@@ -128,7 +125,7 @@ def test_a_series_without_a_partner_stays_alone(
 
 
 def test_a_table_pairs_folders_of_slices_and_they_train(
-    project: Project, tmp_path: Path, thorax: ThoraxPhantom
+    project: Project, tmp_path: Path, thorax: ThoraxPhantom, run_synthesis: Callable[..., RunFolder]
 ) -> None:
     write_series(tmp_path / "a" / "0", thorax.ncct)
     write_series(tmp_path / "a" / "1", thorax.cta, study="9")
@@ -138,7 +135,8 @@ def test_a_table_pairs_folders_of_slices_and_they_train(
     table.write_text("\n".join(["subject,item,role,path", *rows]), encoding="utf-8")
     assert not import_paths(project, [table]).refused
     check_pair(project.items.get("a"), thorax)
-    run = trained(tmp_path / "run", project.items.all())
+    items = records_of(project.items.all())
+    run = run_synthesis(tmp_path / "run", Action.TRAIN, items, phase="g", max_steps=1)
     (said,) = warnings_of(run)
     assert said["item"] == "b"
     assert "the offset of HU is missing" in said["reason"]
@@ -150,10 +148,9 @@ def warnings_of(run: RunFolder) -> list[dict[str, Any]]:
     return [dict(event.parameters) for event in read_events(run.events_path) if isinstance(event, Warned)]
 
 
-def trained(folder: Path, items: list[Item]) -> RunFolder:
-    """Train a step on imported items."""
-    spec = load_spec("synthesis")
-    records = tuple(
+def records_of(items: list[Item]) -> list[ItemRecord]:
+    """Return imported items as a run gets them, all to train on."""
+    return [
         ItemRecord(
             id=item.id,
             subject=item.subject,
@@ -162,23 +159,12 @@ def trained(folder: Path, items: list[Item]) -> RunFolder:
             files={role: FileRecord(path=str(file.path)) for role, file in item.files.items()},
         )
         for item in items
-    )
-    settings = {"num_threads": 1, "device": "cpu", "max_steps": 1}
-    config = training_config(spec, "g", "tiny", settings)
-    run = RunFolder(folder)
-    run.create(
-        RunRequest(pipeline="synthesis", action=Action.TRAIN, settings=config.values(), phase="g"),
-        Manifest(items=records, split_hash="0"),
-    )
-    context = RunContext.open(run)
-    try:
-        resolve(spec.function(Action.TRAIN))(context)
-    finally:
-        context.events.close()
-    return run
+    ]
 
 
-def test_mr_instead_of_ct_is_named(project: Project, tmp_path: Path, thorax: ThoraxPhantom) -> None:
+def test_mr_instead_of_ct_is_named(
+    project: Project, tmp_path: Path, thorax: ThoraxPhantom, run_synthesis: Callable[..., RunFolder]
+) -> None:
     scaled = np.clip((thorax.ncct.voxels + 1000) * 0.2, 0, 300).astype(np.int16) - 1024
     write_series(tmp_path / "mr", Volume(scaled, thorax.ncct.geometry), offset=0, Modality="MR")
     write_series(tmp_path / "cta", thorax.cta)
@@ -186,6 +172,6 @@ def test_mr_instead_of_ct_is_named(project: Project, tmp_path: Path, thorax: Tho
     table.write_text("subject,item,role,path\ns,a,ncct,mr\ns,a,cta,cta", encoding="utf-8")
     import_paths(project, [table])
     with pytest.raises(PreconditionError):
-        trained(tmp_path / "run", project.items.all())
+        run_synthesis(tmp_path / "run", Action.TRAIN, records_of(project.items.all()), phase="g", max_steps=1)
     (said,) = warnings_of(RunFolder(tmp_path / "run"))
     assert "it looks like MR" in said["reason"]

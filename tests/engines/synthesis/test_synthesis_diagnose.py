@@ -104,7 +104,7 @@ _ALIKE: Course = {
         ("r1_too_strong", {"r1_share": lambda step: 30.0}, {}),
         ("r1_no_effect", {"r1_share": lambda step: 1e-5}, {}),
         ("plateau", {}, {"val_loss": lambda step: 0.2 if step == 51 else 0.21}),
-        ("baseline_lost", {}, {"val_loss": lambda step: 0.4 - 0.05 * step / _STEPS}),
+        ("baseline_lost", {}, {"val_loss": lambda step: 0.5 - 0.05 * step / _STEPS}),
         ("blur", {}, {"hf_ratio": lambda step: 0.2}),
         ("invented_texture", {}, {"hf_ratio": lambda step: 2.0}),
         ("under_enhanced", {}, {"residual_ratio": lambda step: 0.3}),
@@ -118,6 +118,12 @@ _ALIKE: Course = {
 )
 def test_a_rule_fires_on_what_it_names(name: str, train: Course, val: Course) -> None:
     assert name in _names({**HEALTHY, **train}, {**HEALTHY_VAL, **val})
+
+
+def test_a_loss_that_fine_detail_is_paid_with_is_no_lost_baseline() -> None:
+    paid: Course = {**HEALTHY_VAL, "val_loss": lambda step: 0.34}
+    assert "baseline_lost" not in _names(HEALTHY, paid)
+    assert "baseline_lost" in _names({"l1_vs_cta": HEALTHY["l1_vs_cta"]}, paid)
 
 
 def test_every_rule_is_tested_to_fire() -> None:

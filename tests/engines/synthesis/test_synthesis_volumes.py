@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import nibabel as nib
@@ -13,13 +14,10 @@ import torch
 from engines.contract.errors import CheckpointError, InputError, PreconditionError
 from engines.contract.evaluation import EvaluationReport
 from engines.contract.events import Warned, read_events
-from engines.contract.kinds import Action, ItemKind, Split
-from engines.contract.manifest import FileRecord, ItemRecord, Manifest
+from engines.contract.kinds import Action, Split
+from engines.contract.manifest import FileRecord, ItemRecord
 from engines.contract.panels import PanelFile
-from engines.contract.presets import training_config
-from engines.contract.registry import config_class, load_spec, resolve
-from engines.contract.run_context import RunContext
-from engines.contract.run_folder import RunFolder, RunRequest
+from engines.contract.run_folder import RunFolder
 from engines.core.checkpoint import load_weights
 from engines.imaging.volumes.dicom_series import find_series, read_series
 from engines.imaging.volumes.thorax_phantom import ThoraxOptions, make_thorax
@@ -120,28 +118,8 @@ def test_secondary_captures_are_marked_and_lie_where_the_ncct_does(tmp_path: Pat
 class Bench:
     """Runs over four small simulated patients."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.spec = load_spec("synthesis")
-        self.items = tuple(
-            self._item(number, split)
-            for number, split in enumerate((Split.TRAIN, Split.TRAIN, Split.VAL, Split.TEST))
-        )
-
-    def _item(self, number: int, split: Split) -> ItemRecord:
-        phantom = make_thorax(number, _OPTIONS)
-        files = {}
-        for role, volume in (("ncct", phantom.ncct), ("cta", phantom.cta)):
-            path = self.folder / f"{number}_{role}.nii.gz"
-            write_volume(path, volume)
-            files[role] = FileRecord(path=str(path))
-        return ItemRecord(
-            id=f"item_{number}",
-            subject=f"subject_{number}",
-            kind=ItemKind.VOLUME_PAIR,
-            split=split,
-            files=files,
-        )
+    def __init__(self, folder: Path, run: Callable[..., RunFolder], items: tuple[ItemRecord, ...]) -> None:
+        self.folder, self.items, self._run = folder, items, run
 
     def run(
         self,
@@ -152,31 +130,21 @@ class Bench:
         items: tuple[ItemRecord, ...] = (),
         **settings: object,
     ) -> RunFolder:
-        own = {"num_threads": 1, "device": "cpu", **settings}
         if action is Action.TRAIN:
-            config = training_config(self.spec, phase, "tiny", {"max_steps": 4, **own})
-        else:
-            config = config_class(self.spec, action).from_values(own)
+            settings = {"max_steps": 4, **settings}
         chosen = self.items if action is Action.TRAIN else self.items[-1:]
-        items = items or chosen
-        folder = RunFolder(self.folder / name)
-        folder.create(
-            RunRequest(
-                pipeline="synthesis", action=action, settings=config.values(), phase=phase, base_run=base
-            ),
-            Manifest(items=items, split_hash="0"),
-        )
-        context = RunContext.open(folder)
-        try:
-            resolve(self.spec.function(action))(context)
-        finally:
-            context.events.close()
-        return folder
+        return self._run(self.folder / name, action, items or chosen, phase=phase, base=base, **settings)
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
-    return Bench(tmp_path_factory.mktemp("synthesis"))
+def bench(
+    tmp_path_factory: pytest.TempPathFactory,
+    run_synthesis: Callable[..., RunFolder],
+    simulated_patients: Callable[..., tuple[ItemRecord, ...]],
+) -> Bench:
+    folder = tmp_path_factory.mktemp("synthesis")
+    splits = (Split.TRAIN, Split.TRAIN, Split.VAL, Split.TEST)
+    return Bench(folder, run_synthesis, simulated_patients(folder, _OPTIONS, splits))
 
 
 @pytest.fixture(scope="module")
