@@ -62,9 +62,40 @@ def test_a_tree_of_any_year_becomes_cases_with_four_modalities(
         assert set(project.label_maps.accepted()) == set(cases)
 
 
-def test_the_mask_with_a_foreign_name_goes_to_its_case(tmp_path: Path) -> None:
+def test_the_mask_with_a_foreign_name_goes_to_its_case_and_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     root = tmp_path / "tree"
     write_case(root, "BraTS20_Training_354", OLD, "_")
     write_case(root, "BraTS20_Training_355", OLD, "_", mask="W39_1998.09.19_Segm.nii")
     with imported(tmp_path, root) as project:
         assert set(project.label_maps.accepted()) == {"BraTS20_Training_354", "BraTS20_Training_355"}
+    said = capsys.readouterr()
+    assert "W39_1998.09.19_Segm.nii tells no case" in said.out + said.err
+
+
+def test_scans_of_one_person_at_several_times_are_one_subject(tmp_path: Path) -> None:
+    for case in ("BraTS-GLI-00000-000", "BraTS-GLI-00000-001", "BraTS-GLI-00002-000"):
+        write_case(tmp_path / "tree", case, NEW, "-")
+    with imported(tmp_path, tmp_path / "tree") as project:
+        subjects = {item.id: item.subject for item in project.items.all()}
+    assert subjects == {
+        "BraTS-GLI-00000-000": "BraTS-GLI-00000",
+        "BraTS-GLI-00000-001": "BraTS-GLI-00000",
+        "BraTS-GLI-00002-000": "BraTS-GLI-00002",
+    }
+
+
+def test_a_tree_of_2015_has_a_folder_for_each_file(tmp_path: Path) -> None:
+    number = 54_512
+    for grade, case in (("HGG", "brats_2013_pat0001_1"), ("LGG", "brats_tcia_pat100_0002")):
+        for word in ("MR_Flair", "MR_T1", "MR_T1c", "MR_T2", "OT"):
+            name = f"VSD.Brain{'_3more' if word == 'OT' else ''}.XX.O.{word}.{number}"
+            write(tmp_path / "tree" / grade / case / name, f"{name}.mha", number, is_label=word == "OT")
+            number += 1
+    with imported(tmp_path, tmp_path / "tree") as project:
+        items = {item.id: item for item in project.items.all()}
+        assert set(items) == {"brats_2013_pat0001_1", "brats_tcia_pat100_0002"}
+        assert all(item.has(*OLD) for item in items.values())
+        assert items["brats_tcia_pat100_0002"].subject == "brats_tcia_pat100"
+        assert set(project.label_maps.accepted()) == set(items)

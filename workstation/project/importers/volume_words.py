@@ -28,6 +28,10 @@ _FILLERS = frozenset(
 _SPECIFIC = ("cta", "ncct", "t1ce", "brain_mask", "label_map")
 """Of several words in one name, "ct_heart_cta", these win in this order."""
 _SEPARATORS = re.compile(r"([_\-\s.()\[\]+,]+)")
+_CHALLENGE = re.compile(r"VSD\.Brain\w*\..+?\.(?:MR_(?P<modality>\w+)|OT)\.\d+", re.IGNORECASE)
+"""Files of the brain tumour challenges of 2012 to 2015; those of one case share no name, only its folder."""
+_TIME_POINT = re.compile(r"(?P<person>BraTS-[A-Z]+-\d{5}|brats_[a-z\d]+_pat\d+)[-_]\d+", re.IGNORECASE)
+"""BraTS-GLI-00000-000 since 2023, brats_tcia_pat100_0002 in 2015."""
 _SPACED = re.compile(r"(brain|ground|non)[-_ ](mask|truth|contrast)", re.IGNORECASE)
 
 
@@ -70,6 +74,13 @@ def words_of(name: str) -> VolumeWords:
 
 def words_of_file(file: FoundFile) -> tuple[tuple[str, ...], VolumeWords]:
     """Return the folders that name a case, and what a file's name says; else its folders say its role."""
+    if found := _CHALLENGE.fullmatch(file.stem):
+        role = words_of(found["modality"]).role if found["modality"] else "label_map"
+        holder, parts = file.path.parent, file.parts[:-1]
+        if holder.name == file.stem:
+            # Each file lies in a folder of its own name.
+            holder, parts = holder.parent, parts[:-1]
+        return parts, VolumeWords(holder.name, role)
     own = words_of(file.stem)
     role, folders = own.role, []
     for part in reversed(file.parts):
@@ -78,6 +89,12 @@ def words_of_file(file: FoundFile) -> tuple[tuple[str, ...], VolumeWords]:
             folders.append(part)
         role = role or folder.role
     return tuple(reversed(folders)), VolumeWords(own.case, role)
+
+
+def subject_of(case: str) -> str:
+    """Return the person whom a case is of: some cases are called by person and time of the scan."""
+    found = _TIME_POINT.fullmatch(case)
+    return found["person"] if found else case
 
 
 def is_label_folder(name: str) -> bool:

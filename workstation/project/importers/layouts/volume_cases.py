@@ -1,8 +1,8 @@
 """Cases of volumes: one folder each, or one folder for all with names like ``<case>_<role>``.
 
-So lie BraTS (``_t1``, ``_t1ce``, ``_t2``, ``_flair``, ``_seg``), the BraTS of DeepMedic (``Flair_…``,
-``OTMultiClass``, ``brainmask``), and folders ``images`` and ``labels`` with equal names. A label map whose
-name tells no case goes to the only volume near it that has its grid.
+So lie BraTS (``_t1``, ``_t1ce``, ``_t2``, ``_flair``, ``_seg``; ``VSD.Brain.…`` up to 2015), the BraTS of
+DeepMedic (``Flair_…``, ``OTMultiClass``, ``brainmask``), and folders ``images`` and ``labels`` with equal
+names. A label map whose name tells no case goes to the only volume near it that has its grid.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from workstation.project.importers.folder_tree import FolderTree, FoundFile
 from workstation.project.importers.layouts.layout import ItemNames, Layout, clean_name, proposal_of
 from workstation.project.importers.proposal import ImportProposal, ProposedFile, ProposedItem
 from workstation.project.importers.volume_reading import ROLE_MODALITIES
-from workstation.project.importers.volume_words import VolumeWords, words_of, words_of_file
+from workstation.project.importers.volume_words import VolumeWords, subject_of, words_of, words_of_file
 
 KEY = "volume_cases"
 BRATS_ROLES = frozenset(("t1", "t1ce", "t2", "flair"))
-_DEEPMEDIC = "otmulticlass"
-_DEEPMEDIC_CLASSES = ("necrotic core", "oedema", "non-enhancing core", "enhancing core")
+_OLD_LABELS = ("otmulticlass", "vsd.brain")
+"""How label maps of the codings up to 2015 are called."""
+_OLD_CLASSES = ("necrotic core", "oedema", "non-enhancing core", "enhancing core")
 _NEW_BRATS_NAMES = ("t1n", "t1c", "t2w", "t2f")
 CaseKey = tuple[tuple[str, ...], str]
 
@@ -152,6 +153,12 @@ def assign_by_grid(found: Cases) -> None:
         ]
         if len(near) == 1:
             near[0].labels["label_map"] = file.path
+            found.problems.append(
+                Message(
+                    "The name of {file} tells no case: it has the grid of {case} and becomes its label map.",
+                    {"file": file.path.name, "case": near[0].name},
+                )
+            )
         else:
             left.append(file)
     found.loose_labels = left
@@ -184,7 +191,7 @@ def item_of(case: Case, names: ItemNames) -> ProposedItem:
         files.append(case.merged)
     return ProposedItem(
         key=str(case.first),
-        subject=clean_name(case.name) or name,
+        subject=clean_name(subject_of(case.name)) or name,
         item=name,
         files=tuple(sorted(files, key=lambda file: _ORDER.index(file.role))),
     )
@@ -194,8 +201,8 @@ _ORDER = ("volume", "ct", "ncct", "cta", "t1", "t1ce", "t2", "flair", "label_map
 
 
 def _classes(case: Case, label: Path) -> tuple[LabelClass, ...]:
-    if label.name.lower().startswith(_DEEPMEDIC):
-        names = enumerate(_DEEPMEDIC_CLASSES, start=1)
+    if label.name.lower().startswith(_OLD_LABELS):
+        names = enumerate(_OLD_CLASSES, start=1)
         return tuple(LabelClass(value, name, colour_of(value)) for value, name in names)
     if not BRATS_ROLES.issubset(case.volumes):
         return ()
