@@ -31,6 +31,9 @@ from engines.synthesis.networks.registrar import jacobian_determinant, smoothnes
 _CLAMPED = 0.9999
 _LARGEST_GAN_WEIGHT = 1e4
 _IMAGE_LOSSES = ("recon", "vessel", "perceptual")
+_SHARED = ("recon", "gan", "fm")
+"""Losses that are compared with one another, by value and by their pull at the image."""
+_WEIGHED = (*_SHARED, "r1")
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,8 @@ def step_losses(
     total = torch.stack([value.float() for value in parts.values()]).sum()
     if plan.has_shares and output.requires_grad and not plan.preheats:
         reports |= _gradient_shares(parts, output)
-    reports |= {f"w_{name}": value for name, value in parts.items() if name in ("recon", "gan", "fm")}
+    reports |= {f"w_{name}": parts[name] for name in _WEIGHED if name in parts}
+    reports |= _value_shares(parts)
     return {"total": total}, {name: value.detach() for name, value in reports.items()}
 
 
@@ -252,10 +256,17 @@ def _spread(scores: list[Tensor]) -> Tensor:
     return torch.stack([part.detach().std(correction=0) for part in scores]).mean()
 
 
+def _value_shares(parts: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the share of each loss by its size: hinge losses of G are negative at times."""
+    sizes = {name: parts[name].detach().abs() for name in _SHARED if name in parts}
+    total = sum(sizes.values(), torch.zeros(())) + 1e-12
+    return {f"value_share_{name}": size / total for name, size in sizes.items()}
+
+
 def _gradient_shares(parts: dict[str, Tensor], output: Tensor) -> dict[str, Tensor]:
     """Return how much of the pull at the image comes from each part, and whether two parts are opposed."""
     pulls = {}
-    for name in ("recon", "gan", "fm"):
+    for name in _SHARED:
         if name in parts:
             (pulls[name],) = torch.autograd.grad(parts[name], output, retain_graph=True, allow_unused=True)
     norms = {name: pull.norm() for name, pull in pulls.items() if pull is not None}

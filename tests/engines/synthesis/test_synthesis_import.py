@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 from engines.contract.config import read_yaml
 from engines.contract.errors import CheckpointError, ConfigError, InputError
@@ -20,6 +23,7 @@ from engines.core.checkpoint import load_weights
 from engines.synthesis.import_weights import import_weights
 from engines.synthesis.imports.known_config import known_config, read_known_config
 from engines.synthesis.imports.log_import import parse_log
+from engines.synthesis.model import build_network
 from engines.synthesis.networks.generator import SIZES, Generator
 from engines.synthesis.networks.refiner import RefineNet
 
@@ -94,6 +98,9 @@ def _source(folder: Path) -> Path:
     torch.manual_seed(1)
     online, averaged = Generator(SIZES["tiny"]), Generator(SIZES["tiny"])
     refiner = RefineNet("product", "input")
+    for network in (online, averaged, refiner):
+        # As after training: last layers begin at zero.
+        nn.init.normal_(network.last.weight, std=0.1)
     folder.mkdir()
     torch.save(
         {
@@ -118,6 +125,10 @@ def test_a_folder_brings_averaged_weights_settings_and_curves(tmp_path: Path) ->
     expected = torch.load(source.with_suffix(".expected"), weights_only=True)
     assert all(torch.equal(weights[f"generator.{name}"], value) for name, value in expected.items())
     assert facts["architecture"]["fusion"] == "product"
+    assert facts["architecture"]["residual_base"] == "input"
+    _check_images(
+        weights, facts, expected, torch.load(source / "checkpoint_best.pt", weights_only=True)["G2"]
+    )
     assert facts["is_averaged"]
     report = WeightsReport.read(run.outputs_dir / FILE_NAME)
     assert report.is_complete
@@ -126,6 +137,26 @@ def test_a_folder_brings_averaged_weights_settings_and_curves(tmp_path: Path) ->
     assert {(metric.key, metric.split) for metric in metrics} >= {("D_real", "train"), ("val_loss", "val")}
     assert (run.panels_dir / "log.json").is_file()
     assert (run.outputs_dir / "known_config.json").is_file()
+
+
+def _check_images(
+    weights: Mapping[str, Tensor],
+    facts: Mapping[str, Any],
+    generator: Mapping[str, Tensor],
+    refiner: Mapping[str, Tensor],
+) -> None:
+    """Compare what comes out, bit by bit, with the networks that the file was written from."""
+    network = build_network(facts)
+    network.load_state_dict(dict(weights))
+    first, second = Generator(SIZES["tiny"]), RefineNet("product", "input")
+    first.load_state_dict(dict(generator))
+    second.load_state_dict(dict(refiner))
+    ncct = torch.rand(1, 3, 32, 32) * 2 - 1
+    with torch.no_grad():
+        made, refined = network.eval().images(ncct)
+        assert torch.equal(made, first.eval()(ncct))
+        assert torch.equal(refined, second.eval()(ncct, made))
+    assert not torch.equal(refined, made)
 
 
 def test_layers_of_other_names_are_matched_by_order_when_all_shapes_agree(tmp_path: Path) -> None:

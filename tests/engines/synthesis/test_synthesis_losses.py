@@ -136,6 +136,9 @@ def test_one_step_reaches_every_parameter_that_learns(phase: str, settings: dict
     losses, reports = step_losses(network, images, plan, config)
     losses["total"].backward()
     assert all(math.isfinite(float(value.detach())) for value in {**losses, **reports}.values())
+    shares = [float(value) for name, value in reports.items() if name.startswith("value_share_")]
+    assert sum(shares) == pytest.approx(1.0, abs=1e-4)
+    assert ("w_r1" in reports) == (network.discriminator is not None)
     for part in ("generator", "registrar", "discriminator", "refiner"):
         module = getattr(network, part)
         if module is None:
