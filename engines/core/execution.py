@@ -142,7 +142,9 @@ def _carry_out(run: RunContext, started_s: float) -> int:
     process.lower_priority()
     process.limit_threads(run.config.num_threads)
     process.write_environment(run.folder, run.request, run.config)
-    run.emit(_started(run))
+    started = _started(run)
+    run.emit(started)
+    _log.info("%s", " ".join(f"{name}={value}" for name, value in started.facts.items()))
     try:
         _call(run)
     except StopRequested:

@@ -24,6 +24,7 @@ from engines.segmentation.evaluation.scores import GradeScores, constant_scores,
 from engines.segmentation.evaluation.tables import write_per_item
 from engines.segmentation.inference.prediction import CaseRunner, PredictedCase
 from engines.segmentation.inference.sampling import SamplerOptions
+from engines.segmentation.model_card import add_steps_curve
 from engines.segmentation.predict import case_runner, predictable_items
 from engines.segmentation.slices.checks import has_label_map
 from engines.segmentation.slices.labels import CODINGS, LabelCoding, detect_coding, regions_of
@@ -302,6 +303,10 @@ def _measure_steps(
             "dice": {str(steps): value for steps, value in curve.items()},
         },
     )
+    names = [item.id for item in chosen]
+    base = run.folder.file_path(run.request.base_run)
+    if not add_steps_curve(base, curve, names, runner.options.kind):
+        run.warn("The model of {run} has no card: the curve is kept with this run alone.", run=base.name)
     run.summary["steps_dice"] = {str(steps): round(value, 4) for steps, value in curve.items()}
     series = [{"name": "Dice", "x": list(curve), "y": list(curve.values())}]
     run.panel(

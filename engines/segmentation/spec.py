@@ -181,6 +181,7 @@ SPEC = PipelineSpec(
         PanelSpec("abstain", PanelKind.CURVE, "Accuracy where nothing is said near the threshold"),
         PanelSpec("steps_dice", PanelKind.CURVE, "Dice against steps"),
         PanelSpec("parameters", PanelKind.TABLE, "Parameters"),
+        PanelSpec("model_card", PanelKind.TABLE, "Model card"),
     ),
     presets=("tiny", "laptop", "gpu", "documented"),
     configs={

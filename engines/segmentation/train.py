@@ -21,6 +21,7 @@ from engines.segmentation.evaluation.scores import constant_scores
 from engines.segmentation.evaluation.subject_scores import score_subjects
 from engines.segmentation.inference.sampling import SamplerOptions
 from engines.segmentation.model import SegmentationNetwork
+from engines.segmentation.model_card import write_card
 from engines.segmentation.networks.architecture import architecture_of
 from engines.segmentation.networks.checkpoint import Start, keep_calibration, load_network, start_from
 from engines.segmentation.slices.checks import are_grades_in_order, check_training, shared_between
@@ -49,6 +50,7 @@ def train(run: RunContext) -> None:
     divisor = start.trainable.model.architecture.divisor
     prepared = prepare(run, config, divisor, start.size)
     _write_parameters(run, start.trainable.model)
+    write_card(run, start.trainable.model, prepared)
     facts = _facts(run, config, prepared, start.trainable.model)
     device = choose_device(config)
     compares = phase in (GRADE, JOINT) and start.trainable.model.classifier is None

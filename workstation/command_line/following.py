@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from engines.contract import errors
 from engines.contract.errors import InputError, WorkstationError
-from engines.contract.events import Diagnosis, Event, Failed, Phase, Progress, Warned
-from engines.contract.kinds import RunState, Severity
+from engines.contract.events import Diagnosis, Event, Failed, Phase, Progress, Started, Warned
+from engines.contract.kinds import Action, RunState, Severity
 from engines.contract.messages import Message
 from engines.contract.run_folder import RunFolder
 from workstation.command_line.output import ProgressBar, complain, remark
@@ -23,17 +24,27 @@ class _Reporter:
         self._bar = bar
         self.warnings: list[str] = []
         self._stage = ""
+        self._facts: dict[str, Any] = {}
 
     def on_events(self, events: list[Event]) -> None:
         for event in events:
             if isinstance(event, Phase):
                 self._stage = event.name
             elif isinstance(event, Progress):
+                self._say_facts()
                 self._bar.show(event.step, event.steps, self._stage)
+            elif isinstance(event, Started) and event.action == Action.TRAIN:
+                self._facts = event.facts
             elif isinstance(event, Warned):
                 self.warnings.append(str(Message(event.message, event.parameters)))
             elif isinstance(event, Diagnosis) and event.severity is not Severity.NOTE:
                 remark(f"{event.severity}: {Message(event.cause, event.parameters)}")
+
+    def _say_facts(self) -> None:
+        """Say what is trained on, once it is sure that something is."""
+        if self._facts:
+            remark("  ".join(f"{name} {value}" for name, value in self._facts.items()))
+        self._facts = {}
 
     def on_state(self, state: RunState) -> None:
         """States are told at the end."""

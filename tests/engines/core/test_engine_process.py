@@ -193,6 +193,14 @@ def test_diagnose_names_the_cause_of_a_killed_run(make_run, start_engine) -> Non
     assert report["diagnoses"] == []
 
 
+def test_the_log_begins_with_the_facts_of_the_run(
+    make_run, execute, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "engines.core.execution")
+    execute(make_run(epochs=1))
+    assert "learning_rate=0.01" in caplog.records[0].getMessage()
+
+
 def test_diagnose_repeats_what_the_run_found(make_run, execute, capsys: pytest.CaptureFixture[str]) -> None:
     from engines.__main__ import main
 

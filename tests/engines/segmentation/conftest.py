@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
@@ -140,11 +139,6 @@ def carry_out(folder: RunFolder) -> RunContext:
     finally:
         run.events.close()
     return run
-
-
-def random_brain(seed: int, size: int = 32) -> np.ndarray:
-    """Return noise as a slice (4, size, size)."""
-    return np.random.default_rng(seed).normal(size=(4, size, size)).astype(np.float32)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import torch
 
 from engines.contract.errors import InputError
 from engines.contract.evaluation import EvaluationReport
@@ -11,7 +12,7 @@ from engines.contract.events import Output, read_events
 from engines.contract.item_review import ItemReview
 from engines.contract.kinds import Action, Split
 from engines.contract.panels import PanelFile
-from engines.contract.run_context import RunContext
+from engines.contract.run_context import RunContext, StopRequested
 from engines.contract.run_folder import RunFolder
 from engines.imaging.images import read_image
 from engines.imaging.volumes.volume_files import read_label_map, read_volume
@@ -25,6 +26,7 @@ from engines.segmentation.evaluation.scores import (
 )
 from engines.segmentation.evaluation.tables import read_per_item
 from engines.segmentation.inference.fusion import entropy_bits, fuse, staple
+from engines.segmentation.model import SegmentationNetwork
 from engines.segmentation.predict import said_grade
 
 Carry = Callable[[RunFolder], RunContext]
@@ -122,6 +124,28 @@ def test_a_prediction_that_goes_on_leaves_finished_items_as_they_are(
     assert paths[0].read_bytes() == content
 
 
+def test_a_prediction_stops_within_one_step_and_goes_on_afterwards(
+    make: Make, carry: Carry, graded: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make("stopped", Action.PREDICT, base=graded, splits=TEST[:1], sampling_steps=5, samples=1)
+    calls = []
+    ask = SegmentationNetwork.denoised
+
+    def counted(network: SegmentationNetwork, *inputs: torch.Tensor) -> torch.Tensor:
+        calls.append(1)
+        if len(calls) == 3:
+            folder.write_control("stop")
+        return ask(network, *inputs)
+
+    monkeypatch.setattr(SegmentationNetwork, "denoised", counted)
+    with pytest.raises(StopRequested):
+        carry(folder)
+    assert len(calls) == 3
+    assert not list(folder.outputs_dir.glob("label_map/*"))
+    folder.write_control(None)
+    assert carry(folder).summary["items"] == 1
+
+
 @pytest.mark.parametrize(
     "settings",
     [
@@ -144,7 +168,7 @@ def test_more_steps_than_trained_are_refused(make: Make, carry: Carry, graded: R
         carry(make("steps", Action.PREDICT, base=graded, splits=TEST[:1], sampling_steps=2000))
 
 
-def test_an_evaluation_has_every_row_and_its_page(evaluated: RunFolder) -> None:
+def test_an_evaluation_has_every_row_and_its_page(evaluated: RunFolder, graded: RunFolder) -> None:
     report = EvaluationReport.read(evaluated.evaluation_path)
     assert set(report.rows) == {
         "model", "calibration", "one_sample", "unet", "otsu_flair", "volume_grade", "constant_grade",
@@ -159,6 +183,9 @@ def test_an_evaluation_has_every_row_and_its_page(evaluated: RunFolder) -> None:
     assert (evaluated.outputs_dir / "evaluation.html").is_file()
     curve = PanelFile.read(evaluated.panels_dir / "steps_dice.json").data["series"][0]
     assert curve["x"] == [1, 2, 5, 10, 20, 50]
+    card = dict(PanelFile.read(graded.panels_dir / "model_card.json").data["rows"])
+    assert card["Dice in 10 steps"] == round(curve["y"][3], 4)
+    assert card["Dice against steps measured on"] == "2 items, ddim"
     for name in ("reliability", "confusion", "roc", "precision_recall", "abstain"):
         assert (evaluated.panels_dir / f"{name}.json").is_file()
     decision = PanelFile.read(evaluated.panels_dir / "confusion.json").data
@@ -236,6 +263,25 @@ def test_one_grade_leaves_the_ranking_undefined() -> None:
     assert scores.values()["accuracy"] == 0.5
     assert GradeScores().values()["brier"] is None
     assert constant_scores([1] * 293 + [0] * 76)["accuracy"] == pytest.approx(0.794, abs=5e-4)
+
+
+def test_the_area_of_an_epoch_is_that_of_all_its_subjects_together() -> None:
+    generator = np.random.default_rng(0)
+    scores, grades = np.round(generator.random(24), 1), generator.integers(0, 2, 24)
+    found = GradeScores()
+    batches = []
+    for start in range(0, 24, 4):
+        batch = GradeScores()
+        for score, grade in zip(scores[start : start + 4], grades[start : start + 4], strict=True):
+            found.add(float(score), int(grade))
+            batch.add(float(score), int(grade))
+        batches.append(batch.values()["auc"])
+    high, low = scores[grades == 1], scores[grades == 0]
+    pairs = (high[:, None] > low) + 0.5 * (high[:, None] == low)
+    assert found.values()["auc"] == pytest.approx(pairs.mean())
+    # What a mean over batches would be: another number, or none.
+    known = [value for value in batches if value is not None]
+    assert np.mean(known) != pytest.approx(pairs.mean(), abs=0.01)
 
 
 def test_near_one_half_nothing_is_said() -> None:

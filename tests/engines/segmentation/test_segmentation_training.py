@@ -14,11 +14,16 @@ from engines.contract.events import Event, EventWriter, Metric, Progress, Warned
 from engines.contract.kinds import Split
 from engines.contract.manifest import ItemRecord
 from engines.contract.panels import PanelFile
+from engines.contract.presets import training_config
+from engines.contract.registry import load_spec
 from engines.contract.run_context import RunContext, StopRequested
 from engines.contract.run_folder import RunFolder
 from engines.core.checkpoint import load_weights
 from engines.imaging.volumes.volume import Volume, VolumeGeometry
 from engines.imaging.volumes.volume_files import read_volume, write_volume
+from engines.segmentation.inference.sampling import SamplerOptions
+from engines.segmentation.inference.slice_inference import draw_slices
+from engines.segmentation.networks.checkpoint import load_network
 from engines.segmentation.slices.checks import are_grades_in_order, refuse_generated, started_facts
 from engines.segmentation.train import train
 
@@ -34,6 +39,11 @@ def weights_of(folder: RunFolder, name: str = "last") -> dict[str, torch.Tensor]
 def values_of(folder: RunFolder, key: str, split: str = "val") -> list[float | None]:
     events = read_events(folder.events_path)
     return [e.value for e in events if isinstance(e, Metric) and (e.key, e.split) == (key, split)]
+
+
+def weights_count(folder: RunFolder) -> int:
+    names = (name for name in weights_of(folder, "best") if name.startswith("model."))
+    return sum(weights_of(folder, "best")[name].numel() for name in names if "schedule" not in name)
 
 
 def of_masks(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -88,6 +98,80 @@ def test_the_second_stage_leaves_every_other_weight_as_it_was(
         assert torch.equal(tensor, after[name]), name
     assert any(not torch.equal(before[name], after[name]) for name in before if ".head." in name)
     assert values_of(graded, "dice_before") == values_of(graded, "dice_after")
+
+
+def test_the_second_stage_leaves_every_mask_as_it_was(segmented: RunFolder, graded: RunFolder) -> None:
+    before, after = (load_network(run.path, "best")[0] for run in (segmented, graded))
+    images = np.random.default_rng(0).normal(size=(2, 4, 32, 32)).astype(np.float32)
+    drawn = [
+        draw_slices(network, images, SamplerOptions("ddim", 3), num_samples=2, seed=0)
+        for network in (before, after)
+    ]
+    np.testing.assert_array_equal(drawn[0].samples, drawn[1].samples)
+    np.testing.assert_array_equal(drawn[0].calibration, drawn[1].calibration)
+    assert not np.array_equal(drawn[0].grades, drawn[1].grades)
+
+
+def test_a_short_training_draws_masks_far_better_than_chance(make: Make, carry: Carry) -> None:
+    settings = {"max_steps": 60, "batch_size": 8, "slices_per_subject": 8, "learning_rate": 0.004}
+    rare = {"epochs": 1000, "validate_every_epochs": 1000, "validation_steps": 5, "ema_decay": 0.9}
+    splits = (*[Split.TRAIN] * 5, *[Split.VAL] * 2)
+    folder = make("toy", phase="segment", splits=splits, regions="wt", warmup_steps=5, **settings, **rare)
+    carry(folder)
+    assert (values_of(folder, "chance_dice")[-1] or 1.0) < 0.1
+    assert (values_of(folder, "dice")[-1] or 0.0) > 0.7
+
+
+def test_the_log_says_every_epoch_under_the_known_names(
+    make: Make, carry: Carry, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "engines.segmentation")
+    carry(make("log", stop_gradient=False, weighting="uncertainty", max_steps=1))
+    said = " ".join(record.getMessage() for record in caplog.records)
+    names = ("seg_dice", "seg_iou", "cls_acc", "cls_f1", "cls_auc", "loss_seg", "loss_cls", "sigma_seg")
+    for name in (*names, "sigma_cls"):
+        assert f"{name}=" in said, name
+    # One validation subject has one grade.
+    assert "cls_auc=undefined" in said
+
+
+def test_the_documented_settings_are_those_that_were_described() -> None:
+    stages = {
+        "segment": {"learning_rate": 1e-4, "max_steps": 20_000},
+        "grade": {"learning_rate": 1e-3, "max_steps": 5_000},
+        "joint": {"learning_rate": 1e-5, "max_steps": 2_000, "stop_gradient": False},
+    }
+    common = {
+        "network": "preview", "batch_size": 4, "image_size": 256, "noise_schedule": "linear",
+        "noise_steps": 1000, "gradient_clip_norm": 1.0, "calibration_weight": 10.0, "precision": "32-true",
+        "focal_weight": 0.5, "focal_gamma": 1.5, "grade_gamma": 2.0, "weighting": "uncertainty",
+        "num_evaluation_cases": 20,
+    }  # fmt: skip
+    for phase, own in stages.items():
+        found = training_config(load_spec("segmentation"), phase, "documented").values()
+        assert {key: found[key] for key in (*common, *own)} == {**common, **own}
+
+
+@pytest.mark.parametrize(("after", "is_said"), [(0.795, False), (0.78, True)])
+def test_a_dice_that_falls_in_a_later_stage_is_said(
+    make: Make, carry: Carry, graded: RunFolder, monkeypatch: pytest.MonkeyPatch, after: float, is_said: bool
+) -> None:
+    found = iter((0.8, after))
+    monkeypatch.setattr("engines.segmentation.train._mask_dice", lambda *_: next(found))
+    folder = make("falls", phase="joint", base=graded, max_steps=1)
+    carry(folder)
+    said = [e.message for e in read_events(folder.events_path) if isinstance(e, Warned)]
+    assert any("Dice of the masks fell" in message for message in said) is is_said
+    assert values_of(folder, "dice_before") == [0.8]
+    assert values_of(folder, "dice_after") == [after]
+
+
+def test_a_model_has_a_card_with_its_grades(segmented: RunFolder) -> None:
+    rows = dict(PanelFile.read(segmented.panels_dir / "model_card.json").data["rows"])
+    assert (rows["n_LGG"], rows["n_HGG"], rows["alpha_LGG = N / (2 n)"]) == (2, 1, 0.75)
+    assert rows["Split"] == "0123456789abcdef"
+    assert rows["Regions"] == "wt tc et"
+    assert rows["Parameters"] == weights_count(segmented)
 
 
 def test_the_third_stage_moves_both_and_compares(make: Make, carry: Carry, graded: RunFolder) -> None:
