@@ -18,13 +18,12 @@ from engines.contract.files import write_json_atomically
 from engines.contract.kinds import PanelKind
 from engines.contract.panels import PanelFile
 from engines.contract.run_context import RunContext
-from engines.contract.weights_report import OtherShape, WeightsReport
+from engines.contract.weights_report import FILE_NAME, OtherShape, WeightsReport
 from engines.core.weights import fill, load_checkpoint, load_weights, publish_import
 from engines.synthesis.config import ImportConfig
-from engines.synthesis.evaluation.fusion_card import fusion_card
 from engines.synthesis.imports.known_config import KnownConfig, read_known_config
 from engines.synthesis.imports.log_import import ImportedLog, read_log, split_of
-from engines.synthesis.model import Architecture, SynthesisNetwork
+from engines.synthesis.model import Architecture, SynthesisNetwork, checkpoint_facts
 from engines.synthesis.networks.generator import SIZES
 from engines.synthesis.volumes.windows import chosen_window
 
@@ -41,6 +40,7 @@ _SECTIONS = {
     "registrar": ("R", "netR", "registrar", "registration", "reg"),
     "discriminator": ("D", "netD", "discriminator", "d"),
 }
+_OUTER = ("state_dict", "model", "models", "net", "ema")
 _WRAPPERS = ("module.", "_orig_mod.")
 
 
@@ -153,7 +153,7 @@ def _import_checkpoint(run: RunContext, config: ImportConfig, file: Path, known:
     report = _joined(reports, tuple(notes))
     if any(not entry.is_complete for part, entry in reports.items() if part in ("generator", "refiner")):
         run.folder.outputs_dir.mkdir(parents=True, exist_ok=True)
-        report.model_copy(update={"source": str(file)}).write(run.folder.outputs_dir / "weights_report.json")
+        report.model_copy(update={"source": str(file)}).write(run.folder.outputs_dir / FILE_NAME)
         raise CheckpointError(
             "The weights of {path} are of another architecture: {problems}.",
             remedy="Set generator to its size ({sizes}); the report lists every layer.",
@@ -162,13 +162,9 @@ def _import_checkpoint(run: RunContext, config: ImportConfig, file: Path, known:
             sizes=", ".join(SIZES),
         )
     window = chosen_window(config.window, config.window_low, config.window_high)
-    facts = {
-        "architecture": architecture.facts(),
-        "window": window.facts(),
-        "neighbour_mm": config.neighbour_mm,
-        "crop_px": config.crop_px,
-        "is_mirrored": False,
-        "fusion_card": fusion_card(window).facts(),
+    facts = checkpoint_facts(
+        architecture, window, neighbour_mm=config.neighbour_mm, crop_px=config.crop_px
+    ) | {
         "pipeline": run.request.pipeline,
         "phase": run.request.phase,
         "is_averaged": any("averaged" in note for note in notes),
@@ -205,28 +201,29 @@ def _tensors_at(content: Mapping[str, Any], name: str) -> dict[str, Tensor]:
     for place in (name, f"{name}_state_dict", f"{name}_state"):
         section = content.get(place)
         if isinstance(section, Mapping):
-            own = {str(key): value for key, value in section.items() if isinstance(value, Tensor)}
+            own = _with_prefix(section, "")
             if own:
                 return _unwrapped(own)
-    for outer in ("state_dict", "model", "models", "net", "ema"):
-        section = content.get(outer)
-        if isinstance(section, Mapping):
-            nested = section.get(name)
-            if isinstance(nested, Mapping):
-                return _unwrapped({str(k): v for k, v in nested.items() if isinstance(v, Tensor)})
-            flat = {
-                str(key).removeprefix(f"{name}."): value
-                for key, value in section.items()
-                if str(key).startswith(f"{name}.") and isinstance(value, Tensor)
-            }
-            if flat:
-                return _unwrapped(flat)
-    flat = {
-        str(key).removeprefix(f"{name}."): value
-        for key, value in content.items()
-        if str(key).startswith(f"{name}.") and isinstance(value, Tensor)
+    sections = [content.get(outer) for outer in _OUTER]
+    for section in (*sections, content):
+        if not isinstance(section, Mapping):
+            continue
+        nested = section.get(name)
+        if isinstance(nested, Mapping):
+            return _unwrapped(_with_prefix(nested, ""))
+        flat = _with_prefix(section, f"{name}.")
+        if flat:
+            return _unwrapped(flat)
+    return {}
+
+
+def _with_prefix(section: Mapping[Any, Any], prefix: str) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with a prefix, without it."""
+    return {
+        str(key).removeprefix(prefix): value
+        for key, value in section.items()
+        if str(key).startswith(prefix) and isinstance(value, Tensor)
     }
-    return _unwrapped(flat)
 
 
 def _unwrapped(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -10,11 +10,13 @@ from torch import Tensor, nn
 
 from engines.contract.errors import CheckpointError
 from engines.synthesis.config import TrainConfig
+from engines.synthesis.evaluation.fusion_card import fusion_card
 from engines.synthesis.networks.discriminator import Discriminator
 from engines.synthesis.networks.generator import SIZES, Generator
 from engines.synthesis.networks.perceptual import FeatureNetwork, feature_network
 from engines.synthesis.networks.refiner import RefineNet
 from engines.synthesis.networks.registrar import DeepRegistrar, TinyRegistrar
+from engines.synthesis.volumes.windows import HuWindow
 
 Result = TypeVar("Result")
 PARTS = ("generator", "registrar", "discriminator", "refiner", "features")
@@ -117,6 +119,25 @@ class SynthesisNetwork(nn.Module):
         """Return G's image and the final one, both (B, 3, H, W); the same without G2."""
         generated = self.generator(ncct)
         return generated, generated if self.refiner is None else self.refiner(ncct, generated)
+
+
+def checkpoint_facts(
+    architecture: Architecture,
+    window: HuWindow,
+    *,
+    neighbour_mm: float,
+    crop_px: int,
+    is_mirrored: bool = False,
+) -> dict[str, Any]:
+    """Return what a checkpoint says of itself: how to build it again, and what its values mean."""
+    return {
+        "architecture": architecture.facts(),
+        "window": window.facts(),
+        "neighbour_mm": neighbour_mm,
+        "crop_px": crop_px,
+        "is_mirrored": is_mirrored,
+        "fusion_card": fusion_card(window).facts(),
+    }
 
 
 def build_network(facts: Mapping[str, Any]) -> SynthesisNetwork:

@@ -18,7 +18,7 @@ from engines.synthesis.data import SynthesisCase, training_cases
 from engines.synthesis.evaluation.fusion_card import fusion_card
 from engines.synthesis.evaluation.pictures import difference_strip, stacked, strip
 from engines.synthesis.evaluation.reports import write_alignment_reports
-from engines.synthesis.model import SynthesisNetwork
+from engines.synthesis.model import SynthesisNetwork, checkpoint_facts
 from engines.synthesis.networks.perceptual import VesselFeatures, Vgg19Features
 from engines.synthesis.training.base import architecture_of, read_base, take_weights, window_of
 from engines.synthesis.training.objective import StepImages, StepPlan, step_losses
@@ -60,7 +60,7 @@ def train(run: RunContext) -> None:
         loaded = take_weights(network, config, base)
         if isinstance(network.features, Vgg19Features):
             network.features.read(Path(config.perceptual_file))
-    task = SynthesisTask(network, loaded, train_cases, validation_cases, config, phase, window)
+    task = SynthesisTask(network, loaded, train_cases, validation_cases, config, window)
     task.warn = run.warn
     fit(run, task, config)
 
@@ -76,7 +76,6 @@ class SynthesisTask(TrainingTask):
     train_cases, validation_cases : sequence of SynthesisCase
         Without validation cases slices of the training cases are scored.
     config : TrainConfig
-    phase : str
     window : HuWindow
     """
 
@@ -90,10 +89,9 @@ class SynthesisTask(TrainingTask):
         train_cases: Sequence[SynthesisCase],
         validation_cases: Sequence[SynthesisCase],
         config: TrainConfig,
-        phase: str,
         window: HuWindow,
     ) -> None:
-        self._network, self._config, self._phase, self._window = network, config, phase, window
+        self._network, self._config, self._window = network, config, window
         self.best_metric = "detail_score" if config.best_by == "fine_detail" else "val_loss"
         self._cases = list(train_cases)
         self._loaded = frozenset(loaded)
@@ -351,15 +349,15 @@ class SynthesisTask(TrainingTask):
 
     def model_facts(self) -> dict[str, Any]:
         """Return what builds the networks again and what their values mean."""
-        return {
-            "architecture": self._network.architecture.facts(),
-            "window": self._window.facts(),
-            "neighbour_mm": self._config.neighbour_mm,
-            "crop_px": self._config.crop_px,
-            "is_mirrored": self._config.is_mirrored,
-            "fusion_card": fusion_card(self._window).facts(),
-            "r1_reduction": self._config.r1_reduction,
-        }
+        config = self._config
+        facts = checkpoint_facts(
+            self._network.architecture,
+            self._window,
+            neighbour_mm=config.neighbour_mm,
+            crop_px=config.crop_px,
+            is_mirrored=config.is_mirrored,
+        )
+        return {**facts, "r1_reduction": config.r1_reduction}
 
 
 def _slices_of(cases: Sequence[SynthesisCase], lung_repeats: int) -> list[tuple[int, int]]:

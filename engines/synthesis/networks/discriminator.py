@@ -16,7 +16,6 @@ _MOST_CHANNELS = 512
 _SIGMA_PX, _REACH = 1.0, 3
 _HALF_DETAIL = 0.1
 """Detail, as part of half a window, that becomes 0.5: some times the noise of a CT."""
-CONDITIONS = ("none", "concat", "residual")
 
 
 def judged_image(ncct: Tensor, image: Tensor, condition: str) -> Tensor:

@@ -15,7 +15,6 @@ from engines.synthesis.networks.generator import soft_clamp
 _SLOPE = 0.2
 _NUM_CHANNELS = {"product": 3, "product01": 3, "g_only": 3, "gate": 3, "concat": 6, "concat_product": 9}
 FUSIONS = tuple(_NUM_CHANNELS)
-BASES = ("input", "g", "ncct")
 
 
 class _Block(nn.Module):
@@ -39,7 +38,7 @@ class RefineNet(nn.Module):
     fusion : str
         One of `FUSIONS`.
     base : str
-        What the correction is added to: the fused input, which has three channels then, g or NCCT.
+        What the correction is added to: "input", the fused one, which has three channels then, "g" or "ncct".
     width, num_blocks : int
     """
 
@@ -78,8 +77,3 @@ class RefineNet(nn.Module):
         fused = self.fused(ncct, generated)
         change = self.last(self.blocks(self.first(fused)))
         return soft_clamp(self.base_of(ncct, generated, fused) + change)
-
-
-def accepts_input_base(fusion: str) -> bool:
-    """Tell whether a fused input has three channels, so that it can be the base."""
-    return _NUM_CHANNELS[fusion] == 3
