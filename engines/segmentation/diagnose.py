@@ -197,14 +197,14 @@ RULES = (
     Rule("noise_schedule_empty", Severity.ERROR, _schedule),
     Rule(
         "learned_variance_mismatch",
-        Severity.ERROR,
+        Severity.WARNING,
         _fact(
             "extra_output_channels",
             lambda value: value > 0,
             Finding(
-                "The weights have {value:.0f} more output channels than there are regions: they learned a "
-                "variance, which is no mask.",
-                remedy="Import the mask channels only; num_regions is what the weights segment.",
+                "The weights where this training starts had {value:.0f} more output channels than there are "
+                "regions. They hold a learned variance, which is no mask, and were left out.",
+                remedy="Right if num_regions is what the weights segment; else import them again with it.",
             ),
         ),
     ),

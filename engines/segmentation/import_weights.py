@@ -19,6 +19,7 @@ from engines.segmentation.config import ImportConfig
 from engines.segmentation.data import MODALITIES
 from engines.segmentation.model import SegmentationNetwork
 from engines.segmentation.networks.architecture import Architecture, preview_architecture
+from engines.segmentation.networks.checkpoint import EXTRA_OUTPUTS
 from engines.segmentation.training.mask_task import Trainable
 
 _OF_PUBLISHED = "input_blocks.0.0.weight"
@@ -35,8 +36,7 @@ def import_weights(run: RunContext) -> None:
     source = _file_of(Path(config.source))
     tensors = load_weights(source)
     if _OF_PUBLISHED in tensors:
-        trainable, report = _published(tensors, config)
-        facts: dict[str, Any] = {"size": _PUBLISHED_SIZE, "label_coding": "binary", "alpha": [0.0, 0.0]}
+        trainable, report, facts = _published(tensors, config)
     else:
         trainable, report, facts = _own(tensors, source)
     model = trainable.model
@@ -63,7 +63,9 @@ def _file_of(source: Path) -> Path:
     return found[0]
 
 
-def _published(tensors: dict[str, Tensor], config: ImportConfig) -> tuple[Trainable, WeightsReport]:
+def _published(
+    tensors: dict[str, Tensor], config: ImportConfig
+) -> tuple[Trainable, WeightsReport, dict[str, Any]]:
     """Return the published diffusion network with its weights; what it lacks begins anew."""
     num_inputs = int(tensors[_OF_PUBLISHED].shape[1])
     wanted = len(MODALITIES) + config.num_regions
@@ -94,7 +96,13 @@ def _published(tensors: dict[str, Tensor], config: ImportConfig) -> tuple[Traina
             f"Of {num_outputs} output channels {config.num_regions} stay: the others are a learned variance."
         )
     report = fill(trainable, tensors, lambda name: None if name.startswith(_HIGHWAY) else _PREFIX + name)
-    return trainable, report.model_copy(update={"notes": (*report.notes, *notes)})
+    facts = {
+        "size": _PUBLISHED_SIZE,
+        "label_coding": "binary",
+        "alpha": [0.0, 0.0],
+        EXTRA_OUTPUTS: num_outputs - config.num_regions,
+    }
+    return trainable, report.model_copy(update={"notes": (*report.notes, *notes)}), facts
 
 
 def _own(tensors: dict[str, Tensor], source: Path) -> tuple[Trainable, WeightsReport, dict[str, Any]]:

@@ -23,7 +23,13 @@ from engines.segmentation.inference.sampling import SamplerOptions
 from engines.segmentation.model import SegmentationNetwork
 from engines.segmentation.model_card import write_card
 from engines.segmentation.networks.architecture import architecture_of
-from engines.segmentation.networks.checkpoint import Start, keep_calibration, load_network, start_from
+from engines.segmentation.networks.checkpoint import (
+    EXTRA_OUTPUTS,
+    Start,
+    keep_calibration,
+    load_network,
+    start_from,
+)
 from engines.segmentation.slices.checks import are_grades_in_order, check_training, shared_between
 from engines.segmentation.slices.labels import REGIONS
 from engines.segmentation.slices.preparation import Prepared, prepare
@@ -51,7 +57,7 @@ def train(run: RunContext) -> None:
     prepared = prepare(run, config, divisor, start.size)
     _write_parameters(run, start.trainable.model)
     write_card(run, start.trainable.model, prepared)
-    facts = _facts(run, config, prepared, start.trainable.model)
+    facts = _facts(run, config, prepared, start)
     device = choose_device(config)
     compares = phase in (GRADE, JOINT) and start.trainable.model.classifier is None
     before = _mask_dice(start.trainable.model, prepared, config, device) if compares else None
@@ -115,10 +121,9 @@ def _say_kept(run: RunContext, base: str, start: Start, grade_head: str) -> None
         )
 
 
-def _facts(
-    run: RunContext, config: TrainConfig, prepared: Prepared, model: SegmentationNetwork
-) -> dict[str, float | None]:
+def _facts(run: RunContext, config: TrainConfig, prepared: Prepared, start: Start) -> dict[str, float | None]:
     """Return numbers for the log and the rules that no training changes."""
+    model = start.trainable.model
     train, validation = run.items(Split.TRAIN), run.items(Split.VAL)
     grades = [(item.id, read_grade(run, item)) for item in (*train, *validation)]
     is_ordered = are_grades_in_order(grades)
@@ -131,7 +136,7 @@ def _facts(
         "share_hgg_train": _share_high([case.grade for case in prepared.train]),
         "share_hgg_val": _share_high([case.grade for case in prepared.validation]),
         "last_signal_share": float(model.schedule.signal_share[-1]),
-        "extra_output_channels": 0.0,
+        EXTRA_OUTPUTS: float(start.extra_outputs),
         "head_sees_mask": float(
             model.architecture.grade_head == "bottleneck" and run.request.phase in (JOINT, TOGETHER)
         ),

@@ -17,6 +17,7 @@ from engines.segmentation.model import SegmentationNetwork
 from engines.segmentation.networks.architecture import Architecture
 from engines.segmentation.training.mask_task import Trainable
 
+EXTRA_OUTPUTS = "extra_output_channels"
 _SIZES = {
     "width": "base_width",
     "condition_width": "condition_width",
@@ -41,12 +42,15 @@ class Start:
         Settings that are as in that run, although others are set: its value, and the one that is ignored.
     replaced_head : str
         Where that run's grade head was read, when another one begins in its place.
+    extra_outputs : int
+        Output channels that its imported weights had beyond the regions, and that were left out.
     """
 
     trainable: Trainable
     size: int = 0
     kept: dict[str, tuple[Any, Any]] = field(default_factory=dict)
     replaced_head: str = ""
+    extra_outputs: int = 0
 
 
 def load_network(base: Path, weights: str) -> tuple[SegmentationNetwork, dict[str, Any]]:
@@ -101,7 +105,8 @@ def start_from(base: Path, wanted: Architecture, image_size: int = 0) -> Start:
     if image_size and image_size != size:
         kept["image_size"] = (size, image_size)
     had_head = is_other_head and "off" not in (known.grade_head, wanted.grade_head)
-    return Start(trainable, size, kept, known.grade_head if had_head else "")
+    extra = int(facts.get(EXTRA_OUTPUTS, 0))
+    return Start(trainable, size, kept, known.grade_head if had_head else "", extra)
 
 
 def _check_kind(base: Path, known: Architecture, wanted: Architecture) -> None:

@@ -15,6 +15,7 @@ from engines.core.checkpoint import load_weights
 from engines.segmentation import import_weights
 from engines.segmentation.model import SegmentationNetwork
 from engines.segmentation.networks.architecture import Architecture
+from engines.segmentation.networks.checkpoint import start_from
 
 Carry = Callable[[RunFolder], RunContext]
 Make = Callable[..., RunFolder]
@@ -55,6 +56,9 @@ def test_the_published_network_is_filled_and_the_variance_left_out(
     weights, facts = load_weights(folder.checkpoints_dir / "best")
     assert float(weights["model.denoiser.out.2.bias"][0]) == 0.5
     assert facts["architecture"]["prediction"] == "eps"
+    # A training that starts from it knows, and its diagnosis says so.
+    start = start_from(folder.path, Architecture.from_facts(facts["architecture"]))
+    assert start.extra_outputs == 1
 
 
 def test_weights_of_other_channels_are_refused(
