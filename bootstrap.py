@@ -20,6 +20,8 @@ ENVIRONMENT = ROOT / ".venv"
 PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 CONSTRAINTS = ROOT / "resources" / "constraints.txt"
 STAMP = ENVIRONMENT / "installed.txt"
+WHOLE_SUITE = ("-n", "2", "--dist", "loadfile")
+"""Two processes, and the tests of a file stay together: what they share is made once."""
 
 # What Qt and OpenGL load at run time on Linux, and the Debian package that brings it.
 LIBRARIES = {
@@ -65,7 +67,9 @@ def main(arguments: list[str]) -> int:
         say(f"This step failed with exit code {error.returncode}: {command_line}")
         say("Its own message stands above. Fix that and start again; what is already installed is kept.")
         return 1
-    command = ["-m", "pytest", *arguments[1:]] if is_test else ["-m", "workstation", "demo"]
+    command = ["-m", "workstation", "demo"]
+    if is_test:
+        command = ["-m", "pytest", *(arguments[1:] or WHOLE_SUITE)]
     return subprocess.call([str(PYTHON), *command], cwd=ROOT)
 
 

@@ -145,3 +145,23 @@ def test_bootstrap_with_a_wrong_word_prints_its_usage(
 ) -> None:
     assert bootstrap.main(["tset"]) == 2
     assert "bootstrap.py test" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["test"], ["-m", "pytest", "-n", "2", "--dist", "loadfile"]),
+        (["test", "-m", "slow", "tests/e2e"], ["-m", "pytest", "-m", "slow", "tests/e2e"]),
+        ([], ["-m", "workstation", "demo"]),
+    ],
+)
+def test_bootstrap_runs_the_whole_suite_in_two_processes_and_hands_words_on(
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, words: list[str], expected: list[str]
+) -> None:
+    called: list[list[str]] = []
+    monkeypatch.setattr(bootstrap, "install_system_libraries", lambda **_: None)
+    monkeypatch.setattr(bootstrap, "install", lambda extra: None)
+    monkeypatch.setattr(bootstrap, "has_display", lambda: True)
+    monkeypatch.setattr(bootstrap.subprocess, "call", lambda command, cwd: called.append(command[1:]) or 5)
+    assert bootstrap.main(words) == 5
+    assert called == [expected]
