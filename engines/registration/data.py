@@ -12,7 +12,12 @@ from engines.registration.config import TrainConfig
 from engines.registration.training.appearance import LookView, changed
 from engines.registration.training.bifurcation_labels import kernel_side, label_map
 from engines.registration.training.images import LabelledView, lies_in_field
-from engines.registration.training.warps import FloatImage, WarpRange, random_homography
+from engines.registration.training.warps import (
+    FloatImage,
+    WarpRange,
+    points_of_field,
+    random_homography,
+)
 
 _TRANSLATION_OF_VALIDATION = 0.2
 
@@ -48,7 +53,6 @@ class WarpedPair:
         How far the labels can be trusted, 0 to 1.
     geometry_weight : float
         How far the homography can be trusted, 0 to 1.
-    is_real : bool
     """
 
     item: str
@@ -64,7 +68,6 @@ class WarpedPair:
     vessels: FloatImage
     weight: float = 1.0
     geometry_weight: float = 1.0
-    is_real: bool = False
 
     @property
     def other_from_reference(self) -> FloatArray:
@@ -101,7 +104,6 @@ class PairSource:
     vessels: npt.NDArray[np.bool_]
     weight: float = 1.0
     geometry_weight: float = 1.0
-    is_real: bool = False
 
 
 def warp_range(config: TrainConfig, epoch: int | None = None) -> WarpRange:
@@ -167,9 +169,7 @@ def pair_of_looks(
 ) -> WarpedPair:
     """Warp one look of an eye against another one."""
     size = other.view.size
-    rows, columns = np.nonzero(other.view.field[::8, ::8])
-    field_xy = np.column_stack([columns, rows]).astype(np.float64) * 8.0
-    warp = random_homography(generator, size, field_xy, bounds)
+    warp = random_homography(generator, size, points_of_field(other.view.field), bounds)
     out_from_reference = compose(warp, other.view_from_reference)
     source = PairSource(
         labelled.item,
@@ -222,7 +222,6 @@ def rendered_pair(source: PairSource, config: TrainConfig, generator: np.random.
         source.vessels.astype(np.float32),
         source.weight,
         source.geometry_weight,
-        source.is_real,
     )
 
 

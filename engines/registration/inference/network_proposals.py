@@ -61,7 +61,6 @@ class NetworkProposal:
         Likeness of their descriptors.
     fixed_scale : float
         Native fixed pixels in a pixel of the view.
-    num_keypoints : (fixed, moving)
     """
 
     fixed_from_moving: FloatArray
@@ -70,7 +69,6 @@ class NetworkProposal:
     moving_xy: FloatArray
     scores: FloatArray
     fixed_scale: float
-    num_keypoints: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -268,7 +266,6 @@ def _native(fixed: NetworkView, moving: NetworkView, agreement: _Agreement) -> N
         apply_homography(moving_from_view, agreement.moving.points_xy[matches[:, 1]]),
         match_scores(agreement.fixed.descriptors, agreement.moving.descriptors, matches),
         float(np.sqrt(abs(np.linalg.det(fixed_from_view[:2, :2])))),
-        (len(agreement.fixed), len(agreement.moving)),
     )
 
 

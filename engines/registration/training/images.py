@@ -166,7 +166,7 @@ def _load(
             remedy="Check that vessels are non-zero in the mask.",
             item=item.id,
         )
-    vessels = vessels_of_view(view) if mask is None else _on_view(mask, view)
+    vessels = vessels_of_view(view) if mask is None else mask_on_view(mask, view)
     looks: tuple[LookView, ...] = ()
     if mask is not None and config.modality_probability > 0:
         looks = looks_of(Eye(eight_bit, mask, field, view, points_xy), config, generator)
@@ -216,7 +216,8 @@ def vessels_of_view(view: NetworkView) -> BoolImage:
     return np.asarray(apply_hysteresis_threshold(inner, max(low, 0.05), max(high, 0.05)), dtype=bool)
 
 
-def _on_view(mask: BoolImage, view: NetworkView) -> BoolImage:
+def mask_on_view(mask: BoolImage, view: NetworkView) -> BoolImage:
+    """Bring a mask in native pixels onto a view's grid, inside its field of view."""
     sampled = sample_through(mask.astype(np.float32), invert(view.view_from_native), view.size)
     return np.asarray(sampled > 0.3) & view.field
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from engines.core.task import Batch
 from engines.registration.config import TrainConfig
 from engines.registration.losses import dice_loss, infonce_loss, triplet_loss
+from engines.registration.model import sample_in_batch
 from engines.registration.training.bifurcation_labels import kernel_side, label_kernel
 from engines.registration.training.phase_plan import Terms
 from engines.registration.training.pke import (
@@ -19,7 +20,6 @@ from engines.registration.training.pke import (
     ExpansionRules,
     expand,
     learned_points,
-    sample_in_batch,
 )
 from engines.registration.training.torch_geometry import (
     map_points,

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from engines.registration.model import sample_in_batch
 from engines.registration.training.torch_geometry import dilated, largest_within, map_points
 
 _BORDER_PX = 8
@@ -194,23 +195,6 @@ def learned_points(values: Tensor, given: Tensor, rules: ExpansionRules) -> Tens
     score = values.float()
     is_trusted = (score >= _TRUSTED) & local_maxima(score, rules.learned_radius_px)
     return is_trusted & ~dilated(given, rules.radius_px)
-
-
-def sample_in_batch(grid: Tensor, images: Tensor, points_xy: Tensor) -> Tensor:
-    """Read descriptors at points of several images, (N, D), of length 1; see `model.sample_descriptors`."""
-    _, _, height, width = grid.shape
-    cells = (points_xy.float() - 3.5) / 8
-    limit = cells.new_tensor([width - 1, height - 1])
-    cells = torch.minimum(cells.clamp(min=0), limit)
-    low = cells.floor().long()
-    high = torch.minimum(low + 1, limit.long())
-    part = cells - low
-    flat = grid.float().permute(0, 2, 3, 1)
-    read = torch.zeros(len(images), grid.shape[1], device=grid.device)
-    for x, weight_x in ((low[:, 0], 1 - part[:, 0]), (high[:, 0], part[:, 0])):
-        for y, weight_y in ((low[:, 1], 1 - part[:, 1]), (high[:, 1], part[:, 1])):
-            read = read + (weight_x * weight_y)[:, None] * flat[images, y, x]
-    return functional.normalize(read, dim=1)
 
 
 def _inner(height: int, width: int, device: torch.device) -> Tensor:

@@ -20,8 +20,13 @@ from engines.registration.data import PairSource, WarpedPair, rendered_pair
 from engines.registration.inference.network_view import NetworkView, network_view
 from engines.registration.networks.published_preprocessing import Preprocessing
 from engines.registration.training.appearance import LookView
-from engines.registration.training.images import drawn_points, vessels_of_view
-from engines.registration.training.warps import WarpRange, random_homography, sample_through
+from engines.registration.training.images import drawn_points, mask_on_view, vessels_of_view
+from engines.registration.training.warps import (
+    WarpRange,
+    points_of_field,
+    random_homography,
+    sample_through,
+)
 
 _NOMINAL_SIZE_PX = 768.0
 _RANSAC_PX = 5.0
@@ -191,8 +196,7 @@ def _load(
     if item.has("vessel_mask"):
         drawn = read_mask(run.input_path(item, "vessel_mask"))
         if drawn.shape == images["fixed"].shape[:2]:
-            sampled = sample_through(drawn.astype(np.float32), invert(fixed.view_from_native), fixed.size)
-            vessels = np.asarray(sampled > 0.3)
+            vessels = mask_on_view(drawn, fixed)
     return RealPair(item.id, fixed, moving, fixed_xy, moving_xy, geometry, vessels, has_landmarks)
 
 
@@ -207,9 +211,7 @@ def real_training_pair(
     matrix = pair.geometry.moving_from_fixed
     out_from_moving = np.eye(3)
     if config.real_geometry == "pre_align":
-        rows, columns = np.nonzero(pair.fixed.field[::8, ::8])
-        field_xy = np.column_stack([columns, rows]).astype(np.float64) * 8.0
-        warp = random_homography(generator, pair.fixed.size, field_xy, bounds)
+        warp = random_homography(generator, pair.fixed.size, points_of_field(pair.fixed.field), bounds)
         out_from_moving = compose(warp, invert(matrix))
     source = PairSource(
         pair.item,
@@ -222,7 +224,6 @@ def real_training_pair(
         pair.vessels,
         _REAL_LABEL_WEIGHT,
         pair.geometry.weight,
-        is_real=True,
     )
     return rendered_pair(source, config, generator)
 

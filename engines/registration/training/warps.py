@@ -25,6 +25,7 @@ from engines.imaging.opencv import cv2
 
 FloatImage = npt.NDArray[np.float32]
 _ATTEMPTS = 30
+_FIELD_STEP_PX = 8
 _PERSPECTIVE_PROBABILITY = 0.5
 
 
@@ -85,6 +86,12 @@ def random_homography(
         if inside(apply_homography(warp, field_xy), size).mean() >= bounds.min_overlap:
             return normalise(warp)
     return normalise(similarity_matrix(angle, 1.0, centre))
+
+
+def points_of_field(field: npt.NDArray[np.bool_]) -> FloatArray:
+    """Return points spread over a field of view, (N, 2)."""
+    rows, columns = np.nonzero(field[::_FIELD_STEP_PX, ::_FIELD_STEP_PX])
+    return np.column_stack([columns, rows]).astype(np.float64) * _FIELD_STEP_PX
 
 
 def _corner_jitter(generator: np.random.Generator, size: Size, fraction: float) -> FloatArray:

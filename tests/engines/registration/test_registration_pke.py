@@ -8,12 +8,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from engines.contract.geometry import apply_homography, similarity_matrix
+from engines.registration.model import sample_descriptors, sample_in_batch
 from engines.registration.training.pke import (
     ExpansionRules,
     expand,
     learned_points,
     local_maxima,
-    sample_in_batch,
     updated_value_map,
 )
 from engines.registration.training.torch_geometry import map_points, rasterised, valid_area, warp_maps
@@ -146,16 +146,19 @@ def test_learned_points_are_trusted_ones_away_from_given_ones() -> None:
     assert found == [[0, 10, 10]]
 
 
-def test_descriptors_of_a_batch_are_read_as_those_of_one_image() -> None:
-    from engines.registration.model import sample_descriptors
-
+def test_descriptors_of_a_batch_are_read_bilinearly_from_their_own_image() -> None:
     grid = torch.randn(2, 8, 6, 7, generator=torch.Generator().manual_seed(0))
     points = torch.rand(20, 2, generator=torch.Generator().manual_seed(1)) * torch.tensor([60.0, 50.0]) - 2
     images = torch.arange(20) % 2
     found = sample_in_batch(grid, images, points)
     for number in (0, 1):
-        expected = sample_descriptors(grid[number], points[images == number])
-        torch.testing.assert_close(found[images == number], expected)
+        cells = (points[images == number] - 3.5) / 8
+        places = (2 * cells / torch.tensor([6.0, 5.0]) - 1)[None, None]
+        read = functional.grid_sample(grid[number][None], places, padding_mode="border", align_corners=True)
+        torch.testing.assert_close(found[images == number], functional.normalize(read[0, :, 0].T, dim=1))
+        torch.testing.assert_close(
+            sample_descriptors(grid[number], points[images == number]), found[images == number]
+        )
 
 
 def test_the_identity_leaves_a_map_as_it_is() -> None:
