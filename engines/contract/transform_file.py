@@ -50,7 +50,7 @@ class TransformFile(BaseModel):
     verdict : registered, uncertain or not_registered
     method : str
         Row name of the method, for example ``"classical"`` or ``"model"``.
-    inliers, rmse_px, z, s, overlap : numbers or None
+    inliers, rmse_px, z, s, overlap, sharpness : numbers or None
     reason : str
         Why there is no transform, or why it is uncertain.
     """
@@ -70,6 +70,7 @@ class TransformFile(BaseModel):
     z: float | None = None
     s: float | None = None
     overlap: float | None = None
+    sharpness: float | None = None
     reason: str = ""
     pixel_convention: str = PIXEL_CONVENTION
     software: str = ""

@@ -16,10 +16,23 @@ from engines.contract.transform_file import TransformFile
 from engines.imaging.images import ImageArray, read_image, write_image
 from engines.imaging.transforms.warping import blend, warp_to_fixed
 from engines.registration.config import MatcherConfig, PredictConfig
-from engines.registration.inference.registrars import ClassicalRegistrar, PairResult, PairWork, Registrar
+from engines.registration.inference.pair_result import PairResult
+from engines.registration.inference.registrars import ClassicalRegistrar, PairWork, Registrar
 from engines.registration.inference.suggestions import suggestions_of
 
-_COLUMNS = ("item", "method", "verdict", "z", "s", "overlap", "model", "inliers", "rmse_px", "reason")
+_COLUMNS = (
+    "item",
+    "method",
+    "verdict",
+    "z",
+    "s",
+    "overlap",
+    "sharpness",
+    "model",
+    "inliers",
+    "rmse_px",
+    "reason",
+)
 
 
 def predict(run: RunContext) -> None:
@@ -116,6 +129,7 @@ def _done_before(run: RunContext, item: ItemRecord) -> PairResult | None:
         file.z,
         file.overlap,
         file.reason,
+        file.sharpness,
         file.inliers,
         file.rmse_px,
     )

@@ -88,26 +88,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
             cells = [_number(values[key]).rjust(len(key)) for key in _COLUMNS]
             _say(name.ljust(24) + row.ljust(24) + "  ".join(cells))
     if options.stress:
-        folder = options.out.resolve() / "stress"
-        settings = {
-            "suite": "stress",
-            "stress": _FIRST_STRESS,
-            "num_stress_seeds": options.seeds,
-            "num_pictures": 0,
-        }
-        evaluate(folder, retina / "landmark_pairs", model, settings)
-        _print_conditions(RunFolder(folder))
+        folders = [options.out.resolve() / f"stress_draw_{seed}" for seed in range(options.seeds)]
+        for seed, folder in enumerate(folders):
+            settings = {
+                "suite": "stress",
+                "stress": _FIRST_STRESS,
+                "stress_seed": seed,
+                "num_stress_seeds": 1,
+                "num_pictures": 0,
+            }
+            evaluate(folder, retina / "landmark_pairs", model, settings)
+        _print_conditions([RunFolder(folder) for folder in folders])
     return 0
 
 
-def _print_conditions(folder: RunFolder) -> None:
+def _print_conditions(folders: Sequence[RunFolder]) -> None:
     """Print AUC to 25 px, the share within 10 px and processor time by condition and row, over all draws."""
     import numpy as np
 
     from engines.registration.evaluation.summaries import area
 
-    with folder.per_item_path.open(encoding="utf-8", newline="") as stream:
-        entries = list(csv.DictReader(stream))
+    entries: list[dict[str, str]] = []
+    for folder in folders:
+        with folder.per_item_path.open(encoding="utf-8", newline="") as stream:
+            entries += csv.DictReader(stream)
     # The first condition of a report is not named in its table.
     names = [entry.get("condition") or _FIRST_STRESS for entry in entries]
     for condition in dict.fromkeys(names):

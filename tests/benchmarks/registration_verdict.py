@@ -1,11 +1,13 @@
 """Calibrate the verdict of a registration on synthetic pairs of known truth.
 
-    WORKSTATION_REFERENCE_DATA=DATA python tests/benchmarks/registration_verdict.py [--cases 40] [--out FILE]
+    WORKSTATION_REFERENCE_DATA=DATA python tests/benchmarks/registration_verdict.py [--cases 40] [--seeds 0]
+        [--out FILE]
 
 Eyes of photographs with vessel masks (DRIVE, the last eight) get other looks, are warped, degraded and cut,
 and are registered without training. A result is wrong when it is more than 25 px off on average over the
-common area; pairs of two eyes are always wrong. Prints, for each frame, which share of wrong results a limit
-on z catches and which share of right ones it rejects. Real pairs play no part.
+common area; pairs of two eyes are always wrong. Prints, for each frame, which share of wrong results z alone,
+the sharpness where z says too little, and the verdict catch, and which share of right ones they reject. Real
+pairs play no part. With ``--out`` the cases in the file are not made again.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -31,6 +33,7 @@ from engines.contract.geometry import (
     similarity_matrix,
     translation_matrix,
 )
+from engines.imaging.classification import wilson
 from engines.imaging.field_of_view import field_of_view
 from engines.imaging.images import read_image, read_mask
 from engines.imaging.matching.classical_registration import ClassicalOptions, register
@@ -58,8 +61,10 @@ class Eye:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one synthetic pair was registered in one frame."""
+    """How one synthetic pair was registered in one frame; `sharpness` is None where z says enough."""
 
+    seed: int
+    number: int
     kind: str
     frame: str
     is_same_eye: bool
@@ -69,6 +74,13 @@ class Outcome:
     s: float
     z: float
     overlap: float
+    sharpness: float | None
+    verdict: str
+
+    @property
+    def key(self) -> tuple[int, int, str, bool, str]:
+        """Which case it is."""
+        return self.seed, self.number, self.kind, self.is_same_eye, self.frame
 
 
 def read_eyes(folder: Path) -> list[Eye]:
@@ -154,7 +166,11 @@ def error_of(
 
 
 def outcomes(
-    eyes: Sequence[Eye], num_cases: int, seed: int, kinds: Sequence[Kind] = KINDS
+    eyes: Sequence[Eye],
+    num_cases: int,
+    seed: int,
+    kinds: Sequence[Kind] = KINDS,
+    done: Collection[tuple[int, int, str, bool, str]] = (),
 ) -> Iterator[Outcome]:
     """Make and register cases: of each kind as many of one eye as of two, and each frame by itself."""
     for number in range(num_cases):
@@ -166,30 +182,49 @@ def outcomes(
                 fixed, moving, truth, difficulty = make_pair(kind, fixed_eye, moving_eye, generator)
                 frames = frames_for("CF", "OCTA") if kind == "narrow" else (COMMON_FRAME,)
                 for frame in frames:
-                    yield _outcome(kind, frame, is_same_eye, difficulty, fixed, moving, truth)
+                    key = (seed, number, kind, is_same_eye, _name_of(frame))
+                    if key not in done:
+                        yield _outcome(key, frame, difficulty, fixed, moving, truth)
+
+
+def _name_of(frame: SearchFrame) -> str:
+    return "common" if frame == COMMON_FRAME else "narrow"
 
 
 def _outcome(
-    kind: Kind,
+    key: tuple[int, int, str, bool, str],
     frame: SearchFrame,
-    is_same_eye: bool,
     difficulty: float,
     fixed: npt.NDArray[np.uint8],
     moving: npt.NDArray[np.uint8],
     truth: FloatArray,
 ) -> Outcome:
+    seed, number, kind, is_same_eye, name = key
     result = register(fixed, moving, options=ClassicalOptions(frames=(frame,)))
     matrix, error = result.homography_fixed_from_moving, None
     if matrix is not None and is_same_eye:
         sizes = ((fixed.shape[1], fixed.shape[0]), (moving.shape[1], moving.shape[0]))
         error = error_of(matrix, truth, *sizes)
     is_right = error is not None and error <= RIGHT_PX
-    name = "common" if frame == COMMON_FRAME else "narrow"
-    return Outcome(kind, name, is_same_eye, difficulty, error, is_right, result.s, result.z, result.overlap)
+    return Outcome(
+        seed,
+        number,
+        kind,
+        name,
+        is_same_eye,
+        difficulty,
+        error,
+        is_right,
+        result.s,
+        result.z,
+        result.overlap,
+        result.sharpness,
+        result.verdict,
+    )
 
 
 def say_limits(found: Sequence[Outcome], frame: str) -> None:
-    """Print what limits on z catch and reject, and the least limit that catches enough."""
+    """Print what limits on z, on the sharpness, and the verdict catch and reject."""
     own = [one for one in found if one.frame == frame]
     right = np.array([one.z for one in own if one.is_right])
     wrong = np.array([one.z for one in own if not one.is_right])
@@ -205,6 +240,30 @@ def say_limits(found: Sequence[Outcome], frame: str) -> None:
         caught, rejected = (wrong < limit).mean(), (right < limit).mean()
         _say(f"z >= {limit:4.1f}: wrong caught {caught:.3f}, right rejected {rejected:.3f}")
     _say(f"z that catches {_TARGET:.0%} of the wrong: {np.quantile(wrong, _TARGET):.2f}")
+    for is_right, name in ((True, "right"), (False, "wrong")):
+        found_sharp = sorted(
+            one.sharpness for one in own if one.is_right == is_right and one.sharpness is not None
+        )
+        _say(f"sharpness of {name} results without a sure z: {_ends(found_sharp, is_low=is_right)}")
+    for accepted in (("registered",), ("registered", "uncertain")):
+        counts = [
+            sum(one.is_right == is_right and one.verdict not in accepted for one in own)
+            for is_right in (False, True)
+        ]
+        cells = [
+            "{} of {} ({:.3f}; {:.2f} to {:.2f})".format(
+                count, total, count / total, *(wilson(count, total) or (0, 1))
+            )
+            for count, total in zip(counts, (len(wrong), len(right)), strict=True)
+        ]
+        _say(f"accepting {' and '.join(accepted)}: wrong caught {cells[0]}, right rejected {cells[1]}")
+
+
+def _ends(values: Sequence[float], *, is_low: bool) -> str:
+    shown = values[:8] if is_low else values[-8:]
+    return f"{len(values)}, the {'least' if is_low else 'largest'} " + " ".join(
+        f"{value:.1f}" for value in shown
+    )
 
 
 def main() -> int:
@@ -212,21 +271,25 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=40, help="of each kind, of one eye and of two")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--out", type=Path, help="a file with a line of JSON for every case")
     options = parser.parse_args()
     root = os.environ.get("WORKSTATION_REFERENCE_DATA")
     if root is None:
         _say("WORKSTATION_REFERENCE_DATA names no folder.")
         return 2
-    found = []
-    for one in outcomes(
-        read_eyes(Path(root) / "retina" / "drive"), options.cases, options.seed, options.kinds
-    ):
-        found.append(one)
-        if options.out is not None:
-            with options.out.open("a", encoding="utf-8") as stream:
-                stream.write(json.dumps(asdict(one)) + "\n")
+    found: list[Outcome] = []
+    if options.out is not None and options.out.exists():
+        lines = options.out.read_text(encoding="utf-8").splitlines()
+        found = [Outcome(**json.loads(line)) for line in lines]
+    done = {one.key for one in found}
+    eyes = read_eyes(Path(root) / "retina" / "drive")
+    for seed in options.seeds:
+        for one in outcomes(eyes, options.cases, seed, options.kinds, done):
+            found.append(one)
+            if options.out is not None:
+                with options.out.open("a", encoding="utf-8") as stream:
+                    stream.write(json.dumps(asdict(one)) + "\n")
     for frame in ("common", "narrow"):
         say_limits(found, frame)
     return 0

@@ -83,7 +83,7 @@ def _manifest_items(folder: RunFolder) -> list[str]:
 def _say(folder: RunFolder, table: RegistrationTable) -> None:
     say(str(folder.path))
     say_table(
-        ("item", "verdict", "z", "s", "overlap", "model", "method", "circle px", "reason"),
+        ("item", "verdict", "z", "s", "overlap", "sharpness", "model", "method", "circle px", "reason"),
         [_cells(row) for row in table.rows],
     )
     for cycle in table.cycles:
@@ -96,13 +96,14 @@ def _say(folder: RunFolder, table: RegistrationTable) -> None:
 def _cells(row: RegistrationRow) -> tuple[object, ...]:
     file = row.file
     if file is None:
-        return (row.item, "not tried", None, None, None, None, None, row.cycle_px, None)
+        return (row.item, "not tried", *(None,) * 6, row.cycle_px, None)
     return (
         row.item,
         file.verdict.replace("_", " "),
         file.z,
         file.s,
         file.overlap,
+        file.sharpness,
         file.model,
         file.method,
         row.cycle_px,

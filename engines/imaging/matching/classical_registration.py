@@ -18,9 +18,12 @@ from engines.contract.messages import Message
 from engines.imaging.matching.curved_refinement import refine_quadratic
 from engines.imaging.matching.oriented_search import search
 from engines.imaging.matching.overlap_score import OverlapScore, score_overlap
+from engines.imaging.matching.peak_sharpness import peak_sharpness
 from engines.imaging.matching.registration_result import (
+    VERDICTS,
     RefinedCandidate,
     RegistrationResult,
+    Verdict,
     verdict_for,
 )
 from engines.imaging.matching.search_frames import COMMON_FRAME, SearchFrame
@@ -33,6 +36,14 @@ __all__ = ["ClassicalOptions", "choose", "prepare", "refine", "register", "regis
 Progress = Callable[[float], None]
 RegistrationModel: TypeAlias = MatrixModel | Literal["quadratic"]
 _PREPARED_SHARE, _SEARCHED_SHARE = 0.3, 0.75
+
+
+class Judgement(NamedTuple):
+    """How far a transform can be trusted; `sharpness` is None where the centre lines say enough."""
+
+    verdict: Verdict
+    score: OverlapScore
+    sharpness: float | None
 
 
 class Proposal(NamedTuple):
@@ -154,7 +165,7 @@ def register_features(
         if should_stop():
             return _stopped(fixed, moving)
         result = choose(*reading, candidates, frame)
-        if best is None or _rank(result) > _rank(best):
+        if best is None or is_surer(result, best):
             best = result
     progress(1.0)
     return best or choose(fixed, moving, (), frame)
@@ -193,8 +204,7 @@ def readings_of(fixed: VesselFeatures, moving: VesselFeatures) -> list[tuple[Ves
 
 def is_surer(result: RegistrationResult, other: RegistrationResult) -> bool:
     """Tell whether a result is to be preferred to one of another frame."""
-    order = ("not_registered", "uncertain", "registered")
-    ranks = [(order.index(found.verdict), _rank(found)) for found in (result, other)]
+    ranks = [(VERDICTS.index(found.verdict), _rank(found)) for found in (result, other)]
     return ranks[0] > ranks[1]
 
 
@@ -223,7 +233,7 @@ def refine(
     RefinedCandidate or None
         None when it is rejected as implausible or meets too few vessels.
     """
-    start = compose(fixed.common_from_native, homography_fixed_from_moving, invert(moving.common_from_native))
+    start = _between_common(fixed, moving, homography_fixed_from_moving)
     return _refine_common(fixed, moving, start, model, source)
 
 
@@ -231,10 +241,21 @@ def verify(
     fixed: VesselFeatures, moving: VesselFeatures, homography_fixed_from_moving: FloatArray
 ) -> OverlapScore:
     """Score a transform between native pixels without changing it."""
-    common = compose(
-        fixed.common_from_native, homography_fixed_from_moving, invert(moving.common_from_native)
-    )
+    common = _between_common(fixed, moving, homography_fixed_from_moving)
     return score_overlap(fixed.points, fixed.mask, moving.points, moving.mask, common)
+
+
+def judge(
+    fixed: VesselFeatures,
+    moving: VesselFeatures,
+    homography_fixed_from_moving: FloatArray,
+    frame: SearchFrame = COMMON_FRAME,
+) -> Judgement:
+    """Score a transform between native pixels without changing it, and say whether it registers the pair."""
+    common = _between_common(fixed, moving, homography_fixed_from_moving)
+    score = score_overlap(fixed.points, fixed.mask, moving.points, moving.mask, common)
+    sharpness = None if score.z >= frame.registered_z else peak_sharpness(fixed, moving, common)
+    return Judgement(verdict_for(score.z, frame, sharpness or 0.0), score, sharpness)
 
 
 def choose(
@@ -243,8 +264,12 @@ def choose(
     candidates: Sequence[RefinedCandidate],
     frame: SearchFrame = COMMON_FRAME,
 ) -> RegistrationResult:
-    """Return the result that the best of several candidates gives."""
-    ordered = tuple(sorted(candidates, key=lambda candidate: -candidate.rank))
+    """Return the result that the best of several candidates gives.
+
+    The largest ``s z`` is the best. If its z does not register it, each candidate's line maps are compared
+    as well, and the sharpest agreement is the best where it says enough.
+    """
+    ordered = sorted(candidates, key=lambda candidate: -candidate.rank)
     if not ordered:
         return RegistrationResult(
             None,
@@ -255,8 +280,16 @@ def choose(
             fixed_polarity=fixed.polarity,
             moving_polarity=moving.polarity,
         )
+    sharpness = None
+    if ordered[0].z < frame.registered_z:
+        poses = [_between_common(fixed, moving, one.homography_fixed_from_moving) for one in ordered]
+        found = [peak_sharpness(fixed, moving, pose) for pose in poses]
+        sharpest = int(np.argmax(found))
+        chosen = sharpest if found[sharpest] >= frame.uncertain_sharpness else 0
+        ordered.insert(0, ordered.pop(chosen))
+        sharpness = found[chosen]
     best = ordered[0]
-    verdict = verdict_for(best.z, frame)
+    verdict = verdict_for(best.z, frame, sharpness or 0.0)
     reason = None
     if verdict == "uncertain":
         reason = Message("The vessels agree only in part (z = {z:.1f}); look at the overlay.", {"z": best.z})
@@ -269,14 +302,22 @@ def choose(
         best.s,
         best.z,
         best.overlap,
-        ordered,
+        tuple(ordered),
         reason,
         fixed.native_size,
         moving.native_size,
         fixed.polarity,
         moving.polarity,
         quadratic_fixed_from_moving=best.quadratic_fixed_from_moving,
+        sharpness=sharpness,
     )
+
+
+def _between_common(
+    fixed: VesselFeatures, moving: VesselFeatures, homography_fixed_from_moving: FloatArray
+) -> FloatArray:
+    """Return a transform between native pixels as one between the common sizes."""
+    return compose(fixed.common_from_native, homography_fixed_from_moving, invert(moving.common_from_native))
 
 
 def _refine_common(

@@ -107,15 +107,22 @@ def search(
     return candidates
 
 
-def _coarse_map(features: VesselFeatures) -> _CoarseMap | None:
-    """Average a vessel map down and cut a square around its content; None without content."""
+def oriented_map(features: VesselFeatures) -> npt.NDArray[np.float32] | None:
+    """Return the complex image of an eye's lines, real and imaginary part, (H, W, 2); None without lines."""
     response, mask = features.lines.response, features.mask
     strongest = float(np.percentile(response[mask], 99)) if mask.any() else 0.0
     if strongest <= 0.0:
         return None
     weight = np.where(mask, np.minimum(response / strongest, 1.0), 0.0)
     doubled = 2.0 * features.lines.direction
-    full = np.dstack([weight * np.cos(doubled), weight * np.sin(doubled)]).astype(np.float32)
+    return np.dstack([weight * np.cos(doubled), weight * np.sin(doubled)]).astype(np.float32)
+
+
+def _coarse_map(features: VesselFeatures) -> _CoarseMap | None:
+    """Average a vessel map down and cut a square around its content; None without content."""
+    full = oriented_map(features)
+    if full is None:
+        return None
     ratio = _COARSE_DIAMETER_PX / FIELD_DIAMETER_PX
     size = (max(1, round(features.size[0] * ratio)), max(1, round(features.size[1] * ratio)))
     coarse = cv2.resize(full, size, interpolation=cv2.INTER_AREA)

@@ -11,16 +11,16 @@ from engines.imaging.matching.search_frames import COMMON_FRAME, SearchFrame
 from engines.imaging.transforms.quadratic_transform import QuadraticTransform
 
 Verdict: TypeAlias = Literal["registered", "uncertain", "not_registered"]
+VERDICTS: tuple[Verdict, ...] = ("not_registered", "uncertain", "registered")
+"""From the least to the most that can be trusted."""
 
-REGISTERED_Z = COMMON_FRAME.registered_z
-UNCERTAIN_Z = COMMON_FRAME.uncertain_z
 
-
-def verdict_for(z: float, frame: SearchFrame = COMMON_FRAME) -> Verdict:
-    """Return the verdict that an agreement of z standard deviations allows."""
-    if z >= frame.registered_z:
+def verdict_for(z: float, frame: SearchFrame = COMMON_FRAME, sharpness: float = 0.0) -> Verdict:
+    """Return the verdict that the better of two signs allows: centre lines that agree, and line maps."""
+    if z >= frame.registered_z or sharpness >= frame.registered_sharpness:
         return "registered"
-    return "uncertain" if z >= frame.uncertain_z else "not_registered"
+    is_likely = z >= frame.uncertain_z or sharpness >= frame.uncertain_sharpness
+    return "uncertain" if is_likely else "not_registered"
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,8 @@ class RegistrationResult:
         Agreement above that of shifted vessels, in standard deviations.
     overlap : float
         Common share of the vessels, 0 to 1.
+    sharpness : float or None
+        Of the agreement of the line maps, see `peak_sharpness`; None where z says enough.
     candidates : tuple of RefinedCandidate
         All that survived, the best first.
     reason : Message or None
@@ -99,3 +101,4 @@ class RegistrationResult:
     moving_polarity: str = ""
     is_stopped: bool = False
     quadratic_fixed_from_moving: QuadraticTransform | None = None
+    sharpness: float | None = None

@@ -25,7 +25,9 @@ class SearchFrame:
     num_candidates : int
         Poses that are refined at least; a small common area needs more.
     registered_z, uncertain_z : float
-        Agreement from which a result is registered, or worth looking at.
+        Agreement of the centre lines from which a result is registered, or worth looking at.
+    registered_sharpness, uncertain_sharpness : float
+        Sharpness of the agreement of the line maps that says as much where centre lines say too little.
     """
 
     fixed_diameter_px: float = FIELD_DIAMETER_PX
@@ -33,6 +35,8 @@ class SearchFrame:
     num_candidates: int = 1
     registered_z: float = 6.0
     uncertain_z: float = 4.5
+    registered_sharpness: float = 12.0
+    uncertain_sharpness: float = 10.0
 
 
 COMMON_FRAME = SearchFrame()
@@ -40,6 +44,7 @@ _WIDE_PX, _NARROW_PX = 1280.0, 384.0
 _NARROW_CANDIDATES = 8
 # More candidates and fewer vessels raise what wrong poses reach; tests/benchmarks/registration_verdict.py.
 _NARROW_REGISTERED_Z, _NARROW_UNCERTAIN_Z = 7.5, 5.5
+_NARROW_REGISTERED_SHARPNESS, _NARROW_UNCERTAIN_SHARPNESS = 10.5, 9.0
 
 
 def frames_for(fixed_modality: str | None, moving_modality: str | None) -> tuple[SearchFrame, ...]:
@@ -56,5 +61,12 @@ def frames_for(fixed_modality: str | None, moving_modality: str | None) -> tuple
     if is_narrow[0] == is_narrow[1]:
         return (COMMON_FRAME,)
     diameters = (_NARROW_PX, _WIDE_PX) if is_narrow[0] else (_WIDE_PX, _NARROW_PX)
-    limits = (_NARROW_REGISTERED_Z, _NARROW_UNCERTAIN_Z)
-    return (COMMON_FRAME, SearchFrame(*diameters, _NARROW_CANDIDATES, *limits))
+    narrow = SearchFrame(
+        *diameters,
+        _NARROW_CANDIDATES,
+        _NARROW_REGISTERED_Z,
+        _NARROW_UNCERTAIN_Z,
+        _NARROW_REGISTERED_SHARPNESS,
+        _NARROW_UNCERTAIN_SHARPNESS,
+    )
+    return (COMMON_FRAME, narrow)

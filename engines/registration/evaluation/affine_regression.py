@@ -26,14 +26,13 @@ from engines.core.checkpoint import load_weights
 from engines.core.device import choose_device
 from engines.core.loop import fit
 from engines.core.task import Batch, PreviewImage
-from engines.imaging.matching.classical_registration import verify
-from engines.imaging.matching.registration_result import verdict_for
 from engines.registration.config import EvaluateConfig, TrainConfig
 from engines.registration.data import WarpedPair
 from engines.registration.evaluation.scoring import SUCCESS_PX, as_sample, collated
 from engines.registration.inference.matching import corner_error_px
 from engines.registration.inference.network_view import network_view
-from engines.registration.inference.registrars import PairResult, PairWork
+from engines.registration.inference.pair_result import PairResult
+from engines.registration.inference.registrars import PairWork
 from engines.registration.model import build_network
 from engines.registration.networks.published_preprocessing import Preprocessing
 from engines.registration.training.images import load_labelled_views
@@ -295,27 +294,8 @@ class RegressionRegistrar:
             return (PairResult(ROW, None, "not_registered", reason=reason),)
         fixed, moving = (view.view_from_native for view in views)
         matrix = compose(invert(fixed), found, moving)
-        frame = work.frames[0]
-        with work.counted() as seconds:
-            work.uses(ROW)
-            readings = work.readings(frame)
-        score = max((verify(*reading, matrix) for reading in readings), key=lambda one: one.z)
-        verdict = verdict_for(score.z, frame)
-        reason = "" if verdict == "registered" else "The vessels agree only in part under the transform."
-        return (
-            PairResult(
-                ROW,
-                matrix,
-                verdict,
-                "affine",
-                score.s,
-                score.z,
-                score.overlap,
-                reason,
-                source=ROW,
-                cpu_s=seconds[0],
-            ),
-        )
+        doubt = "The vessels agree only in part under the transform."
+        return (work.judged(ROW, matrix, "affine", ROW, doubt, (ROW,)),)
 
 
 def regression_registrar(run: RunContext, config: EvaluateConfig) -> RegressionRegistrar:

@@ -16,7 +16,7 @@ from engines.imaging.images import read_image
 from engines.imaging.matching.stress import STRESS_KINDS, derive
 from engines.imaging.transforms.warping import rotate_on_enlarged_canvas
 from engines.registration.config import EvaluateConfig
-from engines.registration.inference.registrars import Image
+from engines.registration.inference.pair_result import Image
 
 FEWEST_LANDMARKS = 4
 SWEEP_DEG = (0.0, 15.0, 30.0, 60.0)

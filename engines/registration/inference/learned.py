@@ -15,14 +15,14 @@ from engines.contract.geometry import FloatArray
 from engines.contract.run_folder import RunFolder
 from engines.contract.transform_file import Verdict
 from engines.core.checkpoint import load_weights
-from engines.imaging.matching.classical_registration import Proposal, verify
-from engines.imaging.matching.overlap_score import OverlapScore
-from engines.imaging.matching.registration_result import RefinedCandidate, verdict_for
+from engines.imaging.matching.classical_registration import Proposal
+from engines.imaging.matching.registration_result import RefinedCandidate
 from engines.imaging.matching.search_frames import SearchFrame
 from engines.registration.config import MatcherConfig
 from engines.registration.inference.network_proposals import NetworkProposal, NetworkProposer
 from engines.registration.inference.network_view import NetworkView, network_view
-from engines.registration.inference.registrars import SURE_Z, PairResult, PairWork
+from engines.registration.inference.pair_result import PairResult
+from engines.registration.inference.registrars import SURE_Z, PairWork
 from engines.registration.model import KeypointNetwork, build_network
 from engines.registration.networks.published_preprocessing import Preprocessing
 
@@ -134,31 +134,15 @@ def _raw_result(work: PairWork, proposals: list[NetworkProposal]) -> PairResult:
     if not proposals:
         return PairResult("model_raw", None, "not_registered", reason=_NO_AGREEMENT)
     proposal = proposals[0]
-    best: tuple[SearchFrame, OverlapScore] | None = None
-    with work.counted() as seconds:
-        work.uses(_NETWORK)
-        for frame in work.frames:
-            for reading in work.readings(frame):
-                score = verify(*reading, proposal.fixed_from_moving)
-                if best is None or score.z > best[1].z:
-                    best = (frame, score)
-    assert best is not None
-    frame, score = best
-    verdict = verdict_for(score.z, frame)
-    reason = "" if verdict == "registered" else "The vessels agree only in part under the network's matches."
-    result = PairResult(
+    judged = work.judged(
         "model_raw",
         proposal.fixed_from_moving,
-        verdict,
         proposal.consensus.model,
-        score.s,
-        score.z,
-        score.overlap,
-        reason,
-        source=f"{_SOURCE} 0",
-        cpu_s=seconds[0],
+        f"{_SOURCE} 0",
+        "The vessels agree only in part under the network's matches.",
+        (_NETWORK,),
     )
-    return _with_matches(result, proposals)
+    return _with_matches(judged, proposals)
 
 
 def _with_matches(result: PairResult, proposals: list[NetworkProposal]) -> PairResult:

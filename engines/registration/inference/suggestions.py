@@ -8,7 +8,7 @@ import numpy.typing as npt
 from engines.contract.geometry import FloatArray, apply_homography
 from engines.contract.suggestions_file import SuggestedPair, SuggestionsFile
 from engines.imaging.matching.suggested_pairs import SuggestedPairs, spread, suggest_pairs
-from engines.registration.inference.registrars import Image, PairResult
+from engines.registration.inference.pair_result import Image, PairResult
 
 _UNVERIFIED = "The transform was not verified: points paired through it could be wrong."
 _NOTHING = "No bifurcation was found in both images at the same place."

@@ -10,7 +10,7 @@ import pytest
 
 from engines.contract.errors import InputError
 from engines.contract.suggestions_file import SuggestionsFile
-from engines.registration.inference.registrars import PairResult
+from engines.registration.inference.pair_result import PairResult
 from engines.registration.inference.suggestions import match_scores, suggestions_of
 
 IMAGE = np.zeros((100, 200), dtype=np.uint8)

@@ -7,6 +7,7 @@ import pytest
 
 from engines.imaging.matching.landmark_metrics import PairScore, score_errors
 from engines.registration.evaluation.conditions import Condition
+from engines.registration.evaluation.pair_facts import hull_share, occupied_cells
 from engines.registration.evaluation.summaries import (
     Scored,
     area,
@@ -20,7 +21,6 @@ from engines.registration.evaluation.summaries import (
     verdict_table,
     wilson,
 )
-from engines.registration.inference.pair_facts import hull_share, occupied_cells
 
 
 def _scored(item: str, error: float, *, subject: str = "", row: str = "model", **more: object) -> Scored:

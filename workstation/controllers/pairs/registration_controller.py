@@ -103,6 +103,7 @@ class RegistrationController(QObject):
             verdict=transform.verdict,
             method=transform.method,
             z=transform.z,
+            sharpness=transform.sharpness,
             reason=transform.reason,
             has_transform=transform.matrix is not None,
             is_confirmed=self._is_confirmed,

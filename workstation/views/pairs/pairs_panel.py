@@ -187,6 +187,8 @@ class PairsPanel(QScrollArea):
             facts.append(self.tr("Method: {method}").format(method=registration.method))
         if registration.z is not None:
             facts.append(self.tr("score z = {z:.1f}").format(z=registration.z))
+        if registration.sharpness is not None:
+            facts.append(self.tr("sharpness = {sharpness:.1f}").format(sharpness=registration.sharpness))
         if registration.reason:
             facts.append(registration.reason)
         self.verdict_reason.setText("\n".join(facts))

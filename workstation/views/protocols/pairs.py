@@ -127,6 +127,8 @@ class RegistrationSummary:
     method : str
     z : float or None
         Score of the verification, in standard deviations.
+    sharpness : float or None
+        Second sign, looked at where z says too little.
     reason : str
     has_transform : bool
     is_confirmed : bool
@@ -138,6 +140,7 @@ class RegistrationSummary:
     verdict: str = ""
     method: str = ""
     z: float | None = None
+    sharpness: float | None = None
     reason: str = ""
     has_transform: bool = False
     is_confirmed: bool = False

@@ -35,6 +35,11 @@ def test_frames_follow_the_modality() -> None:
     assert verdict_for(zoomed.registered_z, zoomed) == "registered"
     assert verdict_for(zoomed.registered_z - 0.01, zoomed) == "uncertain"
     assert verdict_for(zoomed.uncertain_z - 0.01, zoomed) == "not_registered"
+    # Either sign is enough, and neither takes away from the other.
+    assert verdict_for(0.0, zoomed, zoomed.registered_sharpness) == "registered"
+    assert verdict_for(0.0, zoomed, zoomed.uncertain_sharpness) == "uncertain"
+    assert verdict_for(0.0, zoomed, zoomed.uncertain_sharpness - 0.01) == "not_registered"
+    assert verdict_for(zoomed.registered_z, zoomed, 0.0) == "registered"
 
 
 def test_a_small_part_of_a_field_is_registered_where_the_modality_tells_of_it(vessel_tree: tuple) -> None:

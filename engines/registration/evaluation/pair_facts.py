@@ -9,7 +9,7 @@ import numpy as np
 from engines.contract.geometry import FloatArray, image_corners_xy
 from engines.imaging.opencv import cv2
 from engines.registration.evaluation.conditions import ScoredPair
-from engines.registration.inference.registrars import PairResult
+from engines.registration.inference.pair_result import PairResult
 
 _CELLS = 4
 
@@ -22,6 +22,7 @@ def facts_of(result: PairResult, pair: ScoredPair) -> dict[str, Any]:
         "z": result.z,
         "s": result.s,
         "overlap": result.overlap,
+        "sharpness": result.sharpness,
         "source": result.source or None,
         "cpu_s": None if result.cpu_s is None else round(result.cpu_s, 3),
     }
