@@ -97,6 +97,10 @@ class RunDetails(QWidget):
             self.plots.redraw()
         self.previews.show_frames(run.frames if run is not None else ())
         self._show_panels(run)
+        if run is not None:
+            # A run that is over and drew nothing as it went has its pictures in its panels, if at all.
+            has_pictures = bool(run.frames) or not run.panels or not run.state.is_over
+            self.tabs.setTabVisible(self.tabs.indexOf(self.previews), has_pictures)
 
     def _show_panels(self, run: RunView | None) -> None:
         if run is None or run.folder is None:
