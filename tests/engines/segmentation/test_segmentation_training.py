@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,11 +22,15 @@ from engines.contract.run_folder import RunFolder
 from engines.core.checkpoint import load_weights
 from engines.imaging.volumes.volume import Volume, VolumeGeometry
 from engines.imaging.volumes.volume_files import read_volume, write_volume
+from engines.segmentation.config import TrainConfig
 from engines.segmentation.inference.sampling import SamplerOptions
 from engines.segmentation.inference.slice_inference import draw_slices
 from engines.segmentation.networks.checkpoint import load_network
 from engines.segmentation.slices.checks import are_grades_in_order, refuse_generated, started_facts
+from engines.segmentation.slices.labels import CODINGS
+from engines.segmentation.slices.preparation import Prepared, prepare
 from engines.segmentation.train import train
+from engines.segmentation.training.mask_task import SegmentationTask, Trainable
 
 Carry = Callable[[RunFolder], RunContext]
 Make = Callable[..., RunFolder]
@@ -389,3 +394,29 @@ def test_the_cache_is_read_again(segmented: RunFolder) -> None:
     with h5py.File(files[0]) as file:
         assert file["image"].dtype == np.float16
         assert file["image"].shape[1:] == (4, 32, 32)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_slices_with_tumour_are_drawn_as_often_as_asked(segmented: RunFolder, share: float) -> None:
+    run = RunContext.open(segmented)
+    config = run.typed_config(TrainConfig).model_copy(update={"tumour_share": share, "flips": False})
+    network, _ = load_network(segmented.path, "best")
+    prepared = prepare(run, config, network.architecture.divisor)
+    run.events.close()
+    task = SegmentationTask(Trainable(network), prepared, config, has_grades=True, facts={})
+    drawn = [task.train_sample(seed % task.num_train_items, seed) for seed in range(60)]
+    found = float(np.mean([bool(sample["mask"][0].any()) for sample in drawn]))
+    assert found == pytest.approx(share, abs=0.2 if share == 0.5 else 0.0)
+    # A slice without tumour says nothing of the grade.
+    assert all((sample["grade"] >= 0) == bool(sample["mask"][0].any()) for sample in drawn)
+
+
+def test_scored_subjects_are_always_the_same_and_hold_both_grades() -> None:
+    cases = tuple(SimpleNamespace(id=f"{n}", grade=int(n % 5 > 0)) for n in range(40))
+    prepared = Prepared((), cases, 64, CODINGS["2017"], 3, (1.0, 1.0))
+    chosen = prepared.scored(10)
+    assert chosen == prepared.scored(10)
+    assert [case.grade for case in chosen].count(0) == 2
+    assert len(chosen) == 10
+    assert [case.grade for case in prepared.scored(4)].count(0) == 2
+    assert prepared.scored(0) == cases
