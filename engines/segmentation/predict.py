@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import numpy as np
-
 from engines.contract import item_review, probability_file
 from engines.contract.errors import InputError, PreconditionError
 from engines.contract.manifest import ItemRecord
@@ -186,8 +184,3 @@ def said_grade(probability: float, config: SamplingConfig) -> str:
     if abs(probability - config.grade_threshold) < config.abstain_band:
         return UNDECIDED
     return GRADES[int(probability >= config.grade_threshold)]
-
-
-def volume_of(labels: np.ndarray[Any, Any], voxel_ml: float) -> float:
-    """Return the volume of all labels."""
-    return float((labels > 0).sum()) * voxel_ml

@@ -69,16 +69,18 @@ def shown_modality(image: npt.NDArray[Any]) -> int:
 
 def grey(slice_: npt.NDArray[Any]) -> Picture:
     """Return a normalised slice as RGB; the first axis to the right, the second upwards."""
+    return shown(_windowed(slice_))
+
+
+def _windowed(slice_: npt.NDArray[Any]) -> npt.NDArray[Any]:
     low, high = _WINDOW
     values = np.where(slice_ == 0, 0.0, np.clip((slice_ - low) / (high - low), 0, 1)) * 255
-    return shown(np.repeat(values[:, :, None], 3, axis=2))
+    return np.repeat(values[:, :, None], 3, axis=2)
 
 
 def outlined(slice_: npt.NDArray[Any], regions: npt.NDArray[np.bool_]) -> Picture:
     """Return a slice with the regions (R, H, W) laid over it, later ones over earlier ones."""
-    low, high = _WINDOW
-    values = np.where(slice_ == 0, 0.0, np.clip((slice_ - low) / (high - low), 0, 1)) * 255
-    canvas = np.repeat(values[:, :, None], 3, axis=2)
+    canvas = _windowed(slice_)
     for region, colour in zip(regions, _COLOURS, strict=False):
         canvas[region] = 0.45 * canvas[region] + 0.55 * np.array(colour)
     return shown(canvas)

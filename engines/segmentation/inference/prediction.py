@@ -23,11 +23,10 @@ from engines.segmentation.inference.slice_inference import (
     probability_of,
     subject_logit,
 )
-from engines.segmentation.networks.checkpoint import device_copy, load_network
+from engines.segmentation.networks.checkpoint import load_network
 from engines.segmentation.slices.labels import CODINGS, LabelCoding
 
 _NUM_BOOTSTRAPS = 500
-_QUICK = SamplerOptions()
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,7 @@ class CaseRunner:
 
     def __init__(self, base: Path, config: SamplingConfig, device: torch.device) -> None:
         network, facts = load_network(base, config.weights)
-        self.network = device_copy(network, device)
+        self.network = network.to(device).eval()
         self.coding: LabelCoding = CODINGS[facts["label_coding"]]
         self.size = int(facts["size"])
         self.calibration = GradeCalibration.from_facts(facts)

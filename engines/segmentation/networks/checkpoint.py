@@ -6,8 +6,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from engines.contract.errors import CheckpointError
 from engines.contract.run_folder import RunFolder
 from engines.core.checkpoint import load_into, load_weights
@@ -159,8 +157,3 @@ def _architecture(facts: dict[str, Any], base: Path) -> Architecture:
             remedy="Choose a run of this pipeline.",
             base=base.name,
         ) from error
-
-
-def device_copy(network: SegmentationNetwork, device: torch.device) -> SegmentationNetwork:
-    """Move a network to where it computes."""
-    return network.to(device).eval()
