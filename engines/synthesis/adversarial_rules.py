@@ -108,7 +108,8 @@ def _collapsed(history: History) -> Finding | None:
         "D judges real and generated patches alike: it teaches nothing.",
         {},
         evidence_of(alike),
-        "One change at a time: no NCCT beside the image, hinge, R1 on single logits, then the residual D.",
+        "One change at a time: no NCCT beside the image, hinge, R1 on single logits, fine detail alone, then "
+        "the residual D.",
         {"d_cond_mode": "none", "gan_loss_type": "hinge", "r1_reduction": "per_logit"},
         alike[-1].step,
     )

@@ -285,7 +285,7 @@ class SynthesisTask(TrainingTask):
             self.warn(
                 "After {steps} steps alone D knows real from generated patches no better than chance (AUC "
                 "{auc:.2f}). What follows will teach the generator nothing: look at the learning rate of D, "
-                "try d_cond_mode 'residual' on well aligned pairs, or go on with G2 without D.",
+                "try d_high_pass, or go on with G2 without D.",
                 steps=self._step,
                 auc=separation,
             )
