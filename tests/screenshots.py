@@ -185,8 +185,8 @@ class Walk:
         self.wait(lambda: bool(window.workbench.live_runs.live()), 30)
         live = window.workbench.live_runs.live()[0]
         self.wait(lambda: live.is_over)
-        self.settle(2.0)
         runs.centre.list.select(live.id)
+        self.wait(runs.centre.evaluation.isVisible)
         self.settle(2.0)
         self.grab("runs")
 
