@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,7 @@ from engines.contract.manifest import ItemRecord
 from engines.contract.panels import PanelFile
 from engines.contract.run_context import RunContext
 from engines.imaging.classification import bootstrap_interval, roc_auc
+from engines.imaging.volumes.case_statistics import bootstrap_interval as mean_interval
 from engines.imaging.volumes.label_metrics import Spacing
 from engines.segmentation.config import EvaluateConfig
 from engines.segmentation.data import BrainCase, read_case
@@ -41,6 +43,7 @@ _MASK_KEYS = tuple(
     for suffix in ("", "_tc", "_et")
     for name, unit in (("dice", ""), ("iou", ""), ("hd95", "_mm"))
 )
+_DICE_KEYS = ("dice", "dice_tc", "dice_et")
 _COLUMNS = (
     "item",
     "row",
@@ -262,16 +265,30 @@ def _rows(
     return rows
 
 
-def _intervals(table: _Table) -> dict[str, dict[str, tuple[float, float]]]:
-    """Return the interval of the AUC of each row that grades, over subjects drawn again."""
+def _intervals(table: _Table, subjects: Mapping[str, str]) -> dict[str, dict[str, tuple[float, float]]]:
+    """Return 95 % intervals of Dice and AUC of each row, over subjects drawn again.
+
+    Parameters
+    ----------
+    table : _Table
+    subjects : mapping of str to str
+        Subject of each item.
+    """
     found: dict[str, dict[str, tuple[float, float]]] = {}
+    for name in dict.fromkeys(entry["row"] for entry in table.per_item):
+        own = [entry for entry in table.per_item if entry["row"] == name]
+        people = [subjects[entry["item"]] for entry in own]
+        for key in _DICE_KEYS:
+            of_mean = mean_interval([entry.get(key) for entry in own], people)
+            if of_mean is not None:
+                found.setdefault(name, {})[key] = (of_mean.low, of_mean.high)
     for name in (MODEL, UNET):
         grades = table.grades.get(name)
-        interval = (
+        of_area = (
             bootstrap_interval(grades.probabilities, grades.is_high) if grades and grades.grades else None
         )
-        if interval is not None:
-            found[name] = {"auc": interval}
+        if of_area is not None:
+            found.setdefault(name, {})["auc"] = of_area
     return found
 
 
@@ -332,7 +349,7 @@ def _report(
         items=table.num_scored,
         rows=rows,
         per_item=table.per_item,
-        intervals=_intervals(table),
+        intervals=_intervals(table, {item.id: item.subject for item in run.manifest.items}),
     )
     report.write(run.folder.evaluation_path)
     if MODEL in table.grades:

@@ -17,6 +17,7 @@ from engines.contract.run_folder import RunFolder
 from engines.imaging.images import read_image
 from engines.imaging.volumes.volume_files import read_label_map, read_volume
 from engines.segmentation.config import PredictConfig
+from engines.segmentation.evaluate import _intervals, _Table
 from engines.segmentation.evaluation.scores import (
     GradeScores,
     chance_dice,
@@ -191,6 +192,18 @@ def test_an_evaluation_has_every_row_and_its_page(evaluated: RunFolder, graded: 
     decision = PanelFile.read(evaluated.panels_dir / "confusion.json").data
     assert len(decision["scores"]) == len(decision["is_positive"]) == 2
     assert (decision["threshold"], decision["band"]) == (0.5, 0.1)
+
+
+def test_dice_has_an_interval_over_subjects() -> None:
+    table = _Table(0.5)
+    for number in range(6):
+        table.add(f"{number}", "model", dice=0.9 if number % 2 else 0.7, dice_tc=None)
+    found = _intervals(table, {f"{number}": f"{number}" for number in range(6)})
+    low, high = found["model"]["dice"]
+    assert 0.7 <= low < 0.8 < high <= 0.9
+    assert set(found["model"]) == {"dice"}
+    # Six scans of two people are two cases, too few for an interval.
+    assert not _intervals(table, {f"{number}": f"{number % 2}" for number in range(6)})
 
 
 def test_baselines_need_no_model(make: Make, carry: Carry) -> None:
