@@ -38,7 +38,7 @@ def style_sheet(theme: str) -> str:
 
 def _pictures(theme: str) -> dict[str, str]:
     """Return the paths of the small pictures that a style sheet can only take from files."""
-    names = ("tick", "check", "down", "up")
+    names = ("tick", "check", "down", "up", "left", "right")
     return {name: resource_path("theme", f"{name}_{theme}.svg").as_posix() for name in names}
 
 

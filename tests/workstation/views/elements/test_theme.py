@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 import yaml
+from PySide6.QtWidgets import QTabWidget, QToolButton, QWidget
+from pytestqt.qtbot import QtBot
 
 from engines.contract.resources import resource_path
 from workstation.views.elements.display import display
@@ -65,6 +67,29 @@ def test_both_themes_name_the_same_colours() -> None:
 @pytest.mark.parametrize("theme", THEMES)
 def test_style_sheet_has_no_name_left(theme: str) -> None:
     assert "@" not in style_sheet(theme).split("*/", 1)[1]
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_tabs_that_do_not_fit_are_reached_by_arrows_that_are_seen(theme: str, qtbot: QtBot) -> None:
+    tabs = QTabWidget()
+    qtbot.addWidget(tabs)
+    tabs.setStyleSheet(style_sheet(theme))
+    for number in range(9):
+        tabs.addTab(QWidget(), f"Title {number}")
+    tabs.resize(300, 100)
+    tabs.show()
+    qtbot.waitExposed(tabs)
+    arrows = [button for button in tabs.tabBar().findChildren(QToolButton) if button.isVisible()]
+    assert len(arrows) == 2
+    for arrow in arrows:
+        image = arrow.grab().toImage()
+        middle = arrow.rect().adjusted(4, 4, -4, -4)
+        seen = {
+            image.pixelColor(x, y).name()
+            for x in range(middle.left(), middle.right())
+            for y in range(middle.top(), middle.bottom())
+        }
+        assert max(contrast(first, second) for first in seen for second in seen) > 2
 
 
 @pytest.mark.parametrize("theme", THEMES)
