@@ -328,7 +328,7 @@ class EvaluateConfig(MatcherConfig):
     rotation_deg: float = setting(
         0.0, "Turn of every moving image before registration, counter-clockwise.", unit="deg", ge=-360, le=360
     )
-    stress: Literal["none", "zoom", "low_overlap", "any", "degraded"] = setting(
+    stress: Literal["none", "zoom", "low_overlap", "any", "degraded", "heavily_degraded"] = setting(
         "none", "A harder variant of every pair."
     )
     stress_seed: int = setting(0, "Seed of the harder variants.", ge=0, le=2**31 - 1)

@@ -1,7 +1,7 @@
 """Train phase 1 on a public set of fundus images with vessel masks, and score it on the landmark pairs.
 
     WORKSTATION_REFERENCE_DATA=DATA python tests/benchmarks/registration_training.py OUT [--preset laptop]
-        [--set key=value ...] [--model RUN] [--angles 0 15 30 60] [--stress] [--seeds 5]
+        [--set key=value ...] [--model RUN] [--angles 0 15 30 60] [--stress] [--harder] [--seeds 5]
 
 Expects ``retina/drive/training/{images,1st_manual}`` and ``retina/landmark_pairs`` under DATA. The landmark
 pairs have split `evaluation`: they are scored, never trained on and never used to choose a checkpoint.
@@ -36,7 +36,7 @@ from engines.contract.registry import config_class, load_spec
 from engines.contract.run_folder import RunFolder, RunRequest
 
 _NUM_VALIDATION = 4
-_FIRST_STRESS = "degraded"
+_FIRST_STRESS, _HARDER = "degraded", "heavily_degraded"
 _SPEC = load_spec("registration")
 _MODALITIES = {"FA": "FA", "CF": "CF", "red-free": "RF"}
 _COLUMNS = (
@@ -59,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--angles", type=float, nargs="*", default=[0.0, 15.0, 30.0, 60.0])
     parser.add_argument("--model", type=Path, help="a finished training run of any phase")
     parser.add_argument("--stress", action="store_true")
+    parser.add_argument("--harder", action="store_true", help="heavier blur and noise than of the stress set")
     parser.add_argument("--seeds", type=int, default=5, help="draws of each harder variant")
     options = parser.parse_args(arguments)
     reference = os.environ.get("WORKSTATION_REFERENCE_DATA")
@@ -98,11 +99,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "num_pictures": 0,
             }
             evaluate(folder, retina / "landmark_pairs", model, settings)
-        _print_conditions([RunFolder(folder) for folder in folders])
+        _print_conditions([RunFolder(folder) for folder in folders], _FIRST_STRESS)
+    if options.harder:
+        folders = [options.out.resolve() / f"{_HARDER}_draw_{seed}" for seed in range(options.seeds)]
+        for seed, folder in enumerate(folders):
+            settings = {"suite": "single", "stress": _HARDER, "stress_seed": seed, "num_pictures": 0}
+            evaluate(folder, retina / "landmark_pairs", model, settings)
+        _print_conditions([RunFolder(folder) for folder in folders], _HARDER)
     return 0
 
 
-def _print_conditions(folders: Sequence[RunFolder]) -> None:
+def _print_conditions(folders: Sequence[RunFolder], first: str) -> None:
     """Print AUC to 25 px, the share within 10 px and processor time by condition and row, over all draws."""
     import numpy as np
 
@@ -113,7 +120,7 @@ def _print_conditions(folders: Sequence[RunFolder]) -> None:
         with folder.per_item_path.open(encoding="utf-8", newline="") as stream:
             entries += csv.DictReader(stream)
     # The first condition of a report is not named in its table.
-    names = [entry.get("condition") or _FIRST_STRESS for entry in entries]
+    names = [entry.get("condition") or first for entry in entries]
     for condition in dict.fromkeys(names):
         own = [entry for entry, name in zip(entries, names, strict=True) if name == condition]
         for row in dict.fromkeys(entry["row"] for entry in own):

@@ -26,7 +26,7 @@ from engines.imaging.matching.registration_result import (
     Verdict,
     verdict_for,
 )
-from engines.imaging.matching.search_frames import COMMON_FRAME, SearchFrame
+from engines.imaging.matching.search_frames import COMMON_FRAME, SURE_Z, SearchFrame
 from engines.imaging.matching.skeleton_icp import refine_transform
 from engines.imaging.transforms.transform_fits import MatrixModel
 from engines.imaging.vessels.vessel_features import PolarityChoice, VesselFeatures, prepare
@@ -254,8 +254,8 @@ def judge(
     """Score a transform between native pixels without changing it, and say whether it registers the pair."""
     common = _between_common(fixed, moving, homography_fixed_from_moving)
     score = score_overlap(fixed.points, fixed.mask, moving.points, moving.mask, common)
-    sharpness = None if score.z >= frame.registered_z else peak_sharpness(fixed, moving, common)
-    return Judgement(verdict_for(score.z, frame, sharpness or 0.0), score, sharpness)
+    sharpness = None if score.z >= SURE_Z else peak_sharpness(fixed, moving, common)
+    return Judgement(verdict_for(score.z, sharpness or 0.0, frame), score, sharpness)
 
 
 def choose(
@@ -266,8 +266,8 @@ def choose(
 ) -> RegistrationResult:
     """Return the result that the best of several candidates gives.
 
-    The largest ``s z`` is the best. If its z does not register it, each candidate's line maps are compared
-    as well, and the sharpest agreement is the best where it says enough.
+    The largest ``s z`` is the best. Unless its z is sure, its line maps are compared as well; where they do
+    not agree, those of the other candidates are, and the sharpest agreement is the best if it is one.
     """
     ordered = sorted(candidates, key=lambda candidate: -candidate.rank)
     if not ordered:
@@ -281,20 +281,21 @@ def choose(
             moving_polarity=moving.polarity,
         )
     sharpness = None
-    if ordered[0].z < frame.registered_z:
-        poses = [_between_common(fixed, moving, one.homography_fixed_from_moving) for one in ordered]
-        found = [peak_sharpness(fixed, moving, pose) for pose in poses]
-        sharpest = int(np.argmax(found))
-        chosen = sharpest if found[sharpest] >= frame.uncertain_sharpness else 0
-        ordered.insert(0, ordered.pop(chosen))
-        sharpness = found[chosen]
+    if ordered[0].z < SURE_Z:
+        sharpness = _sharpness(fixed, moving, ordered[0])
+        if sharpness < frame.uncertain_sharpness:
+            others = [_sharpness(fixed, moving, candidate) for candidate in ordered[1:]]
+            if max(others, default=0.0) >= frame.uncertain_sharpness:
+                sharpness = max(others)
+                ordered.insert(0, ordered.pop(1 + others.index(sharpness)))
     best = ordered[0]
-    verdict = verdict_for(best.z, frame, sharpness or 0.0)
+    verdict = verdict_for(best.z, sharpness or 0.0, frame)
+    signs = f"z = {best.z:.1f}, sharpness = {sharpness or 0.0:.1f}"
     reason = None
     if verdict == "uncertain":
-        reason = Message("The vessels agree only in part (z = {z:.1f}); look at the overlay.", {"z": best.z})
+        reason = Message("The vessels agree only in part ({signs}); look at the overlay.", {"signs": signs})
     elif verdict == "not_registered":
-        reason = Message("No transform was found under which the vessels agree (z = {z:.1f}).", {"z": best.z})
+        reason = Message("No transform was found under which the vessels agree ({signs}).", {"signs": signs})
     return RegistrationResult(
         best.homography_fixed_from_moving,
         verdict,
@@ -310,6 +311,12 @@ def choose(
         moving.polarity,
         quadratic_fixed_from_moving=best.quadratic_fixed_from_moving,
         sharpness=sharpness,
+    )
+
+
+def _sharpness(fixed: VesselFeatures, moving: VesselFeatures, candidate: RefinedCandidate) -> float:
+    return peak_sharpness(
+        fixed, moving, _between_common(fixed, moving, candidate.homography_fixed_from_moving)
     )
 
 

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from engines.contract.geometry import FloatArray, Size
 from engines.contract.messages import Message
-from engines.imaging.matching.search_frames import COMMON_FRAME, SearchFrame
+from engines.imaging.matching.search_frames import COMMON_FRAME, SURE_Z, SearchFrame
 from engines.imaging.transforms.quadratic_transform import QuadraticTransform
 
 Verdict: TypeAlias = Literal["registered", "uncertain", "not_registered"]
@@ -15,12 +15,21 @@ VERDICTS: tuple[Verdict, ...] = ("not_registered", "uncertain", "registered")
 """From the least to the most that can be trusted."""
 
 
-def verdict_for(z: float, frame: SearchFrame = COMMON_FRAME, sharpness: float = 0.0) -> Verdict:
-    """Return the verdict that the better of two signs allows: centre lines that agree, and line maps."""
-    if z >= frame.registered_z or sharpness >= frame.registered_sharpness:
+def verdict_for(z: float, sharpness: float, frame: SearchFrame = COMMON_FRAME) -> Verdict:
+    """Return the verdict that two signs allow: agreement of the centre lines, and of the line maps.
+
+    Parameters
+    ----------
+    z : float
+        Says enough by itself from `SURE_Z` on.
+    sharpness : float
+        Says enough by itself from the frame's limit on; a good z asks less of it.
+    frame : SearchFrame
+    """
+    is_sharp = sharpness >= frame.uncertain_sharpness
+    if z >= SURE_Z or sharpness >= frame.registered_sharpness or (z >= frame.registered_z and is_sharp):
         return "registered"
-    is_likely = z >= frame.uncertain_z or sharpness >= frame.uncertain_sharpness
-    return "uncertain" if is_likely else "not_registered"
+    return "uncertain" if z >= frame.uncertain_z or is_sharp else "not_registered"
 
 
 @dataclass(frozen=True)
@@ -73,7 +82,7 @@ class RegistrationResult:
     overlap : float
         Common share of the vessels, 0 to 1.
     sharpness : float or None
-        Of the agreement of the line maps, see `peak_sharpness`; None where z says enough.
+        Of the agreement of the line maps, see `peak_sharpness`; None where z says enough by itself.
     candidates : tuple of RefinedCandidate
         All that survived, the best first.
     reason : Message or None

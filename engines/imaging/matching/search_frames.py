@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from engines.imaging.field_of_view import FIELD_DIAMETER_PX
 
 NARROW_MODALITIES = frozenset({"OCT", "OCTA"})
+SURE_Z = 10.0
+"""Agreement of the centre lines that needs no second sign: nothing wrong has come near it."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +27,9 @@ class SearchFrame:
     num_candidates : int
         Poses that are refined at least; a small common area needs more.
     registered_z, uncertain_z : float
-        Agreement of the centre lines from which a result is registered, or worth looking at.
+        Agreement of the centre lines from which a result may be registered, or is worth looking at.
     registered_sharpness, uncertain_sharpness : float
-        Sharpness of the agreement of the line maps that says as much where centre lines say too little.
+        Sharpness of the agreement of the line maps that says as much; see `verdict_for`.
     """
 
     fixed_diameter_px: float = FIELD_DIAMETER_PX

@@ -1,10 +1,11 @@
 """Harder versions of an image pair, seeded, with the matrices by which landmarks follow.
 
-zoom         the moving image is cut to a disc with a radius of 30 % of its long side
-low_overlap  each image loses 35 % of its width, on opposite sides
-any          the moving image is scaled by 0.75 to 1.33
-degraded     the moving image is blurred (3 px per 640), its contrast cut to 40 %, and noise of 6 grey
-             levels added after the turn
+zoom              the moving image is cut to a disc with a radius of 30 % of its long side
+low_overlap       each image loses 35 % of its width, on opposite sides
+any               the moving image is scaled by 0.75 to 1.33
+degraded          the moving image is blurred (3 px per 640), its contrast cut to 40 %, and noise of 6
+                  grey levels added after the turn
+heavily_degraded  the same, each 1.5 times as much; not part of `STRESS_KINDS`
 
 The moving image is also turned: by any angle for `any`, by at most 30 degrees otherwise.
 """
@@ -23,8 +24,9 @@ from engines.imaging.images import ImageArray, to_uint8
 from engines.imaging.opencv import cv2
 from engines.imaging.transforms.warping import rotate_on_enlarged_canvas
 
-StressKind: TypeAlias = Literal["zoom", "low_overlap", "any", "degraded"]
-STRESS_KINDS: tuple[StressKind, ...] = get_args(StressKind)
+StressKind: TypeAlias = Literal["zoom", "low_overlap", "any", "degraded", "heavily_degraded"]
+STRESS_KINDS: tuple[StressKind, ...] = ("zoom", "low_overlap", "any", "degraded")
+"""What a whole evaluation scores."""
 
 _TURN_DEG = 30.0
 _DISC_SHARE = 0.30
@@ -33,6 +35,7 @@ _SCALES = (0.75, 1.33)
 _BLUR_SHARE = 3.0 / 640.0
 _CONTRAST = 0.4
 _NOISE = 6.0
+_HEAVILY = 1.5
 
 
 class StressedPair(NamedTuple):
@@ -56,7 +59,7 @@ def derive(kind: StressKind, fixed: ImageArray, moving: ImageArray, seed: int) -
 
     Parameters
     ----------
-    kind : "zoom", "low_overlap", "any" or "degraded"
+    kind : "zoom", "low_overlap", "any", "degraded" or "heavily_degraded"
     fixed, moving : ndarray of uint8 or uint16, (H, W) or (H, W, 3)
     seed : int
 
@@ -65,9 +68,10 @@ def derive(kind: StressKind, fixed: ImageArray, moving: ImageArray, seed: int) -
     ConfigError
         If there is no such kind.
     """
-    if kind not in STRESS_KINDS:
+    kinds = get_args(StressKind)
+    if kind not in kinds:
         raise ConfigError(
-            "There is no stress test {kind}.", remedy="Use {kinds}.", kind=kind, kinds=", ".join(STRESS_KINDS)
+            "There is no stress test {kind}.", remedy="Use {kinds}.", kind=kind, kinds=", ".join(kinds)
         )
     rng = np.random.default_rng(seed)
     fixed_image, moving_image = to_uint8(fixed), to_uint8(moving)
@@ -86,9 +90,10 @@ def derive(kind: StressKind, fixed: ImageArray, moving: ImageArray, seed: int) -
         size = (round(width * scale), round(height * scale))
         moving_image, moving_matrix = resize(moving_image, size), resize_matrix((width, height), size)
     moving_image, turn = rotate_on_enlarged_canvas(moving_image, degrees)
-    if kind == "degraded":
+    if kind in ("degraded", "heavily_degraded"):
         # After the turn: resampling would smooth the noise away.
-        moving_image = _degrade(moving_image, max(moving.shape[:2]), rng)
+        times = _HEAVILY if kind == "heavily_degraded" else 1.0
+        moving_image = _degrade(moving_image, max(moving.shape[:2]), times, rng)
     return StressedPair(fixed_image, moving_image, fixed_matrix, compose(turn, moving_matrix))
 
 
@@ -108,13 +113,13 @@ def _cut_side(image: npt.NDArray[np.uint8], keeps_left: bool) -> tuple[npt.NDArr
 
 
 def _degrade(
-    image: npt.NDArray[np.uint8], long_side_px: int, rng: np.random.Generator
+    image: npt.NDArray[np.uint8], long_side_px: int, times: float, rng: np.random.Generator
 ) -> npt.NDArray[np.uint8]:
-    """Blur, flatten and add noise inside the field of view; the surround stays black."""
+    """Blur, flatten and add noise inside the field of view, so many times; the surround stays black."""
     mask = field_of_view(image)
-    blurred = cv2.GaussianBlur(image.astype(np.float32), (0, 0), _BLUR_SHARE * long_side_px)
+    blurred = cv2.GaussianBlur(image.astype(np.float32), (0, 0), times * _BLUR_SHARE * long_side_px)
     mean = blurred[mask].mean(axis=0)
-    flat = mean + _CONTRAST * (blurred - mean) + rng.normal(0.0, _NOISE, image.shape)
+    flat = mean + _CONTRAST / times * (blurred - mean) + rng.normal(0.0, times * _NOISE, image.shape)
     return _blackened(flat.clip(0, 255).astype(np.uint8), mask)
 
 

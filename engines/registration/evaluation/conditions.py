@@ -31,7 +31,7 @@ class Condition:
     rotation_deg : float
         Counter-clockwise.
     stress : str
-        ``none`` or one of `STRESS_KINDS`.
+        ``none`` or a `StressKind`.
     seed : int
         Of the harder variant.
     """

@@ -17,12 +17,12 @@ from engines.contract.transform_file import Verdict
 from engines.core.checkpoint import load_weights
 from engines.imaging.matching.classical_registration import Proposal
 from engines.imaging.matching.registration_result import RefinedCandidate
-from engines.imaging.matching.search_frames import SearchFrame
+from engines.imaging.matching.search_frames import SURE_Z, SearchFrame
 from engines.registration.config import MatcherConfig
 from engines.registration.inference.network_proposals import NetworkProposal, NetworkProposer
 from engines.registration.inference.network_view import NetworkView, network_view
 from engines.registration.inference.pair_result import PairResult
-from engines.registration.inference.registrars import SURE_Z, PairWork
+from engines.registration.inference.registrars import PairWork
 from engines.registration.model import KeypointNetwork, build_network
 from engines.registration.networks.published_preprocessing import Preprocessing
 

@@ -26,15 +26,13 @@ from engines.imaging.matching.classical_registration import (
     verify,
 )
 from engines.imaging.matching.registration_result import VERDICTS, RefinedCandidate, RegistrationResult
-from engines.imaging.matching.search_frames import SearchFrame, frames_for
+from engines.imaging.matching.search_frames import SURE_Z, SearchFrame, frames_for
 from engines.imaging.vessels.vessel_features import VesselFeatures
 from engines.registration.config import MatcherConfig
 from engines.registration.inference.pair_result import Image, PairResult, from_classical
 
 ShouldStop = Callable[[], bool]
 Reading = tuple[VesselFeatures, VesselFeatures]
-SURE_Z = 10.0
-"""Agreement from which further proposals are not worth their time: nothing wrong has come near it."""
 _NUM_REFINED = 3
 
 

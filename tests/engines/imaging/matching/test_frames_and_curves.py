@@ -15,7 +15,7 @@ from engines.imaging.matching.classical_registration import (
 )
 from engines.imaging.matching.curved_refinement import refine_quadratic
 from engines.imaging.matching.registration_result import verdict_for
-from engines.imaging.matching.search_frames import COMMON_FRAME, frames_for
+from engines.imaging.matching.search_frames import COMMON_FRAME, SURE_Z, SearchFrame, frames_for
 from engines.imaging.opencv import cv2
 
 
@@ -31,15 +31,19 @@ def test_frames_follow_the_modality() -> None:
         ratio = max(wide, narrow) / min(wide, narrow)
         assert 1.9 / ratio > 0.53
         assert 0.53 / ratio < 0.17
-    assert verdict_for(COMMON_FRAME.registered_z) == "registered"
-    assert verdict_for(zoomed.registered_z, zoomed) == "registered"
-    assert verdict_for(zoomed.registered_z - 0.01, zoomed) == "uncertain"
-    assert verdict_for(zoomed.uncertain_z - 0.01, zoomed) == "not_registered"
-    # Either sign is enough, and neither takes away from the other.
-    assert verdict_for(0.0, zoomed, zoomed.registered_sharpness) == "registered"
-    assert verdict_for(0.0, zoomed, zoomed.uncertain_sharpness) == "uncertain"
-    assert verdict_for(0.0, zoomed, zoomed.uncertain_sharpness - 0.01) == "not_registered"
-    assert verdict_for(zoomed.registered_z, zoomed, 0.0) == "registered"
+
+
+@pytest.mark.parametrize("frame", frames_for("CF", "OCTA"))
+def test_either_sign_registers_by_itself_and_a_fair_z_asks_less_of_the_other(frame: SearchFrame) -> None:
+    sharp, likely = frame.registered_sharpness, frame.uncertain_sharpness
+    assert verdict_for(SURE_Z, 0.0, frame) == "registered"
+    assert verdict_for(0.0, sharp, frame) == "registered"
+    assert verdict_for(frame.registered_z, likely, frame) == "registered"
+    assert verdict_for(SURE_Z - 0.01, likely - 0.01, frame) == "uncertain"
+    assert verdict_for(frame.registered_z - 0.01, sharp - 0.01, frame) == "uncertain"
+    assert verdict_for(0.0, likely, frame) == "uncertain"
+    assert verdict_for(frame.uncertain_z, 0.0, frame) == "uncertain"
+    assert verdict_for(frame.uncertain_z - 0.01, likely - 0.01, frame) == "not_registered"
 
 
 def test_a_small_part_of_a_field_is_registered_where_the_modality_tells_of_it(vessel_tree: tuple) -> None:

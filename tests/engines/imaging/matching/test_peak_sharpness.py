@@ -9,7 +9,7 @@ from engines.contract.geometry import compose, invert, similarity_matrix
 from engines.imaging.matching.classical_registration import choose, judge, prepare, verify
 from engines.imaging.matching.peak_sharpness import peak_sharpness
 from engines.imaging.matching.registration_result import RefinedCandidate
-from engines.imaging.matching.search_frames import COMMON_FRAME
+from engines.imaging.matching.search_frames import COMMON_FRAME, SURE_Z
 from engines.imaging.opencv import cv2
 from engines.imaging.vessels.vessel_features import VesselFeatures
 
@@ -59,8 +59,11 @@ def test_the_sharp_candidate_is_chosen_over_one_whose_centre_lines_agree_more(de
     assert (result.verdict, result.z) == ("registered", 3.0)
     assert result.candidates[0].z == 3.0
     # A sure z needs no second sign, and is not overruled by it.
-    sure = RefinedCandidate(wrong, "affine", 0.5, COMMON_FRAME.registered_z, 1.0)
+    sure = RefinedCandidate(wrong, "affine", 0.5, SURE_Z, 1.0)
     assert choose(fixed, moving, [sure, *candidates]).sharpness is None
+    # A fair one whose line maps do not agree is worth no more than a look.
+    fair = RefinedCandidate(wrong, "affine", 0.5, COMMON_FRAME.registered_z + 1, 1.0)
+    assert choose(fixed, moving, [fair]).verdict == "uncertain"
 
 
 def test_images_without_a_common_area_have_no_sharpness(degraded: tuple) -> None:

@@ -47,7 +47,13 @@ def test_kinds_do_what_they_say(vessel_tree: tuple) -> None:
     degraded = derive("degraded", image, image, 0)
     seen, original = (part[:, :, 1][part[:, :, 1] > 60] for part in (degraded.moving, image))
     assert seen.std() < 0.8 * original.std()
-    for pair in (zoom, degraded):
+    heavily = derive("heavily_degraded", image, image, 0)
+    np.testing.assert_array_equal(heavily.stressed_from_moving, degraded.stressed_from_moving)
+    noises = [
+        np.abs(np.diff(pair.moving[200:280, 200:280, 1].astype(int))).mean() for pair in (degraded, heavily)
+    ]
+    assert noises[1] > 1.3 * noises[0]
+    for pair in (zoom, degraded, heavily):
         np.testing.assert_array_equal(pair.fixed, image)
 
 
