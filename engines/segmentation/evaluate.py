@@ -153,7 +153,11 @@ def _score(
     volume = float(true[0].sum()) * voxel_ml if true is not None else 0.0
     if runner is not None:
         predicted = runner.predict(case, tick=run.check_stop)
-        volume = _score_model(predicted, runner, true, missing, table)
+        if runner.network.classifier is None:
+            volume = _score_model(predicted, runner, true, missing, table)
+        else:
+            # No mask was drawn: nothing is scored as an empty one, and volumes stay the true ones.
+            _score_model(predicted, runner, None, {"reason": "a classifier draws no masks"}, table)
     if plain is not None:
         found = plain.predict(case, tick=run.check_stop)
         masks = found.whole(found.fused.regions)

@@ -194,6 +194,19 @@ def test_an_evaluation_has_every_row_and_its_page(evaluated: RunFolder, graded: 
     assert (decision["threshold"], decision["band"]) == (0.5, 0.1)
 
 
+def test_a_classifier_has_grades_and_no_masks(make: Make, carry: Carry) -> None:
+    base = make("classifier", method="classifier", max_steps=1)
+    carry(base)
+    folder = make("graded alone", Action.EVALUATE, base=base, splits=TEST, **FEW)
+    carry(folder)
+    rows = EvaluationReport.read(folder.evaluation_path).rows
+    assert rows["model"].get("dice") is None
+    assert rows["model"]["auc"] is not None
+    assert rows["otsu_flair"]["dice"] is not None
+    # By the true volumes, as the model has none.
+    assert rows["volume_grade"]["auc"] in (0.0, 1.0)
+
+
 def test_dice_has_an_interval_over_subjects() -> None:
     table = _Table(0.5)
     for number in range(6):
