@@ -134,9 +134,15 @@ def _config_ids(config: type[RunConfig]) -> Iterator[str]:
         yield from (field.title or readable(key), field.description or "")
 
 
+_ABBREVIATIONS = ("AUC", "DICOM", "EMA", "G2", "GAN", "HU", "IoU", "NMS", "PKE", "R1", "TTA")
+_SPELLED = {"unet": "U-Net", **{word.lower(): word for word in _ABBREVIATIONS}}
+"""Words of keys that the field writes otherwise."""
+
+
 def readable(key: str) -> str:
     """Return the English words of a lower_snake_case key that no spec gives a label."""
-    return key.replace("_", " ").capitalize()
+    words = [_SPELLED.get(word, word) for word in key.split("_")]
+    return " ".join([words[0][:1].upper() + words[0][1:], *words[1:]])
 
 
 def collect_ids(root: Path) -> list[str]:

@@ -15,6 +15,7 @@ from workstation.translation import (
     CONTEXT,
     collect_ids,
     ids_in_source,
+    readable,
     translate_message,
     write_catalogue,
 )
@@ -124,3 +125,17 @@ def test_words_of_reviews_and_component_tables_are_found() -> None:
         )
     )
     assert ids == {"Too far: {mm}.", "Cleaned", "Gap / mm", "To a tree."}
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("learning_rate", "Learning rate"),
+        ("pke_max_new_points", "PKE max new points"),
+        ("lambda_pke", "Lambda PKE"),
+        ("unet", "U-Net"),
+        ("", ""),
+    ],
+)
+def test_a_key_reads_as_the_field_writes_it(key: str, expected: str) -> None:
+    assert readable(key) == expected
