@@ -140,7 +140,7 @@ class DecisionPanel(PanelWidget):
         self._keep.setInterval(_KEEP_MS)
         self._keep.timeout.connect(lambda: self.viewChanged.emit(self.view()))
         self.slider.valueChanged.connect(lambda place: self.threshold.setValue(place / STEPS))
-        self.threshold.valueChanged.connect(self._on_threshold)
+        self.threshold.valueChanged.connect(self._on_changed)
         self.band.valueChanged.connect(self._on_changed)
         self.reset.clicked.connect(self._reset)
 
@@ -172,9 +172,6 @@ class DecisionPanel(PanelWidget):
     def _reset(self) -> None:
         self.set_view({})
         self._keep.start()
-
-    def _on_threshold(self, _value: float) -> None:
-        self._on_changed()
 
     def _on_changed(self) -> None:
         self._draw()
