@@ -124,6 +124,16 @@ def test_a_series_without_a_partner_stays_alone(
     assert not any("ncct" in item.files for item in items)
 
 
+def test_examinations_of_two_people_in_folders_beside_each_other_are_no_pair(
+    project: Project, tmp_path: Path, thorax: ThoraxPhantom
+) -> None:
+    write_series(tmp_path / "p", thorax.ncct, SeriesDescription="Thorax plain")
+    write_series(tmp_path / "q", thorax.cta, study="1.3", person="q", SeriesDescription="Thorax CTA")
+    items = imported(project, tmp_path)
+    assert {item.subject for item in items} == {"case-0001", "case-0002"}
+    assert all(item.kind is ItemKind.VOLUME for item in items)
+
+
 def test_a_table_pairs_folders_of_slices_and_they_train(
     project: Project, tmp_path: Path, thorax: ThoraxPhantom, run_synthesis: Callable[..., RunFolder]
 ) -> None:

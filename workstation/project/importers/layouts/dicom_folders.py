@@ -1,6 +1,7 @@
 """Folders of DICOM slices: every series is an item, and of each examination the longest one is chosen.
 
-A CT without contrast and one with are one item: of one examination, or in two folders beside each other.
+A CT without contrast and one with are one item: of one examination, or of two of one person in folders
+beside each other.
 Which is which is told by the name of the series, of its folder, or by the contrast agent in the header.
 
 Nothing that names a person becomes part of a project: subjects are called by an alias, see `subject_aliases`.
@@ -63,12 +64,12 @@ def recognise(tree: FolderTree) -> ImportProposal | None:
 
 
 def _with_neighbours(studies: list[list[DicomSeries]]) -> list[list[DicomSeries]]:
-    """Join two examinations where one has only CT with contrast and its neighbour folder only without."""
-    beside: dict[Path, list[list[DicomSeries]]] = defaultdict(list)
+    """Join two examinations of a person: one has only CT with contrast, its neighbour folder only without."""
+    beside: dict[tuple[str, Path], list[list[DicomSeries]]] = defaultdict(list)
     for study in studies:
         folders = {series.files[0].parent for series in study}
         if len(folders) == 1 and len({_contrast(series) for series in study} - {None}) == 1:
-            beside[folders.pop().parent].append(study)
+            beside[study[0].person, folders.pop().parent].append(study)
     joined = [found for found in beside.values() if len(found) == 2 and _pair_of([*found[0], *found[1]])]
     taken = [study for found in joined for study in found]
     return [study for study in studies if study not in taken] + [[*a, *b] for a, b in joined]
